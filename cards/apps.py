@@ -1,0 +1,9 @@
+"""Cards, as Django sees it."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class CardsConfig(AppConfig):
+    name = "cards"

@@ -1,0 +1,98 @@
+"""Cards: issue, look, control, freeze, close."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.response import Response
+
+from cards import operations, permissions
+from cards.models import Card, CardStatus
+from cards.serializers import CardChangesBody, CardSerializer, NewCardBody
+from spendtrackr import errors
+from spendtrackr.money import CURRENCIES
+from spendtrackr.viewsets import APIRequest, TenantViewSet
+from users.models import Membership
+
+
+class CardFilter(filters.FilterSet):
+    status = filters.ChoiceFilter(choices=CardStatus.choices)
+    holder = filters.CharFilter("holder__public_id", max_length=40)
+
+
+def _action(summary: str, description: str = "") -> Any:
+    return extend_schema(summary=summary, description=description, request=None, responses={200: CardSerializer})
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List cards", description="All cards for those who see the company, else your own. Newest first."),
+    retrieve=extend_schema(summary="Show a card"),
+    create=extend_schema(
+        summary="Issue a virtual card",
+        description="The card is `pending` until the issuer has made it. Its number never passes through here: last four and expiry only.",
+        request=NewCardBody,
+        responses={201: CardSerializer},
+    ),
+    partial_update=extend_schema(
+        summary="Change a card's name or controls",
+        description="Changes what you name and keeps the rest. Each change is a new, immutable version of the controls.",
+        request=CardChangesBody,
+        responses={200: CardSerializer},
+    ),
+    freeze=_action("Freeze a card", "By its holder or an administrator; each side lifts its own."),
+    unfreeze=_action("Lift a freeze"),
+    close=_action("Close a card", "For good. What is on hold still clears."),
+)
+@extend_schema(tags=["cards"])
+class CardViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    serializer_class = CardSerializer
+    filterset_class = CardFilter
+    rules = {
+        "list": permissions.see,
+        "retrieve": permissions.see,
+        "create": permissions.issue,
+        "partial_update": permissions.control,
+        "freeze": permissions.freeze,
+        "unfreeze": permissions.unfreeze,
+        "close": permissions.close,
+    }
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return Card.objects.visible_to(self.request.membership).with_state()
+
+    def _reply(self, card: Card, *, status: int = 200) -> Response:
+        return self.reply(self.get_queryset().get(pk=card.pk), status=status)
+
+    def create(self, request: APIRequest) -> Response:
+        body = self.body(NewCardBody)
+        holder = Membership.objects.visible_to(request.membership).filter(public_id=body.pop("holder")).first()
+        if holder is None:
+            raise errors.Invalid("There is no such member.", field="holder", code="does_not_exist")
+        name, currency = body.pop("name"), body.pop("currency", request.membership.company.currency)
+        if currency not in CURRENCIES:
+            raise errors.Invalid("This is not a current ISO 4217 currency.", field="currency")
+        controls = operations.Controls(**body)
+        card = operations.issue(holder, name=name, currency=currency, controls=controls, actor=request.membership, at=timezone.now())
+        return self._reply(card, status=201)
+
+    def partial_update(self, request: APIRequest, public_id: str) -> Response:
+        card, changes = self.get_object(), self.body(CardChangesBody)
+        return self._reply(operations.change_controls(card, changes, actor=request.membership, at=timezone.now()))
+
+    @action(detail=True, methods=["post"])
+    def freeze(self, request: APIRequest, public_id: str) -> Response:
+        return self._reply(operations.freeze(self.get_object(), actor=request.membership, at=timezone.now()))
+
+    @action(detail=True, methods=["post"])
+    def unfreeze(self, request: APIRequest, public_id: str) -> Response:
+        return self._reply(operations.unfreeze(self.get_object(), actor=request.membership, at=timezone.now()))
+
+    @action(detail=True, methods=["post"])
+    def close(self, request: APIRequest, public_id: str) -> Response:
+        return self._reply(operations.close(self.get_object(), actor=request.membership, at=timezone.now()))

@@ -1,0 +1,54 @@
+"""`manage.py serve`: the web server and one worker, started and stopped together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+
+class Command(BaseCommand):
+    help = "Serve the product on this machine: gunicorn and one worker. For more than one machine start them apart."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--bind", default="127.0.0.1:8000")
+        parser.add_argument("--threads", type=int, default=8)
+        parser.add_argument("--workers", type=int, default=1, help="Web processes.")
+
+    def handle(self, *args: Any, bind: str, threads: int, workers: int, **options: Any) -> None:
+        web = [sys.executable, "-m", "gunicorn", "spendtrackr.wsgi", "--bind", bind, "--worker-class", "gthread"]
+        web += ["--threads", str(threads), "--workers", str(workers), "--access-logfile", "-" if options["verbosity"] > 1 else os.devnull]
+        commands = [web, [sys.executable, sys.argv[0], "worker"]]
+        processes = [subprocess.Popen(command) for command in commands]  # noqa: S603 -- our own programs
+        signal.signal(signal.SIGTERM, _as_interrupt)
+        try:
+            while all(process.poll() is None for process in processes):
+                time.sleep(0.2)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self._stop(processes)
+        failed = [process.returncode for process in processes if process.returncode not in {0, -signal.SIGTERM, -signal.SIGINT}]
+        if failed:
+            sys.exit(failed[0] if failed[0] > 0 else 1)
+
+    def _stop(self, processes: list[subprocess.Popen[bytes]]) -> None:
+        for process in processes:
+            if process.poll() is None:
+                process.terminate()
+        for process in processes:
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

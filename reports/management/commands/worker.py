@@ -1,0 +1,46 @@
+"""`manage.py worker`: background work. The rows are the queue, so any number of workers may run, and none may be missed."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, close_old_connections
+
+from cards import tasks as cards
+from spendtrackr import events, idempotency
+
+log = logging.getLogger(__name__)
+PRUNE_EVERY = 600
+
+
+class Command(BaseCommand):
+    help = "Seal events, have issuers make pending cards, forget old idempotency keys. Stops at SIGTERM after the round."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--once", action="store_true", help="One round, then stop.")
+        parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS")
+
+    def handle(self, *args: Any, once: bool, every: float, **options: Any) -> None:
+        stop = threading.Event()
+        if not once:
+            for name in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(name, lambda *_: stop.set())
+        rounds = 0
+        while not stop.is_set():
+            self._round(prune=rounds % PRUNE_EVERY == 0)
+            rounds += 1
+            if once:
+                break
+            stop.wait(every)
+
+    def _round(self, *, prune: bool) -> None:
+        close_old_connections()
+        for work in (events.seal_all, cards.complete_pending, *([idempotency.prune] if prune else [])):
+            try:
+                work()
+            except DatabaseError:
+                log.warning("%s could not run; the next round tries again", work.__qualname__, exc_info=True)

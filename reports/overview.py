@@ -1,0 +1,176 @@
+"""The overview page as plain data: figures, the chart by month and category, the categories in order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+
+from reports import queries
+from reports.charts import Chart, Column, Segment, stacked_columns
+from reports.queries import Cell
+from spendtrackr.money import Money
+from spendtrackr.periods import Period, month_of
+from users.models import Membership
+
+# Colours that tell apart; what comes after the largest seven is one colour together.
+SERIES = 7
+OTHER = "Other"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """This period against the one before, in per cent; None where there was nothing to compare with."""
+
+    percent: float | None
+
+    @property
+    def text(self) -> str:
+        if self.percent is None:
+            return ""
+        if self.percent >= 900:
+            return f"{self.percent / 100 + 1:.0f} times"
+        return f"{self.percent:+.1f} %".replace("-", "−")
+
+    @property
+    def against(self) -> str:
+        """The rest of the sentence."""
+        if self.percent is None:
+            return "Nothing in the period before"
+        return "the period before" if self.percent >= 900 else "on the period before"
+
+    @property
+    def is_up(self) -> bool:
+        return self.percent is not None and self.percent > 0
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryBar:
+    """One category in the ranking. `share` is per cent of the largest, for the bar's width."""
+
+    label: str
+    category_id: str
+    spend: Money
+    lines: int
+    share: int
+    series: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    label: str
+    amounts: list[Money]
+    total: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything the page shows of one period in one currency."""
+
+    period: Period
+    currency: str
+    total: Money
+    lines: int
+    change: Change
+    series: list[str]
+    wide: Chart
+    narrow: Chart
+    table: list[TableRow]
+    table_totals: list[Money]
+    categories: list[CategoryBar]
+    other_currencies: list[Money]
+
+    @property
+    def lines_text(self) -> str:
+        return f"{self.lines:,}"
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.lines
+
+
+def build(period: Period, currency: str, *, only: Membership | None = None) -> Overview:
+    """Read the period and the one before it, and lay them out."""
+    found = queries.cells(period, only=only)
+    mine = [cell for cell in found if cell.spend.currency == currency]
+    before = [cell for cell in queries.cells(period.before(), only=only) if cell.spend.currency == currency]
+    ranking = _ranking(mine, currency)
+    months = [month.start for month in period.months()]
+    names = [bar.label for bar in ranking[:SERIES]] + ([OTHER] if len(ranking) > SERIES else [])
+    matrix = _matrix(mine, months, names)
+    columns = [_column(month, names, matrix, currency, ranking) for month in months]
+    total = Money(sum(cell.spend.minor for cell in mine), currency)
+    return Overview(
+        period=period,
+        currency=currency,
+        total=total,
+        lines=sum(cell.lines for cell in mine),
+        change=_change(total.minor, sum(cell.spend.minor for cell in before)),
+        series=names,
+        wide=stacked_columns(columns, currency=currency, width=760, height=430, prefix="wide"),
+        narrow=stacked_columns(columns, currency=currency, width=340, height=260, prefix="narrow", label_every=3 if len(columns) > 6 else 1),
+        table=[_table_row(month, names, matrix, currency) for month in months],
+        table_totals=[Money(sum(matrix[month, name] for month in months), currency) for name in names] + [total],
+        categories=ranking,
+        other_currencies=_totals(found, but=currency),
+    )
+
+
+def _change(now: int, before: int) -> Change:
+    return Change(None if before <= 0 else (now - before) * 100 / before)
+
+
+def _totals(found: list[Cell], *, but: str) -> list[Money]:
+    sums: dict[str, int] = defaultdict(int)
+    for cell in found:
+        sums[cell.spend.currency] += cell.spend.minor
+    return [Money(minor, currency) for currency, minor in sorted(sums.items()) if currency != but]
+
+
+def _ranking(found: list[Cell], currency: str) -> list[CategoryBar]:
+    sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for cell in found:
+        row = sums[cell.label, cell.category.public_id if cell.category else ""]
+        row[0] += cell.spend.minor
+        row[1] += cell.lines
+    ordered = sorted(sums.items(), key=lambda item: (-item[1][0], item[0]))
+    largest = max((minor for _, (minor, _) in ordered), default=0)
+    return [
+        CategoryBar(
+            label,
+            category_id,
+            Money(minor, currency),
+            lines,
+            share=max(0, round(minor * 100 / largest)) if largest > 0 else 0,
+            series=min(place, SERIES),
+        )
+        for place, ((label, category_id), (minor, lines)) in enumerate(ordered)
+    ]
+
+
+def _matrix(found: list[Cell], months: list[date], names: list[str]) -> dict[tuple[date, str], int]:
+    matrix = {(month, name): 0 for month in months for name in names}
+    for cell in found:
+        matrix[cell.month, cell.label if cell.label in names[:SERIES] else OTHER] += cell.spend.minor
+    return matrix
+
+
+def _column(month: date, names: list[str], matrix: dict[tuple[date, str], int], currency: str, ranking: list[CategoryBar]) -> Column:
+    ids = {bar.label: bar.category_id for bar in ranking}
+    span = month_of(month)
+    days = f"from={span.start}&to={span.last}"
+    segments = [
+        Segment(
+            series=place,
+            minor=matrix[month, name],
+            title=f"{name}, {month:%B %Y}: {Money(matrix[month, name], currency)}",
+            href=f"?{days}&category={ids[name]}" if ids.get(name) else f"?{days}",
+        )
+        for place, name in enumerate(names)
+    ]
+    return Column(label=f"{month:%b}", sublabel=f"{month:%Y}", segments=segments)
+
+
+def _table_row(month: date, names: list[str], matrix: dict[tuple[date, str], int], currency: str) -> TableRow:
+    amounts = [Money(matrix[month, name], currency) for name in names]
+    return TableRow(f"{month:%b %Y}", amounts, Money(sum(amount.minor for amount in amounts), currency))

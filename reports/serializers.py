@@ -1,0 +1,26 @@
+"""Reports, as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from spendtrackr.serializers import MoneyField
+
+
+class SpendRowSerializer(serializers.Serializer[Any]):
+    key = serializers.CharField(help_text="A month (2026-03) or a category's id; blank for uncategorised.")
+    label = serializers.CharField()
+    spend = MoneyField()
+    lines = serializers.IntegerField(help_text="How many captures, refunds and imported lines it adds up.")
+
+
+class SpendReportSerializer(serializers.Serializer[Any]):
+    """Spend of a period in groups; currencies stand side by side."""
+
+    group_by = serializers.ChoiceField(["month", "category"])
+    first_day = serializers.DateField(source="period.start")
+    last_day = serializers.DateField(source="period.last")
+    rows = SpendRowSerializer(many=True)
+    totals = serializers.ListField(child=MoneyField(), help_text="One sum a currency.")

@@ -1,0 +1,19 @@
+"""Addresses of reports and of the contract."""
+
+from __future__ import annotations
+
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from reports import views
+from reports.viewsets import ReportViewSet
+
+router = SimpleRouter()
+router.register("reports", ReportViewSet, basename="report")
+
+api = [
+    *router.urls,
+    path("schema/", views.SchemaView.as_view(), name="schema"),
+    path("docs/", views.DocsView.as_view(), name="docs"),
+]
+pages = [path("", views.overview_page, name="overview")]

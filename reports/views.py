@@ -1,0 +1,95 @@
+"""Pages that add up, and the pages of the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from reports import overview, queries
+from reports.forms import period_from
+from spendtrackr import errors
+from spendtrackr.money import KNOWN_CURRENCIES
+from spendtrackr.periods import Period, add_months, local_day, month_of
+from transactions import queries as transactions
+from users.authentication import TokenAuthentication
+from users.models import Membership
+from users.views import page
+
+
+@page
+def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
+    """Spend of a period by month and category, and the latest transactions."""
+    only = queries.reader(member)
+    today = local_day(timezone.now(), member.company.time_zone)
+    usual = queries.usual_period(today, only=only)
+    problem = None
+    try:
+        period = period_from(request.GET, usual)
+    except errors.Invalid as error:
+        period, problem = usual, error
+    currency = request.GET.get("currency", member.company.currency)
+    if currency not in KNOWN_CURRENCIES:
+        currency = member.company.currency
+    shown = overview.build(period, currency, only=only)
+    latest, more = transactions.page(transactions.visible(member), cursor=None, limit=10)
+    context = {
+        "nav": "overview",
+        "title": "Spend" if only is None else "Your spend",
+        "overview": shown,
+        "presets": presets(today, usual, period, currency),
+        "accounts": transactions.accounts() if only is None else [],
+        "latest": latest,
+        "has_more": bool(more),
+        "attributions": transactions.attributions(),
+        "problem": problem,
+        "company_currency": member.company.currency,
+    }
+    return render(request, "reports/overview.html", context, status=400 if problem else 200)
+
+
+def presets(today: object, usual: Period, chosen: Period, currency: str) -> list[dict[str, Any]]:
+    """Periods that people ask for most, as links."""
+    month = month_of(usual.last)
+    spans = {
+        f"{month.start:%B %Y}": month,
+        "3 months": Period(add_months(month.start, -2), month.end),
+        "12 months": usual,
+        "Year before": usual.before(),
+    }
+    return [
+        {
+            "label": label,
+            "href": "?" + urlencode({"from": span.start, "to": span.last, "currency": currency}),
+            "is_chosen": span == chosen,
+        }
+        for label, span in spans.items()
+    ]
+
+
+class SchemaView(SpectacularAPIView):  # type: ignore[misc]
+    """The contract itself: open in the demo, for members elsewhere."""
+
+    authentication_classes = [TokenAuthentication]
+
+    def get_permissions(self) -> list[Any]:
+        return [] if settings.DOCS_OPEN else super().get_permissions()
+
+
+class DocsView(SpectacularSwaggerSplitView):  # type: ignore[misc]
+    """The contract to browse, from our own origin."""
+
+    url_name = "schema"
+    authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []
+
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if not settings.DOCS_OPEN and getattr(request._request, "membership", None) is None:
+            return redirect(f"{reverse('sign-in')}?{urlencode({'next': request.path})}")
+        return super().get(request, *args, **kwargs)

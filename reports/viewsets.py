@@ -1,0 +1,49 @@
+"""Reports by API: the numbers of the pages, in one shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from reports import permissions, queries
+from reports.forms import period_from
+from reports.serializers import SpendReportSerializer
+from spendtrackr import errors
+from spendtrackr.periods import local_day
+from spendtrackr.viewsets import APIRequest, TenantViewSet
+from transactions.models import MonthSpend
+
+
+@extend_schema(tags=["reports"])
+class ReportViewSet(TenantViewSet):
+    serializer_class = SpendReportSerializer
+    rules = {"spend": permissions.see}
+    query_parameters = ("group_by", "from", "to")
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return MonthSpend.objects.all()
+
+    @extend_schema(
+        summary="Spend by month or category",
+        description="Captures less refunds plus imported lines, by the company's own days. An employee sees their own spend.",
+        parameters=[
+            OpenApiParameter("group_by", {"type": "string", "enum": ["month", "category"]}, required=True),
+            OpenApiParameter("from", {"type": "string", "format": "date"}, description="First day. By default eleven months before `to`."),
+            OpenApiParameter("to", {"type": "string", "format": "date"}, description="Last day, included. By default the end of this month."),
+        ],
+        responses={200: SpendReportSerializer},
+    )
+    @action(detail=False, methods=["get"])
+    def spend(self, request: APIRequest) -> Response:
+        group_by = request.query_params.get("group_by")
+        if group_by not in ("month", "category"):
+            raise errors.Invalid("group_by is month or category.", field="group_by")
+        only = queries.reader(request.membership)
+        today = local_day(timezone.now(), request.membership.company.time_zone)
+        period = period_from(request.query_params, queries.usual_period(today, only=only))
+        return self.reply(queries.spend(period, group_by, only=only))

@@ -1,0 +1,1 @@
+"""The kernel: what knows no domain. It imports no app."""

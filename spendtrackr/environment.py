@@ -1,0 +1,117 @@
+"""Settings from the environment. What is missing or makes no sense is refused before anything starts."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+MODES = ("production", "demo", "test")
+_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+env = environ.Env()
+
+
+def mode() -> str:
+    """`production` unless said otherwise: forgetting to say it must be the safe mistake."""
+    value = env.str("SPENDTRACKR_MODE", "production")
+    if value not in MODES:
+        raise ImproperlyConfigured(f"SPENDTRACKR_MODE must be one of {', '.join(MODES)}, not {value!r}.")
+    return value
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """A yes or no. `env.bool` reads every typing mistake as no; we refuse it."""
+    value = env.str(name, str(default)).strip().lower()
+    if value in _TRUE:
+        return True
+    if value in _FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+
+
+def whole_number(name: str, *, default: int) -> int:
+    value = env.str(name, str(default)).strip()
+    if not value.isdecimal():
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.")
+    return int(value)
+
+
+def words(name: str) -> list[str]:
+    return [word.strip() for word in env.str(name, "").split(",") if word.strip()]
+
+
+def secret_key(current_mode: str, folder: Path) -> str:
+    """The signing secret. Production must bring one; the demo makes its own and keeps it under `var/`."""
+    given = env.str("SECRET_KEY", "")
+    if given and len(given) < 50:
+        raise ImproperlyConfigured("SECRET_KEY is too short: use 50 or more random characters.")
+    if given:
+        return given
+    if current_mode == "production":
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set. Put 50 or more random characters into the environment or into .env; "
+            "for a look around on this machine use `make demo`."
+        )
+    if current_mode == "test":
+        return "only-for-tests-" + "x" * 50
+    return _kept_secret(folder / "demo-secret-key")
+
+
+def _kept_secret(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(50))
+    return path.read_text().strip()
+
+
+def database(default: str) -> dict[str, Any]:
+    """Django's database settings from DATABASE_URL: `sqlite:///file` or `mysql://user:password@host/name`."""
+    url = env.str("DATABASE_URL", default)
+    scheme = urlsplit(url).scheme
+    if scheme not in {"sqlite", "mysql"}:
+        raise ImproperlyConfigured(f"DATABASE_URL must begin with sqlite:// or mysql://, not {scheme or url!r}.")
+    config: dict[str, Any] = {**environ.Env.db_url_config(url)}
+    if not config.get("NAME"):
+        raise ImproperlyConfigured("DATABASE_URL names no database.")
+    options = _sqlite_options() if scheme == "sqlite" else _mysql_options()
+    config["OPTIONS"] = {**options, **config.get("OPTIONS", {})}
+    if scheme == "mysql":
+        config |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+        config["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
+    else:
+        # A file, because several threads cannot share a database in memory.
+        config["TEST"] = {"NAME": str(Path(config["NAME"]).with_suffix(".test.sqlite3"))}
+    return config
+
+
+def _sqlite_options() -> dict[str, Any]:
+    return {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+    }
+
+
+def _mysql_options() -> dict[str, Any]:
+    lock_wait = whole_number("DATABASE_LOCK_WAIT_SECONDS", default=1)
+    return {
+        "charset": "utf8mb4",
+        "isolation_level": "read committed",
+        "connect_timeout": 1,
+        "read_timeout": whole_number("DATABASE_READ_TIMEOUT_SECONDS", default=30),
+        "init_command": f"SET SESSION innodb_lock_wait_timeout={lock_wait}, sql_mode='TRADITIONAL'",
+    }
+
+
+def redis_url() -> str:
+    """REDIS_URL, or nothing: without Redis the database keeps the limits on logins."""
+    url = env.str("REDIS_URL", "")
+    if url and urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+        raise ImproperlyConfigured(f"REDIS_URL must begin with redis://, rediss:// or unix://, not {url!r}.")
+    return url

@@ -1,0 +1,160 @@
+"""Errors as classes with a stable code: clients match the code, people read the sentence.
+
+Every answer of the API that is not a success has one shape:
+`{"code", "message", "field", "errors": [{"code", "message", "field"}], "request_id"}`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, InterfaceError, OperationalError
+from django.http import Http404
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+
+log = logging.getLogger(__name__)
+
+
+class DomainError(Exception):
+    """A refusal that the caller can understand. Subclasses say which HTTP status it travels as."""
+
+    status = status.HTTP_400_BAD_REQUEST
+    code = "invalid"
+    message = "The request is not valid."
+    retry_after: int | None = None
+
+    def __init__(self, message: str = "", *, field: str | None = None, code: str = "") -> None:
+        self.message = message or self.message
+        self.code = code or self.code
+        self.field = field
+        super().__init__(self.message)
+
+
+class Invalid(DomainError):
+    """A value that cannot be accepted; `field` names it."""
+
+
+class Unauthenticated(DomainError):
+    status, code = status.HTTP_401_UNAUTHORIZED, "unauthenticated"
+    message = "Sign in: there is no valid credential in this request."
+
+
+class Forbidden(DomainError):
+    status, code = status.HTTP_403_FORBIDDEN, "forbidden"
+    message = "Your role does not allow this."
+
+
+class CompanySuspended(DomainError):
+    status, code = status.HTTP_403_FORBIDDEN, "company_suspended"
+    message = "This company is suspended: it can be read but not changed."
+
+
+class Missing(DomainError):
+    """Unknown, another company's, or hidden from this member: one answer for all three."""
+
+    status, code, message = status.HTTP_404_NOT_FOUND, "not_found", "There is no such object."
+
+
+class InvalidState(DomainError):
+    status, code = status.HTTP_409_CONFLICT, "invalid_state"
+    message = "The object's state does not allow this."
+
+
+class StillRunning(DomainError):
+    status, code, retry_after = status.HTTP_409_CONFLICT, "still_running", 1
+    message = "A request with this idempotency key is still running."
+
+
+class KeyReused(DomainError):
+    status, code = status.HTTP_422_UNPROCESSABLE_ENTITY, "idempotency_key_reused"
+    message = "This idempotency key was used for another request."
+
+
+class TooMany(DomainError):
+    status, code = status.HTTP_429_TOO_MANY_REQUESTS, "too_many_requests"
+    message = "Too many attempts. Wait a while, then try again."
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
+class TooLarge(DomainError):
+    status, code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, "too_large"
+    message = "The body is larger than we accept."
+
+
+class Unavailable(DomainError):
+    status, code, retry_after = status.HTTP_503_SERVICE_UNAVAILABLE, "unavailable", 1
+    message = "The service cannot answer right now. Nothing was changed; try again."
+
+
+def body(
+    code: str, message: str, *, field: str | None = None, request_id: str = "", errors: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """The one shape of an error."""
+    listed = [{"code": code, "message": message, "field": field}] if errors is None else errors
+    return {"code": code, "message": message, "field": field, "errors": listed, "request_id": request_id}
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """Translate what a view raised. What is not foreseen becomes a 500 through Django's own handler."""
+    request_id = getattr(context["request"], "id", "")
+    error = _domain_error(exc)
+    if error is None:
+        return _framework_answer(exc, request_id)
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+    if error.status == status.HTTP_401_UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(body(error.code, error.message, field=error.field, request_id=request_id), status=error.status, headers=headers)
+
+
+def _domain_error(exc: Exception) -> DomainError | None:
+    if isinstance(exc, DomainError):
+        return exc
+    if isinstance(exc, Http404):
+        return Missing()
+    if isinstance(exc, PermissionDenied | exceptions.PermissionDenied):
+        return Forbidden()
+    if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        return Unauthenticated()
+    if isinstance(exc, OperationalError | InterfaceError):
+        log.warning("database unavailable: %s", exc)
+        return Unavailable()
+    if isinstance(exc, IntegrityError):
+        log.error("constraint violated: %s", exc)
+        return InvalidState("Somebody changed this at the same moment. Read it again.", code="conflict")
+    return None
+
+
+def _framework_answer(exc: Exception, request_id: str) -> Response | None:
+    if isinstance(exc, exceptions.ValidationError):
+        errors = list(_flatten(exc.get_full_details()))
+        first = errors[0]
+        return Response(
+            body(first["code"], first["message"], field=first["field"], errors=errors, request_id=request_id), status=exc.status_code
+        )
+    if isinstance(exc, exceptions.APIException):
+        code = str(exc.get_codes())
+        headers = {"Retry-After": str(int(exc.wait or 1))} if isinstance(exc, exceptions.Throttled) else {}
+        return Response(body(code, str(exc.detail), request_id=request_id), status=exc.status_code, headers=headers)
+    return None
+
+
+def _flatten(details: Any, path: str = "") -> list[dict[str, Any]]:
+    """DRF's nested details as rows of code, message and dotted field."""
+    if isinstance(details, dict) and set(details) == {"message", "code"}:
+        return [{"code": details["code"], "message": str(details["message"]), "field": path or None}]
+    rows: list[dict[str, Any]] = []
+    if isinstance(details, dict):
+        for key, value in details.items():
+            here = path if key == "non_field_errors" else f"{path}.{key}" if path else str(key)
+            rows += _flatten(value, here)
+    else:
+        for index, value in enumerate(details):
+            nested = isinstance(value, dict) and set(value) != {"message", "code"}
+            rows += _flatten(value, f"{path}.{index}" if nested and value else path)
+    return rows

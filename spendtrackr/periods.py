@@ -1,0 +1,82 @@
+"""Half-open spans of days, and the calendar windows of a company's time zone."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+TIME_ZONES: frozenset[str] = frozenset(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The days from `start` up to, but not including, `end`."""
+
+    start: date
+    end: date
+
+    def __post_init__(self) -> None:
+        if self.end < self.start:
+            raise ValueError(f"a period cannot end ({self.end}) before it starts ({self.start})")
+
+    @classmethod
+    def inclusive(cls, first: date, last: date) -> Period:
+        return cls(first, last + timedelta(days=1))
+
+    @property
+    def last(self) -> date:
+        return self.end - timedelta(days=1)
+
+    @property
+    def is_whole_months(self) -> bool:
+        return self.start.day == 1 and self.end.day == 1
+
+    def __contains__(self, day: date) -> bool:
+        return self.start <= day < self.end
+
+    def months(self) -> Iterator[Period]:
+        """The calendar months that the period touches, whole."""
+        current = month_of(self.start)
+        while current.start < self.end:
+            yield current
+            current = month_of(current.end)
+
+    def before(self) -> Period:
+        """The span just before, as long: whole months step back by months, anything else by days."""
+        if not self.is_whole_months:
+            return Period(self.start - (self.end - self.start), self.start)
+        count = (self.end.year - self.start.year) * 12 + self.end.month - self.start.month
+        return Period(add_months(self.start, -count), self.start)
+
+    def __str__(self) -> str:
+        first, last = self.start, self.last
+        if self.is_whole_months and first.replace(day=1) == last.replace(day=1):
+            return f"{first:%B %Y}"
+        if self.is_whole_months:
+            return f"{first:%B %Y} to {last:%B %Y}" if first.year != last.year else f"{first:%B} to {last:%B %Y}"
+        return f"{first.day} {first:%b %Y} to {last.day} {last:%b %Y}"
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day so many months on, or that month's last day."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def month_of(day: date) -> Period:
+    first = day.replace(day=1)
+    return Period(first, add_months(first, 1))
+
+
+def local_day(at: datetime, time_zone: str) -> date:
+    """The calendar day that an instant falls on in a company's time zone."""
+    return at.astimezone(ZoneInfo(time_zone)).date()
+
+
+def noon(day: date, time_zone: str) -> datetime:
+    """An instant that is on that day for the company: for facts that arrive with a date only."""
+    return datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(time_zone)).astimezone(UTC)

@@ -1,0 +1,56 @@
+"""Run a piece of work in one database transaction, again when the engine broke it up for a lock."""
+
+from __future__ import annotations
+
+import functools
+import random
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from django.db import OperationalError, transaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ATTEMPTS = 6
+# Issuers wait two seconds for an answer; a new attempt that starts later than this cannot make it.
+LAST_START_SECONDS = 1.5
+
+_DEADLOCK, _LOCK_TIMEOUT, _CHANGED_SINCE_READ = 1213, 1205, 1020
+
+
+def is_lock_trouble(error: OperationalError) -> bool:
+    """A deadlock or a lock time-out: the engine undid the work, and it may simply run again."""
+    code = error.args[0] if error.args else None
+    return code in {_DEADLOCK, _LOCK_TIMEOUT, _CHANGED_SINCE_READ} or "database is locked" in str(error)
+
+
+def in_transaction(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run `work` in a transaction of its own, retrying lock trouble; inside an open one, just run it.
+
+    A lost connection at COMMIT means unknown, and is never retried here: the caller looks the work up by its key.
+    """
+    if transaction.get_connection().in_atomic_block:
+        return work(*args, **kwargs)
+    started = time.monotonic()
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with transaction.atomic():
+                return work(*args, **kwargs)
+        except OperationalError as error:
+            late = time.monotonic() - started > LAST_START_SECONDS
+            if not is_lock_trouble(error) or late or attempt == ATTEMPTS:
+                raise
+            time.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 -- jitter, not a secret
+    raise AssertionError("unreachable")
+
+
+def operation(work: Callable[P, R]) -> Callable[P, R]:
+    """Mark a domain operation: one function, one database transaction, retried as a whole."""
+
+    @functools.wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        return in_transaction(work, *args, **kwargs)
+
+    return run

@@ -1,0 +1,72 @@
+"""The contract: what drf-spectacular cannot see by itself, such as the errors that every route may answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.permissions import AllowAny
+
+from spendtrackr.idempotency import HEADER
+from spendtrackr.serializers import ErrorSerializer
+
+_MEANING = {
+    "400": "A value, field or parameter cannot be accepted; `field` names it.",
+    "401": "No credential, or one that is no longer valid.",
+    "403": "Your role does not allow this, or the company is suspended.",
+    "404": "No such object for you.",
+    "409": "The object's state does not allow this, or a twin of this request is still running.",
+    "413": "The body is too large.",
+    "415": "The body's media type is not accepted.",
+    "422": "The idempotency key was used for another request.",
+    "429": "Too many attempts; see Retry-After.",
+    "503": "Nothing was changed; see Retry-After.",
+}
+
+
+class ContractSchema(AutoSchema):
+    """Adds the documented refusals, and the idempotency header of every POST outside `/auth/`."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is None:
+            return None
+        for status in self._refusals():
+            operation["responses"].setdefault(status, self._refusal(status))
+        operation["responses"] = dict(sorted(operation["responses"].items()))
+        return operation
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters = super().get_override_parameters()
+        if self.method == "POST" and not self._is_open():
+            parameters = [
+                *parameters,
+                OpenApiParameter(
+                    HEADER,
+                    {"type": "string", "minLength": 1, "maxLength": 255},
+                    OpenApiParameter.HEADER,
+                    description="Repeat a request with the same key and it takes effect once; the first answer comes again.",
+                ),
+            ]
+        return parameters
+
+    def _is_open(self) -> bool:
+        return any(permission is AllowAny for permission in getattr(self.view, "permission_classes", []))
+
+    def _refusals(self) -> list[str]:
+        statuses = ["400", "503"]
+        statuses += ["401", "429"] if self._is_open() else ["401", "403"]
+        if self._is_open() and self.method == "POST":
+            statuses += ["403", "409"]
+        if "{" in self.path or "/simulator/" in self.path:
+            statuses.append("404")
+        if self.method in {"POST", "PATCH", "PUT"}:
+            statuses += ["409", "413", "415"]
+        if self.method == "POST" and not self._is_open():
+            statuses.append("422")
+        return statuses
+
+    def _refusal(self, status: str) -> dict[str, Any]:
+        component = self.resolve_serializer(ErrorSerializer, "response")
+        return {"description": _MEANING[status], "content": {"application/json": {"schema": component.ref}}}

@@ -1,0 +1,122 @@
+"""Shapes that every app shares: money, strict bodies, ids, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from spendtrackr.money import CURRENCIES, MAX_MINOR, Money
+
+T = TypeVar("T")
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A request body. Unknown and read-only fields are refused, not ignored."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            writable = {name for name, field in self.fields.items() if not field.read_only}
+            unknown = {
+                str(name): [serializers.ErrorDetail("This field is unknown or cannot be written.", code="unknown_field")]
+                for name in data
+                if name not in writable
+            }
+            if unknown:
+                raise serializers.ValidationError(unknown)
+        return super().to_internal_value(data)
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON integer: no string, no 1.0, no true."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class MoneyShape(StrictSerializer):
+    """`{"minor": 4200, "currency": "USD"}` is 42.00 US dollars."""
+
+    minor = StrictIntegerField(min_value=-MAX_MINOR, max_value=MAX_MINOR, help_text="Whole minor units: cents, pence, fils.")
+    currency = serializers.RegexField(r"^[A-Z]{3}$", help_text="ISO 4217 code.")
+
+    class Meta:
+        ref_name = "Money"
+
+
+class PositiveMoneyShape(StrictSerializer):
+    """An amount above zero."""
+
+    minor = StrictIntegerField(min_value=1, max_value=MAX_MINOR, help_text="Whole minor units: cents, pence, fils. Above zero.")
+    currency = serializers.RegexField(r"^[A-Z]{3}$", help_text="ISO 4217 code.")
+
+
+@extend_schema_field(MoneyShape)
+class MoneyField(serializers.Field[Money, Any, Any, Any]):
+    """`Money` out."""
+
+    def to_representation(self, value: Money) -> dict[str, Any]:
+        return {"minor": value.minor, "currency": value.currency}
+
+
+@extend_schema_field(PositiveMoneyShape)
+class PositiveMoneyField(serializers.Field[Money, Any, Any, Any]):
+    """`Money` above zero, in and out."""
+
+    def to_internal_value(self, data: Any) -> Money:
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError('Money is written as {"minor": 4200, "currency": "USD"}.')
+        shape = PositiveMoneyShape(data=data)
+        shape.is_valid(raise_exception=True)
+        if shape.validated_data["currency"] not in CURRENCIES:
+            raise serializers.ValidationError({"currency": ["This is not a current ISO 4217 currency."]})
+        return Money(**shape.validated_data)
+
+    def to_representation(self, value: Money) -> dict[str, Any]:
+        return {"minor": value.minor, "currency": value.currency}
+
+
+class PlainCharField(serializers.CharField):
+    """One line of text: no control characters, trimmed."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        text = super().to_internal_value(data)
+        if any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in text):
+            raise serializers.ValidationError("Control characters are not allowed.")
+        return text
+
+
+class ErrorRowSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    field = serializers.CharField(allow_null=True)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A value that cannot be accepted",
+            value={
+                "code": "invalid",
+                "message": "This is not a current ISO 4217 currency.",
+                "field": "currency",
+                "errors": [{"code": "invalid", "message": "This is not a current ISO 4217 currency.", "field": "currency"}],
+                "request_id": "req_01k2j3m4n5p6q7r8s9t0v1w2x3",
+            },
+        )
+    ]
+)
+class ErrorSerializer(serializers.Serializer[Any]):
+    """What every refusal looks like."""
+
+    code = serializers.CharField(help_text="Stable; match on this.")
+    message = serializers.CharField(help_text="A sentence for people; may change.")
+    field = serializers.CharField(allow_null=True, help_text="Dotted path of the first field at fault, or null.")
+    errors = ErrorRowSerializer(many=True)
+    request_id = serializers.CharField(help_text="Also in the X-Request-Id header.")

@@ -1,0 +1,221 @@
+"""Django settings. Everything that differs between installations comes from the environment or `.env`."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+
+import django_stubs_ext
+from csp.constants import NONE, SELF
+
+from spendtrackr import environment
+
+# Lets Django's classes take type arguments, as in `ModelAdmin[Card]`.
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+environment.env.read_env(BASE_DIR / ".env")
+
+MODE = environment.mode()
+DEMO = MODE == "demo"
+IN_PRODUCTION = MODE == "production"
+DEBUG = False
+
+SECRET_KEY = environment.secret_key(MODE, VAR_DIR)
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or ([] if IN_PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"])
+CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
+
+# What an operator may switch. Each default is the careful one; the demo and the tests open what they show.
+SIGNUP_OPEN = environment.flag("SIGNUP_OPEN", default=not IN_PRODUCTION)
+SIMULATOR_ENABLED = environment.flag("SIMULATOR_ENABLED", default=not IN_PRODUCTION)
+DOCS_OPEN = environment.flag("DOCS_OPEN", default=not IN_PRODUCTION)
+HTTPS = environment.flag("HTTPS", default=IN_PRODUCTION)
+BEHIND_PROXY = environment.flag("BEHIND_PROXY", default=False)
+
+VAR_DIR.mkdir(exist_ok=True)
+DATABASES = {"default": environment.database(f"sqlite:///{VAR_DIR / 'spendtrackr.sqlite3'}")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = environment.redis_url()
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if REDIS_URL:
+    CACHES["default"] = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "spendtrackr",
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 0.2, "SOCKET_TIMEOUT": 0.2},  # type: ignore[dict-item]
+    }
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "csp",
+    "spendtrackr",
+    "companies",
+    "users",
+    "cards",
+    "transactions",
+    "reports",
+]
+
+MIDDLEWARE = [
+    "spendtrackr.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "spendtrackr.middleware.DatabaseAwayMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "spendtrackr.tenancy.TenancyMiddleware",
+    "users.authentication.MembershipMiddleware",
+]
+
+ROOT_URLCONF = "spendtrackr.urls"
+WSGI_APPLICATION = "spendtrackr.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = ["users.authentication.OperatorBackend"]
+PASSWORD_HASHERS = [
+    "users.hashers.Argon2Hasher",
+    # Accepted from systems that we replace, and upgraded at the next sign-in.
+    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+]
+if MODE == "test":
+    PASSWORD_HASHERS.insert(0, "django.contrib.auth.hashers.MD5PasswordHasher")
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+# Access tokens: short-lived, signed with a key of their own, and worthless once their Session row is revoked.
+TOKEN_SIGNING_KEY = environment.env.str("TOKEN_SIGNING_KEY", "") or hashlib.sha256(f"access-token:{SECRET_KEY}".encode()).hexdigest()
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
+SESSION_LIFETIME = timedelta(days=30)
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": TOKEN_SIGNING_KEY,
+    "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME,
+    "ISSUER": "spendtrackr",
+    "AUDIENCE": "spendtrackr-api",
+    "USER_ID_FIELD": "public_id",
+}
+
+SESSION_COOKIE_AGE = int(SESSION_LIFETIME.total_seconds())
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "spendtrackr.views.csrf_failure"
+LOGIN_URL = "/sign-in/"
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health/$"]
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if BEHIND_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "img-src": [SELF, "data:"],
+    }
+}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not IN_PRODUCTION
+if IN_PRODUCTION:
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
+
+# Statements are the largest bodies we take; everything else is far below.
+IMPORT_MAX_BYTES = 20 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["spendtrackr.permissions.HasMembership"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "spendtrackr.pagination.CursorPages",
+    "DEFAULT_FILTER_BACKENDS": ["spendtrackr.filters.StrictFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "spendtrackr.schema.ContractSchema",
+    "EXCEPTION_HANDLER": "spendtrackr.errors.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "UNAUTHENTICATED_USER": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "SpendTrackr API",
+    "VERSION": "1",
+    "DESCRIPTION": "Companies, cards, swipes, statements and spend reports. Money is `{minor, currency}`; lists are cursor pages.",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": True,
+    "SCHEMA_PATH_PREFIX": r"/api/v1/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "DISABLE_ERRORS_AND_WARNINGS": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "users.models.Role",
+        "MembershipStatusEnum": "users.models.MembershipStatus",
+        "CardStatusEnum": "cards.models.CardStatus",
+        "TransactionStatusEnum": "transactions.models.TransactionStatus",
+        "TransactionSourceEnum": "transactions.models.TransactionSource",
+    },
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING" if MODE == "test" else "INFO"},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}

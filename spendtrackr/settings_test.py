@@ -1,0 +1,9 @@
+"""The settings of the test suite: the same file in test mode, whatever the machine's environment says of modes."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["SPENDTRACKR_MODE"] = "test"
+
+from spendtrackr.settings import *  # noqa: E402, F403 -- Django reads settings as one module's names

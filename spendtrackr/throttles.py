@@ -1,0 +1,62 @@
+"""Limits on guessing. Counted atomically: in Redis where there is one, in the database otherwise or when Redis is away."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection, transaction
+
+from spendtrackr import errors
+
+log = logging.getLogger(__name__)
+
+_MYSQL_UPSERT = """
+INSERT INTO throttle_counters (subject_hash, window_number, attempts) VALUES (%s, %s, 1)
+ON DUPLICATE KEY UPDATE
+    attempts = IF(window_number = VALUES(window_number), attempts + 1, 1), window_number = VALUES(window_number)
+"""
+_SQLITE_UPSERT = """
+INSERT INTO throttle_counters (subject_hash, window_number, attempts) VALUES (%s, %s, 1)
+ON CONFLICT (subject_hash) DO UPDATE SET
+    attempts = CASE WHEN window_number = excluded.window_number THEN attempts + 1 ELSE 1 END,
+    window_number = excluded.window_number
+"""
+_REST_SECONDS = 5.0
+_redis_away_until = 0.0
+
+
+def hit(scope: str, subject: str, *, limit: int, seconds: int) -> None:
+    """Count one attempt in the current window; raise `TooMany` beyond the limit."""
+    window = int(time.time()) // seconds
+    key = hashlib.sha256(f"{scope}:{subject}:{seconds}".encode()).hexdigest()
+    attempts = _count_in_redis(key, window, seconds) or _count_in_database(key, window)
+    if attempts > limit:
+        raise errors.TooMany(retry_after=seconds - int(time.time()) % seconds)
+
+
+def _count_in_redis(key: str, window: int, seconds: int) -> int | None:
+    """The new count, or None without a working Redis. An outage is remembered for some seconds so that it costs one time-out."""
+    global _redis_away_until  # noqa: PLW0603 -- one flag a process
+    if not settings.REDIS_URL or time.monotonic() < _redis_away_until:
+        return None
+    name = f"throttle:{key}:{window}"
+    try:
+        cache.add(name, 0, timeout=seconds + 5)
+        return int(cache.incr(name))
+    except Exception as error:  # noqa: BLE001 -- whatever Redis does, logins go on under the database's count
+        log.warning("Redis is away, counting in the database: %s", error)
+        _redis_away_until = time.monotonic() + _REST_SECONDS
+        return None
+
+
+def _count_in_database(key: str, window: int) -> int:
+    """One upsert that starts again when the window has moved on, then a read of our own row."""
+    upsert = _MYSQL_UPSERT if connection.vendor == "mysql" else _SQLITE_UPSERT
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(upsert, [key, window])
+        cursor.execute("SELECT attempts FROM throttle_counters WHERE subject_hash = %s", [key])
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,102 @@
+"""The base of every tenant route: a credential, a rule for each verb, one transaction for each write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet, ViewSet
+
+from spendtrackr import errors, idempotency
+from spendtrackr.filters import refuse_unknown_parameters
+from spendtrackr.permissions import Rule, require
+
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+class APIRequest(Request):
+    """A request whose credential was read: for annotations only."""
+
+    id: str
+    membership: Any
+    session: Any
+
+
+class TenantViewSet(GenericViewSet[Any]):
+    """Says who, which, and one verb. A verb without a rule is refused, so that forgetting one is harmless."""
+
+    request: APIRequest
+    lookup_field = "public_id"
+    lookup_value_regex = "[a-z0-9_]+"
+    rules: ClassVar[Mapping[str, Rule]] = {}
+    page_order: ClassVar[tuple[str, ...]] = ("-id",)
+    query_parameters: ClassVar[tuple[str, ...]] = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        refuse_unknown_parameters(request, self)
+        if self.action is None:
+            return
+        require(self._rule(), self.request.membership)
+        if request.method not in _SAFE:
+            if not self.request.membership.company.is_active:
+                raise errors.CompanySuspended
+            self._write_once(str(request.method).lower())
+
+    def _rule(self) -> Rule:
+        rule = self.rules.get(self.action or "")
+        if rule is None:
+            raise errors.Forbidden
+        return rule
+
+    def _write_once(self, method: str) -> None:
+        """Replace the handler by one that runs in a single transaction, honouring the idempotency key of a POST."""
+        handler: Callable[..., Response] = getattr(self, method)
+
+        def run(request: APIRequest, *args: Any, **kwargs: Any) -> Response:
+            return idempotency.once(request, request.membership.public_id, lambda: handler(request, *args, **kwargs))
+
+        setattr(self, method, run)
+
+    def get_object(self) -> Any:
+        found = super().get_object()
+        require(self._rule(), self.request.membership, found)
+        return found
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        # Filters belong to lists; a detail route finds its object by id alone.
+        return super().filter_queryset(queryset) if self.action == "list" else queryset
+
+    def body(self, serializer_class: type[BaseSerializer[Any]], **kwargs: Any) -> dict[str, Any]:
+        """The validated body of this request."""
+        serializer = serializer_class(data=self.request.data, **kwargs)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def reply(self, result: Any, *, status: int = 200, secrets: set[str] | None = None) -> Response:
+        """The result in the viewset's own shape. `secrets` are fields that a replay shows masked."""
+        response = Response(self.get_serializer_class()(result, context=self.get_serializer_context()).data, status=status)
+        response.secrets = secrets or set()  # type: ignore[attr-defined]
+        return response
+
+
+class OpenViewSet(ViewSet):
+    """A route without a credential: it only opens, renews or ends one."""
+
+    request: APIRequest
+    authentication_classes: ClassVar[list[Any]] = []  # type: ignore[misc]
+    permission_classes: ClassVar[list[Any]] = [AllowAny]  # type: ignore[misc]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        refuse_unknown_parameters(request, self)
+
+    def body(self, serializer_class: type[BaseSerializer[Any]]) -> dict[str, Any]:
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)

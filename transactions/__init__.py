@@ -1,0 +1,1 @@
+"""What was spent, the money it moved, and the ledger under it."""

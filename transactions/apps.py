@@ -1,0 +1,9 @@
+"""Transactions, as Django sees it."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class TransactionsConfig(AppConfig):
+    name = "transactions"

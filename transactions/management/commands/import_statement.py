@@ -1,0 +1,73 @@
+"""`manage.py import_statement --company birmingham statement.csv`: book a card or bank statement."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Q
+from django.utils import timezone
+
+from companies.models import Company
+from spendtrackr.errors import DomainError
+from spendtrackr.money import Money
+from spendtrackr.tenancy import company_scope
+from transactions.models import StatementImport
+from transactions.operations import statements
+
+
+class Command(BaseCommand):
+    help = "Import a CSV statement. Every row is booked, or reported with its line and reason; the same file twice adds nothing."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", nargs="+", type=Path)
+        parser.add_argument("--company", required=True, help="Id or slug of the company.")
+        parser.add_argument("--source", default=statements.DEFAULT_SOURCE, help="Where it comes from; rows are recognised within it.")
+        parser.add_argument("--attribution", default="", help="Shown wherever the rows are shown, such as a licence.")
+        parser.add_argument("--mapping", type=Path, help="A JSON file that says how to read the columns.")
+        parser.add_argument("--show", action="store_true", help="Show how the file would be read, and book nothing.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        company = Company.objects.filter(Q(public_id=options["company"]) | Q(slug=options["company"])).first()
+        if company is None:
+            raise CommandError(f"There is no company {options['company']!r}. Name its id or slug.")
+        mapping = json.loads(options["mapping"].read_text()) if options["mapping"] else None
+        for path in options["file"]:
+            try:
+                self._import(company, path, mapping, options)
+            except OSError as error:
+                raise CommandError(f"{path}: {error.strerror}.") from error
+            except DomainError as error:
+                raise CommandError(f"{path}: {error.message} ({error.field})") from error
+
+    def _import(self, company: Company, path: Path, mapping: Any, options: dict[str, Any]) -> None:
+        file = statements.StatementFile(path.read_bytes(), path.name, options["source"], options["attribution"])
+        if options["show"]:
+            self._show(company, file, mapping)
+            return
+        record = statements.import_statement(company, file, actor=None, at=timezone.now(), mapping=mapping, progress=self._progress)
+        self._tell(record)
+
+    def _show(self, company: Company, file: statements.StatementFile, mapping: Any) -> None:
+        with company_scope(company.pk):
+            proposal = statements.propose(company, file.content, mapping)
+        self.stdout.write(json.dumps(proposal.mapping.as_dict(), indent=2))
+
+    def _progress(self, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            self.stderr.write(f"\r{done} of {total} rows", ending="\n" if done == total else "")
+
+    def _tell(self, record: StatementImport) -> None:
+        sums = ", ".join(str(Money(**total)) for total in record.details["totals"]) or "nothing"
+        self.stdout.write(
+            f"{record.filename}: {record.rows} rows, {record.booked} booked ({sums}), {record.duplicates} in already, "
+            f"{record.skipped} skipped, {record.rejected} rejected"
+        )
+        for note in record.details["notes"]:
+            self.stdout.write(f"  {note}")
+        for issue in record.details["issues"]:
+            if issue["kind"] == "rejected":
+                self.stdout.write(f"  line {issue['line']}: {issue['reason']}")

@@ -1,0 +1,74 @@
+"""Which merchant a descriptor means. The descriptor as sent stays on the transaction."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from django.db import IntegrityError, transaction
+
+from transactions.models import Merchant
+
+_UNNAMED = "Unnamed merchant"
+
+
+def clean_name(text: str) -> str:
+    """One line of at most 120 characters, control characters gone, anything that could be a card number masked."""
+    visible = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in text)
+    return mask_card_numbers(" ".join(visible.split()))[:120]
+
+
+def mask_card_numbers(text: str) -> str:
+    """Replace all but the last four digits of any run of 13 to 19 digits that passes the Luhn check (ISO/IEC 7812)."""
+    return re.sub(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)", _mask, text)
+
+
+def _mask(found: re.Match[str]) -> str:
+    digits = re.sub(r"\D", "", found[0])
+    doubled = (sum(divmod(2 * int(d), 10)) for d in digits[-2::-2])
+    is_card = (sum(doubled) + sum(int(d) for d in digits[-1::-2])) % 10 == 0
+    return "•" * (len(digits) - 4) + digits[-4:] if is_card else found[0]
+
+
+def key_of(name: str, network_id: str = "") -> str:
+    """The network's id where there is one, else the name without case, width and spacing."""
+    if network_id:
+        return f"id:{network_id}"[:140]
+    folded = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return f"name:{folded}"[:140]
+
+
+def find_or_add(descriptor: str, network_id: str = "") -> Merchant:
+    """The company's merchant for this descriptor, made when it is new."""
+    name = clean_name(descriptor) or _UNNAMED
+    key = key_of(name, network_id)
+    found = Merchant.objects.filter(key=key).first()
+    if found:
+        return found
+    try:
+        with transaction.atomic():
+            return Merchant.objects.create(name=name, key=key)
+    except IntegrityError:  # added by another swipe a moment ago
+        return Merchant.objects.get(key=key)
+
+
+def find_or_add_all(descriptors: Iterable[str]) -> dict[str, Merchant]:
+    """The same for many names at once, by descriptor. Blank descriptors name nobody and are left out."""
+    names = {descriptor: clean_name(descriptor) for descriptor in descriptors if clean_name(descriptor)}
+    by_key: dict[str, str] = {}
+    for name in names.values():
+        by_key.setdefault(key_of(name), name)
+    known = _known(by_key)
+    missing = [Merchant(name=name, key=key) for key, name in sorted(by_key.items()) if key not in known]
+    if missing:
+        Merchant.objects.bulk_create(missing, ignore_conflicts=True, batch_size=500)
+        known = _known(by_key)
+    return {descriptor: known[key_of(name)] for descriptor, name in names.items()}
+
+
+def _known(keys: Iterable[str]) -> dict[str, Merchant]:
+    wanted, known = list(keys), {}
+    for start in range(0, len(wanted), 500):
+        known |= {merchant.key: merchant for merchant in Merchant.objects.filter(key__in=wanted[start : start + 500])}
+    return known

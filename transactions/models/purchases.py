@@ -1,0 +1,193 @@
+"""A purchase as a person knows it, the network messages it is folded from, and what each of them drew from limits."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from django.db import models
+
+from cards.models import Card, LimitCounter
+from companies.models import Category
+from spendtrackr.ids import KeyTextField, MachineTextField, PublicIdField
+from spendtrackr.money import Money
+from spendtrackr.tenancy import AppendOnlyModel, TenantManager, TenantModel, TenantQuerySet
+from users.models import Membership
+
+
+class Merchant(TenantModel):
+    """Who was paid, per company. Keyed by the network's id, else by the normalised name."""
+
+    public_id = PublicIdField("mer")
+    name = models.CharField(max_length=120)
+    key = KeyTextField(max_length=140)
+
+    class Meta:
+        db_table = "merchants"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["company", "key"], name="merchants_one_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.public_id})"
+
+
+class TransactionSource(models.TextChoices):
+    CARD = "card"
+    STATEMENT = "statement"
+
+
+class TransactionStatus(models.TextChoices):
+    PENDING = "pending"
+    POSTED = "posted"
+    REVERSED = "reversed"
+    DECLINED = "declined"
+
+
+class TransactionQuerySet(TenantQuerySet["Transaction"]):
+    def visible_to(self, member: Membership) -> TransactionQuerySet:
+        return self if member.sees_company else self.filter(member=member)
+
+    def with_names(self) -> TransactionQuerySet:
+        """All that a list row shows, in one query."""
+        return self.select_related("merchant", "category", "card", "member__user")
+
+
+TransactionManager = TenantManager.from_queryset(TransactionQuerySet)
+
+
+class Transaction(TenantModel):
+    """One purchase. The amounts are the fold of its messages (`transactions.purchases`), kept here under the card's lock.
+
+    `amount_minor` is what a person would name: authorized while pending, captured once posted, asked for when declined;
+    of an imported line the billed amount, below zero for a credit.
+    """
+
+    public_id = PublicIdField("txn")
+    source = MachineTextField(max_length=10, choices=TransactionSource)
+    status = MachineTextField(max_length=10, choices=TransactionStatus)
+    decline_code = MachineTextField(max_length=40, default="")
+    card = models.ForeignKey(Card, models.PROTECT, null=True, related_name="+")
+    member = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
+    merchant = models.ForeignKey(Merchant, models.PROTECT, null=True, related_name="+")
+    category = models.ForeignKey(Category, models.PROTECT, null=True, related_name="+")
+    statement_import = models.ForeignKey("transactions.StatementImport", models.PROTECT, null=True, related_name="+")
+    # As sent: the merchant's own spelling, and what it charged in its own currency.
+    descriptor = models.CharField(max_length=120, default="")
+    merchant_code = MachineTextField(max_length=4, default="")
+    country = MachineTextField(max_length=2, default="")
+    merchant_amount_minor = models.BigIntegerField(null=True)
+    merchant_currency = MachineTextField(max_length=3, default="")
+    card_last4 = MachineTextField(max_length=4, default="")
+    currency = MachineTextField(max_length=3)
+    amount_minor = models.BigIntegerField()
+    held_minor = models.BigIntegerField(default=0)
+    captured_minor = models.BigIntegerField(default=0)
+    refunded_minor = models.BigIntegerField(default=0)
+    occurred_at = models.DateTimeField()
+    # Company-local days, stored as such: a later change of time zone does not move them.
+    occurred_on = models.DateField()
+    posted_on = models.DateField(null=True)
+
+    objects = TransactionManager()
+    across_companies = models.Manager.from_queryset(TransactionQuerySet)()
+
+    class Meta:
+        db_table = "transactions"
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["company", "occurred_on", "id"], name="transactions_latest"),
+            models.Index(fields=["company", "member", "occurred_on", "id"], name="transactions_of_member"),
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=models.Q(held_minor__gte=0), name="transactions_held_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.public_id} ({self.status})"
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def held(self) -> Money:
+        return Money(self.held_minor, self.currency)
+
+    @property
+    def captured(self) -> Money:
+        return Money(self.captured_minor, self.currency)
+
+    @property
+    def refunded(self) -> Money:
+        return Money(self.refunded_minor, self.currency)
+
+    @property
+    def merchant_amount(self) -> Money | None:
+        return None if self.merchant_amount_minor is None else Money(self.merchant_amount_minor, self.merchant_currency)
+
+
+class MessageKind(models.TextChoices):
+    AUTHORIZATION = "authorization"
+    CAPTURE = "capture"
+    REVERSAL = "reversal"
+    REFUND = "refund"
+
+
+class Message(AppendOnlyModel):
+    """What the card network said, once, and what we answered with every check that led to it."""
+
+    public_id = PublicIdField("msg")
+    transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="messages")
+    connection = MachineTextField(max_length=20)
+    network_id = MachineTextField(max_length=80)
+    kind = MachineTextField(max_length=16, choices=MessageKind)
+    amount_minor = models.BigIntegerField()
+    is_approved = models.BooleanField(default=True)
+    is_final = models.BooleanField(default=False)
+    checks = models.TextField(default="[]")
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "messages"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["company", "connection", "network_id"], name="messages_once"),
+            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="messages_amount_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.public_id} ({self.kind})"
+
+    @property
+    def checks_done(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(self.checks)
+        return rows
+
+
+class Draw(AppendOnlyModel):
+    """What one message did to one limit counter. Replayed in the order of `seq`, the draws are the counter."""
+
+    message = models.ForeignKey(Message, models.PROTECT, related_name="+")
+    # No constraint to the counter: a foreign key to a hot row costs ten times (measured); `verify` checks the relation.
+    counter = models.ForeignKey(LimitCounter, models.PROTECT, db_constraint=False, related_name="+")
+    seq = models.PositiveBigIntegerField()
+    used_before_minor = models.BigIntegerField()
+    held_delta_minor = models.BigIntegerField()
+    posted_delta_minor = models.BigIntegerField()
+    limit_minor = models.BigIntegerField(null=True)
+    # An approved request, which must respect the limit; other messages are facts and may exceed it.
+    is_approval = models.BooleanField()
+
+    class Meta:
+        db_table = "draws"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["counter", "seq"], name="draws_one_number"),
+            models.CheckConstraint(
+                condition=models.Q(is_approval=False)
+                | models.Q(limit_minor__isnull=True)
+                | models.Q(limit_minor__gte=models.F("used_before_minor") + models.F("held_delta_minor") + models.F("posted_delta_minor")),
+                name="draws_approval_within_limit",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"draw {self.seq} on counter {self.counter_id}"

@@ -1,0 +1,72 @@
+"""What reports add up: one line for every posting into or out of `spent`, and its sums by day and by month."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from cards.models import Card
+from companies.models import Category
+from spendtrackr.ids import MachineTextField
+from spendtrackr.tenancy import AppendOnlyModel, TenantModel
+from transactions.models.ledger import Entry
+from transactions.models.purchases import Merchant, Transaction
+from users.models import Membership
+
+
+class SpendLine(AppendOnlyModel):
+    """Spend on its posting day with all its dimensions. Below zero for refunds and credits."""
+
+    entry = models.ForeignKey(Entry, models.PROTECT, related_name="+")
+    transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="+")
+    day = models.DateField()
+    currency = MachineTextField(max_length=3)
+    amount_minor = models.BigIntegerField()
+    category = models.ForeignKey(Category, models.PROTECT, null=True, related_name="+")
+    member = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
+    card = models.ForeignKey(Card, models.PROTECT, null=True, related_name="+")
+    merchant = models.ForeignKey(Merchant, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        db_table = "spend_lines"
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["company", "day"], name="spend_lines_by_day"),
+            models.Index(fields=["company", "member", "day"], name="spend_lines_of_member"),
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.pk}: {self.amount_minor} {self.currency} on {self.day}"
+
+
+class Rollup(TenantModel):
+    """Lines and their sum. Kept by upsert in the transaction that writes the lines, so it is exact when that commits."""
+
+    starts_on = models.DateField()
+    currency = MachineTextField(max_length=3)
+    # The category's database id, 0 for none: NULL would not be unique.
+    category_key = models.BigIntegerField()
+    line_count = models.BigIntegerField()
+    amount_minor = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self._meta.db_table} {self.starts_on} {self.currency} category {self.category_key}"
+
+
+class DaySpend(Rollup):
+    class Meta:
+        db_table = "day_spend"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["company", "starts_on", "currency", "category_key"], name="day_spend_one_cell"),
+        ]
+
+
+class MonthSpend(Rollup):
+    class Meta:
+        db_table = "month_spend"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["company", "starts_on", "currency", "category_key"], name="month_spend_one_cell"),
+        ]

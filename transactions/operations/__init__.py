@@ -1,0 +1,1 @@
+"""What happens to money: funding, swipes, what clears of them, statements."""

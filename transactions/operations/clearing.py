@@ -1,0 +1,126 @@
+"""What comes after an approval: captures, reversals, refunds. Each is one message, and its entry is fold after minus fold before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cards import counters
+from cards.locks import lock_card
+from cards.models import Card, CardControls
+from spendtrackr import errors, events
+from spendtrackr.periods import local_day
+from spendtrackr.retry import operation
+from transactions import draws, ledger, rollups
+from transactions.models import Account, Entry, EntryKind, Message, MessageKind, SpendLine, Transaction
+from transactions.purchases import Move, Purchase, fold, moves_between
+from users.models import Membership
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """A message about a purchase. `amount_minor` None is all that there is: the hold, or what was captured and not refunded."""
+
+    kind: MessageKind
+    network_id: str
+    at: datetime
+    amount_minor: int | None = None
+    is_final: bool = False
+
+
+@operation
+def clear(purchase: Transaction, clearing: Clearing, *, actor: Membership | None) -> Transaction:
+    """Apply one message, once. Locks: the card, the transaction, then the funding account and the rollups.
+
+    Raises `InvalidState` where the purchase has nothing left to capture, reverse or refund, `Invalid` for too large an amount.
+    """
+    card = lock_card(purchase.card_id)
+    purchase = Transaction.objects.select_for_update().get(pk=purchase.pk)
+    if Message.objects.filter(connection=card.issuer, network_id=clearing.network_id).exists():
+        return purchase
+    messages = list(Message.objects.filter(transaction=purchase).order_by("id"))
+    before = fold(messages)
+    message = Message.objects.create(
+        transaction=purchase,
+        connection=card.issuer,
+        network_id=clearing.network_id,
+        kind=clearing.kind,
+        amount_minor=_amount(before, clearing),
+        is_final=clearing.is_final,
+        at=clearing.at,
+    )
+    return _apply(card, purchase, message, before, fold([*messages, message]), actor=actor)
+
+
+def _amount(before: Purchase, clearing: Clearing) -> int:
+    """The amount that was asked for, or all there is, after refusing what makes no sense."""
+    room, nothing_left = _ROOM[clearing.kind](before)
+    if room <= 0:
+        raise errors.InvalidState(nothing_left)
+    amount = room if clearing.amount_minor is None else clearing.amount_minor
+    # A capture may exceed its hold (a tip, a longer taxi ride): that is a fact, and it is booked.
+    if amount > room and clearing.kind != MessageKind.CAPTURE:
+        raise errors.Invalid(f"At most {room} minor units are left to do this with.", field="amount")
+    return amount
+
+
+_ROOM: dict[MessageKind, Callable[[Purchase], tuple[int, str]]] = {
+    MessageKind.CAPTURE: lambda p: (p.held, "There is no open hold to capture."),
+    MessageKind.REVERSAL: lambda p: (p.held, "There is no open hold to reverse."),
+    MessageKind.REFUND: lambda p: (p.spent, "Nothing was captured that could be refunded."),
+}
+
+
+def _apply(
+    card: Card, purchase: Transaction, message: Message, before: Purchase, after: Purchase, *, actor: Membership | None
+) -> Transaction:
+    day = local_day(message.at, card.company.time_zone)
+    _update(purchase, after, posted_on=day)
+    rules: CardControls = card.controls
+    draws.draw(
+        message,
+        # A purchase counts for ever in the window of its authorization.
+        counters.counter_for(card, purchase.occurred_on),
+        held_delta=after.held - before.held,
+        posted_delta=after.counted - before.counted,
+        limit=rules.monthly_limit_minor,
+    )
+    events.record(f"transaction.{_EVENT[MessageKind(message.kind)]}", purchase, actor=actor, at=message.at, message=message.public_id)
+    moves = moves_between(before, after)
+    account = ledger.funding_account(purchase.currency)
+    entry = ledger.post(account, EntryKind(message.kind), moves, at=message.at, day=day, purchase=purchase, message=message)
+    rollups.add(_spend_lines(entry, purchase, moves))
+    return purchase
+
+
+_EVENT = {MessageKind.CAPTURE: "captured", MessageKind.REVERSAL: "reversed", MessageKind.REFUND: "refunded"}
+
+
+def _update(purchase: Transaction, after: Purchase, *, posted_on: object) -> None:
+    purchase.status, purchase.amount_minor = after.status, after.amount
+    purchase.held_minor, purchase.captured_minor, purchase.refunded_minor = after.held, after.captured, after.refunded
+    if after.captured and purchase.posted_on is None:
+        purchase.posted_on = posted_on
+    purchase.save(update_fields=["status", "amount_minor", "held_minor", "captured_minor", "refunded_minor", "posted_on"])
+
+
+def _spend_lines(entry: Entry, purchase: Transaction, moves: list[Move]) -> list[SpendLine]:
+    """A line for what the entry moved into `spent`, or out of it."""
+    spent = ledger.net(moves)[Account.SPENT]
+    return [new_line(entry, purchase, spent)] if spent else []
+
+
+def new_line(entry: Entry, purchase: Transaction, amount_minor: int) -> SpendLine:
+    """One saved spend line with all dimensions of its purchase."""
+    return SpendLine.objects.create(
+        entry=entry,
+        transaction=purchase,
+        day=entry.day,
+        currency=purchase.currency,
+        amount_minor=amount_minor,
+        category=purchase.category,
+        member=purchase.member,
+        card=purchase.card,
+        merchant=purchase.merchant,
+    )

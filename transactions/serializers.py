@@ -1,0 +1,200 @@
+"""Transactions, funding, swipes and statements, as the API shows and takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from companies.operations import COUNTRIES
+from spendtrackr.serializers import MoneyField, PlainCharField, PositiveMoneyField, StrictSerializer
+from transactions.models import FundingAccount, StatementImport, Transaction
+from transactions.statements.mapping import DATE_FORMATS, SYNONYMS
+
+
+class TransactionSerializer(serializers.ModelSerializer[Transaction]):
+    id = serializers.CharField(source="public_id", read_only=True)
+    card = serializers.CharField(source="card.public_id", read_only=True, allow_null=True, default=None)
+    member = serializers.CharField(source="member.public_id", read_only=True, allow_null=True, default=None)
+    merchant = serializers.CharField(source="merchant.name", read_only=True, allow_null=True, default=None)
+    category = serializers.CharField(source="category.public_id", read_only=True, allow_null=True, default=None)
+    category_name = serializers.CharField(source="category.name", read_only=True, allow_null=True, default=None)
+    decline_code = serializers.CharField(read_only=True, help_text="Why it was declined; blank otherwise.")
+    amount = MoneyField(read_only=True, help_text="Captured, else authorized; what was asked for when declined; below zero for a credit.")
+    held = MoneyField(read_only=True)
+    captured = MoneyField(read_only=True)
+    refunded = MoneyField(read_only=True)
+    merchant_amount = MoneyField(read_only=True, allow_null=True, help_text="In the merchant's currency, where it is known.")
+
+    class Meta:
+        model = Transaction
+        fields = [
+            "id",
+            "source",
+            "status",
+            "decline_code",
+            "card",
+            "card_last4",
+            "member",
+            "merchant",
+            "descriptor",
+            "merchant_code",
+            "country",
+            "category",
+            "category_name",
+            "amount",
+            "held",
+            "captured",
+            "refunded",
+            "merchant_amount",
+            "occurred_at",
+            "occurred_on",
+            "posted_on",
+        ]
+        read_only_fields = fields
+
+
+class FundingAccountSerializer(serializers.ModelSerializer[FundingAccount]):
+    id = serializers.CharField(source="public_id", read_only=True)
+    available = MoneyField(read_only=True, help_text="What cards can still spend.")
+    held = MoneyField(read_only=True, help_text="Approved, not cleared yet.")
+    spent = MoneyField(read_only=True, help_text="Cleared less refunds, since the beginning.")
+
+    class Meta:
+        model = FundingAccount
+        fields = ["id", "currency", "available", "held", "spent"]
+        read_only_fields = fields
+
+
+class TopUpBody(StrictSerializer):
+    amount = PositiveMoneyField()
+
+
+class AuthorizationBody(StrictSerializer):
+    card = PlainCharField(max_length=40)
+    amount = PositiveMoneyField(help_text="In the card's currency.")
+    merchant_name = PlainCharField(max_length=120)
+    merchant_code = serializers.RegexField(r"^[0-9]{4}$", help_text="Merchant category code, ISO 18245.")
+    country = serializers.RegexField(r"^[A-Z]{2}$", help_text="Where the merchant is, ISO 3166-1 alpha-2.")
+    network_id = PlainCharField(
+        max_length=60, required=False, help_text="The network's own id of this message. Sent twice, it is answered once."
+    )
+
+    def validate_country(self, country: str) -> str:
+        if country not in COUNTRIES:
+            raise serializers.ValidationError("This is not an ISO 3166 country code.")
+        return country
+
+
+class ClearingBody(StrictSerializer):
+    amount = PositiveMoneyField(required=False, help_text="By default all that there is.")
+    network_id = PlainCharField(max_length=60, required=False, help_text="The network's own id of this message. Sent twice, it counts once.")
+
+
+class CaptureBody(ClearingBody):
+    final = serializers.BooleanField(default=True, help_text="Whether the rest of the hold is released.")
+
+
+class CheckSerializer(serializers.Serializer[Any]):
+    """One question of a decision."""
+
+    name = serializers.CharField()
+    passed = serializers.BooleanField()
+    value = serializers.JSONField(allow_null=True, help_text="What was found; amounts in minor units.")
+    limit = serializers.JSONField(allow_null=True, help_text="What would have been allowed.")
+    room = serializers.IntegerField(allow_null=True, help_text="What was left, in minor units.")
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """The answer to a swipe. A decline is a decision, not an error."""
+
+    approved = serializers.BooleanField()
+    reason = serializers.CharField(help_text="Code of the first check that failed; blank when approved.")
+    checks = CheckSerializer(many=True, source="message.checks_done")
+    transaction = TransactionSerializer()
+
+
+class TopUpSerializer(serializers.Serializer[Any]):
+    entry = serializers.CharField(help_text="Id of the ledger entry.")
+    account = FundingAccountSerializer()
+
+
+class MappingSerializer(serializers.Serializer[Any]):
+    """How a file is read: the file's own column for each field, and how dates and numbers are written."""
+
+    columns = serializers.DictField(child=serializers.CharField(), help_text="Fields: " + ", ".join(SYNONYMS) + ".")
+    date_format = serializers.ChoiceField([(fmt, fmt) for fmt in DATE_FORMATS])
+    decimal_mark = serializers.ChoiceField([(".", "point"), (",", "comma")])
+    charges = serializers.ChoiceField(
+        [("positive", "positive"), ("negative", "negative")], help_text="The sign of money that was spent."
+    )
+
+
+class IssueSerializer(serializers.Serializer[Any]):
+    line = serializers.IntegerField(help_text="Line of the file, counted from 1.")
+    kind = serializers.ChoiceField(["rejected", "skipped", "duplicate"])
+    reason = serializers.CharField()
+    field = serializers.CharField(allow_blank=True)
+
+
+class ImportSerializer(serializers.ModelSerializer[StatementImport]):
+    """What became of a file: booked + duplicates + skipped + rejected = rows."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    source = serializers.CharField(source="source.name", read_only=True)
+    notes = serializers.SerializerMethodField(help_text="What a person should know about how the file was read.")
+    totals = serializers.SerializerMethodField(help_text="What was booked, by currency.")
+
+    class Meta:
+        model = StatementImport
+        fields = ["id", "source", "filename", "rows", "booked", "duplicates", "skipped", "rejected", "notes", "totals", "at"]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_notes(self, record: StatementImport) -> Any:
+        return record.details["notes"]
+
+    @extend_schema_field(serializers.ListField(child=MoneyField()))
+    def get_totals(self, record: StatementImport) -> Any:
+        return record.details["totals"]
+
+
+class ImportReportSerializer(ImportSerializer):
+    """With every row that was not booked, and how the file was read."""
+
+    issues = serializers.SerializerMethodField()
+    mapping = serializers.SerializerMethodField()
+
+    class Meta(ImportSerializer.Meta):
+        fields = [*ImportSerializer.Meta.fields, "issues", "mapping"]
+        read_only_fields = fields
+
+    @extend_schema_field(IssueSerializer(many=True))
+    def get_issues(self, record: StatementImport) -> Any:
+        return record.details["issues"]
+
+    @extend_schema_field(MappingSerializer)
+    def get_mapping(self, record: StatementImport) -> Any:
+        return serializers.JSONField(binary=True).to_internal_value(record.mapping)
+
+
+class ImportBody(StrictSerializer):
+    file = serializers.FileField(help_text="A CSV file.", allow_empty_file=True)
+    source = PlainCharField(max_length=80, required=False, help_text="Where it comes from. Rows are recognised again within one source.")
+    attribution = PlainCharField(max_length=200, required=False, help_text="Shown wherever the rows are shown, such as a licence.")
+    mapping = serializers.CharField(
+        required=False, max_length=20_000, help_text="JSON; by default what was kept for this header, else what the header suggests."
+    )
+
+
+class ProposalBody(StrictSerializer):
+    file = serializers.FileField(help_text="A CSV file.", allow_empty_file=True)
+
+
+class ProposalSerializer(serializers.Serializer[Any]):
+    header = serializers.ListField(child=serializers.CharField(allow_blank=True))
+    mapping = MappingSerializer()
+    is_kept = serializers.BooleanField(help_text="Whether this company read such a file before.")
+    notes = serializers.ListField(child=serializers.CharField())
+    rows = serializers.IntegerField()

@@ -1,0 +1,222 @@
+"""Turn rows into lines to book, or into reasons why not. Every row ends as exactly one of the two."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from companies.merchant_categories import normalise_code
+from spendtrackr.money import KNOWN_CURRENCIES, MAX_MINOR, Money, NotRepresentable, parse_decimal
+from transactions.merchants import clean_name, key_of
+from transactions.statements.mapping import Mapping, cell, parse_date
+from transactions.statements.table import Row, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """A row that was not booked: skipped (blank, repeated header) or rejected, with its line in the file."""
+
+    line: int
+    kind: str
+    reason: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row that can be booked. `amount` is above zero for a charge, below for a credit."""
+
+    line: int
+    occurred_on: date
+    posted_on: date | None
+    amount: Money
+    original: Money | None
+    is_unbilled: bool
+    descriptor: str
+    merchant_code: str
+    card_last4: str
+    category: str
+    reference: str
+
+    @property
+    def day(self) -> date:
+        """Spend counts on the posting day; without one, on the transaction day."""
+        return self.posted_on or self.occurred_on
+
+    def normalised(self) -> str:
+        """What makes the row this row, however its file spaces or orders the columns."""
+        original = [self.original.minor, self.original.currency] if self.original else None
+        parts = [
+            self.occurred_on.isoformat(),
+            self.posted_on.isoformat() if self.posted_on else "",
+            [self.amount.minor, self.amount.currency],
+            original,
+            key_of(self.descriptor),
+            self.merchant_code,
+            self.card_last4,
+            self.reference,
+        ]
+        return json.dumps(parts)
+
+
+class BadCell(Exception):
+    """A cell that cannot be read."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(reason)
+        self.name, self.reason = name, reason
+
+
+@dataclass(slots=True)
+class Reading:
+    """All rows of a file, told apart."""
+
+    rows: int = 0
+    lines: list[Line] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
+
+    @property
+    def rejected(self) -> int:
+        return sum(issue.kind == "rejected" for issue in self.issues)
+
+    @property
+    def skipped(self) -> int:
+        return sum(issue.kind == "skipped" for issue in self.issues)
+
+    def notes(self) -> list[str]:
+        """What a person should know about how it was read."""
+        unbilled = Counter(line.amount.currency for line in self.lines if line.is_unbilled)
+        if not unbilled:
+            return []
+        listed = ", ".join(f"{count} in {currency}" for currency, count in sorted(unbilled.items()))
+        verb = "row has" if unbilled.total() == 1 else "rows have"
+        return [f"{unbilled.total()} foreign {verb} no billing amount; booked in their own currency: {listed}."]
+
+
+def read_lines(table: Table, mapping: Mapping, *, company_currency: str) -> Reading:
+    """Read every row below and above the header."""
+    reading = Reading(rows=len(table.rows) + len(table.preamble))
+    reading.issues += [Issue(row.line, "skipped", "It stands above the header.") for row in table.preamble]
+    for row in table.rows:
+        if row.is_blank:
+            reading.issues.append(Issue(row.line, "skipped", "The row is blank."))
+        elif table.is_header(row):
+            reading.issues.append(Issue(row.line, "skipped", "The header is repeated."))
+        else:
+            try:
+                reading.lines.append(_line(row, table, mapping, company_currency))
+            except BadCell as bad:
+                reading.issues.append(Issue(row.line, "rejected", bad.reason, bad.name))
+    return reading
+
+
+def _line(row: Row, table: Table, mapping: Mapping, company_currency: str) -> Line:
+    if any(row.cells[len(table.columns) :]):
+        raise BadCell("", f"The row has more cells than the header's {len(table.columns)}.")
+
+    def text(name: str) -> str:
+        return cell(row, table, mapping, name)
+
+    posted_on = _date("posting_date", text("posting_date"), mapping)
+    occurred_on = _date("transaction_date", text("transaction_date"), mapping) or posted_on
+    if occurred_on is None:
+        raise BadCell("transaction_date", "The date is missing.")
+    original = _original(text("original_amount"), text("original_currency"), mapping)
+    billed = _billed(text("amount"), text("debit"), text("credit"), text("currency") or company_currency, mapping)
+    amount = billed or original or _no_amount()
+    if amount.minor == 0:
+        raise BadCell("amount", "The amount is zero: there is nothing to book.")
+    return Line(
+        line=row.line,
+        occurred_on=occurred_on,
+        posted_on=posted_on,
+        amount=amount,
+        original=original,
+        is_unbilled=billed is None and amount.currency != (text("currency") or company_currency).upper(),
+        descriptor=clean_name(text("merchant")),
+        merchant_code=_code(text("merchant_code")),
+        card_last4=_last4(text("card")),
+        category=" ".join(text("category").split())[:80],
+        reference=text("reference")[:120],
+    )
+
+
+def _no_amount() -> Money:
+    raise BadCell("amount", "The amount is missing.")
+
+
+def _date(name: str, text: str, mapping: Mapping) -> date | None:
+    if not text:
+        return None
+    found = parse_date(text, mapping.date_format)
+    if found is None:
+        raise BadCell(name, f"{text[:40]!r} is not a date written as {mapping.date_format}.")
+    return found
+
+
+def _billed(amount: str, debit: str, credit: str, currency: str, mapping: Mapping) -> Money | None:
+    """What was charged. Separate debit and credit columns say themselves which is which, whatever their sign."""
+    if amount:
+        value = _number("amount", amount, mapping)
+        return _money("amount", value if mapping.charges == "positive" else -value, currency)
+    if debit or credit:
+        out = abs(_number("debit", debit, mapping)) if debit else Decimal(0)
+        back = abs(_number("credit", credit, mapping)) if credit else Decimal(0)
+        return _money("debit" if debit else "credit", out - back, currency)
+    return None
+
+
+def _original(amount: str, currency: str, mapping: Mapping) -> Money | None:
+    if not amount or not currency:
+        return None
+    value = _number("original_amount", amount, mapping)
+    return _money("original_amount", value if mapping.charges == "positive" else -value, currency)
+
+
+def _number(name: str, text: str, mapping: Mapping) -> Decimal:
+    try:
+        return parse_decimal(text, decimal_mark=mapping.decimal_mark)
+    except ValueError as error:
+        raise BadCell(name, f"{text[:40]!r} is not a number.") from error
+
+
+def _money(name: str, value: Decimal, currency: str) -> Money:
+    code = currency.strip().upper()
+    if code not in KNOWN_CURRENCIES:
+        raise BadCell("currency" if name != "original_amount" else "original_currency", f"{currency[:20]!r} is not an ISO 4217 currency.")
+    try:
+        money = Money.parse(value, code)
+    except NotRepresentable as error:
+        raise BadCell(name, f"{value} has more decimal places than {code} has.") from error
+    if abs(money.minor) > MAX_MINOR:
+        raise BadCell(name, "The amount is larger than we can book.")
+    return money
+
+
+def _code(text: str) -> str:
+    try:
+        return normalise_code(text)
+    except ValueError as error:
+        raise BadCell("merchant_code", f"{text[:20]!r} is not a merchant category code.") from error
+
+
+def _last4(text: str) -> str:
+    """Only ever the last four digits: the rest of a card number is not ours to keep."""
+    digits = re.sub(r"\D", "", text)
+    return digits[-4:] if len(digits) >= 4 else ""
+
+
+def identities(lines: list[Line], *, source: str) -> list[str]:
+    """One hash a line: source, normalised row, n-th occurrence in the file. So twins differ, and the same file twice does not."""
+    seen: Counter[str] = Counter()
+    result = []
+    for line in lines:
+        row = line.normalised()
+        seen[row] += 1
+        result.append(hashlib.sha256(json.dumps([source, row, seen[row]]).encode()).hexdigest())
+    return result

@@ -1,0 +1,194 @@
+"""Which column means what, and how its dates and numbers are written: proposed from the file, kept per company."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from spendtrackr import errors
+from spendtrackr.money import parse_decimal
+from transactions.statements.table import Row, Table, plain
+
+# The names that banks and card programmes give to each column, best first.
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "transaction_date": ("trans date", "transaction date", "purchase date", "date of transaction", "date utc", "datum verrichting",
+                         "buchungstag", "date", "datum", "booking date", "value date"),
+    "posting_date": ("trans post date", "post date", "posting date", "posted date", "date posted", "datum verrekening", "clearing date",
+                     "settlement date", "rentedatum", "wertstellung"),
+    "amount": ("billing gross amt", "billing amount", "amount charged", "amount", "bedrag", "betrag", "gross", "gross amount", "montant",
+               "importe", "value"),
+    "currency": ("billing cur code", "billing currency", "currency", "currency code", "munt", "wahrung", "devise", "moneda"),
+    "debit": ("debit", "debit amount", "debet", "soll", "money out", "paid out", "withdrawals", "withdrawal"),
+    "credit": ("credit", "credit amount", "haben", "money in", "paid in", "deposits", "deposit"),
+    "original_amount": ("original gross amt", "original amount", "transaction amount", "foreign amount", "local amount", "oorspr bedrag"),
+    "original_currency": ("original cur", "original currency", "transaction currency", "foreign currency", "local currency", "oorspr munt"),
+    "merchant": ("merchant name", "merchant", "payee", "supplier", "vendor", "handelaar", "naam tegenpartij", "description", "name",
+                 "narrative", "details", "omschrijving", "omschrijving 1", "verwendungszweck"),
+    "merchant_code": ("mcc code", "mcc", "merchant category code", "merchant category"),
+    "card": ("card number", "card no", "last four digits", "card last 4", "card", "kredietkaart"),
+    "category": ("trans cac desc 1", "category", "expense category", "expense type", "account description", "gl description"),
+    "reference": ("reference", "transaction id", "transaction reference", "transactiereferentie", "ref", "id"),
+}  # fmt: skip
+KNOWN = frozenset(name for names in SYNONYMS.values() for name in names)
+
+DATE_FORMATS = (
+    "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y%m%d", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y",
+    "%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%d %b %y", "%d-%b-%y",
+)  # fmt: skip
+_MONTH_FIRST = {"%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y"}
+# Countries that write the month first; everywhere else an ambiguous 03/04 is the third of April.
+_MONTH_FIRST_COUNTRIES = {"US", "PH", "PR", "GU", "VI", "AS", "MP", "FM", "MH", "PW"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """How to read a file. `columns` names the file's own column for each of our fields."""
+
+    columns: dict[str, str]
+    date_format: str = "%Y-%m-%d"
+    decimal_mark: str = "."
+    # Whether money that was spent stands there as a positive or as a negative number.
+    charges: str = "positive"
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Without the notes: they are about one file."""
+        return {name: value for name, value in asdict(self).items() if name != "notes"}
+
+    @classmethod
+    def from_dict(cls, given: Any, table: Table) -> Mapping:
+        """A mapping that somebody wrote. Raises `Invalid` naming the part at fault."""
+        if not isinstance(given, dict) or not isinstance(given.get("columns"), dict):
+            raise errors.Invalid("A mapping is an object with `columns`.", field="mapping")
+        for name in given:
+            if name not in {"columns", "date_format", "decimal_mark", "charges"}:
+                raise errors.Invalid("A mapping has no such part.", field=f"mapping.{name}", code="unknown_field")
+        mapping = cls(
+            {name: _own_column(name, column, table) for name, column in given["columns"].items()},
+            given.get("date_format", "%Y-%m-%d"),
+            given.get("decimal_mark", "."),
+            given.get("charges", "positive"),
+        )
+        mapping.check()
+        return mapping
+
+    def check(self) -> None:
+        """Raises `Invalid` unless the mapping says enough to book anything."""
+        if self.date_format not in DATE_FORMATS:
+            raise errors.Invalid(f"Dates can be written as {', '.join(DATE_FORMATS)}.", field="mapping.date_format")
+        if self.decimal_mark not in {".", ","}:
+            raise errors.Invalid("The decimal mark is . or ,", field="mapping.decimal_mark")
+        if self.charges not in {"positive", "negative"}:
+            raise errors.Invalid("Charges are positive or negative numbers.", field="mapping.charges")
+        if "transaction_date" not in self.columns and "posting_date" not in self.columns:
+            raise errors.Invalid("No column is known to hold the date.", field="mapping.columns.transaction_date", code="required")
+        if not {"amount", "original_amount", "debit", "credit"} & set(self.columns):
+            raise errors.Invalid("No column is known to hold the amount.", field="mapping.columns.amount", code="required")
+
+
+def _own_column(name: str, column: Any, table: Table) -> str:
+    """The file's spelling of a column that the mapping names."""
+    if name not in SYNONYMS:
+        raise errors.Invalid("There is no such field to map.", field=f"mapping.columns.{name}", code="unknown_field")
+    if column in table.columns:
+        return str(column)
+    found = next((own for own in table.columns if plain(own) == plain(str(column))), None)
+    if found is None:
+        raise errors.Invalid("The file has no such column.", field=f"mapping.columns.{name}")
+    return found
+
+
+def header_hash(table: Table) -> str:
+    """Equal for files with the same columns, in whatever order."""
+    return hashlib.sha256(json.dumps(sorted(plain(name) for name in table.columns)).encode()).hexdigest()
+
+
+def propose(table: Table, *, country: str) -> Mapping:
+    """The likeliest reading of a file. Raises `Invalid` when it shows no date or no amount column."""
+    columns = _columns(table)
+    dates = _values(table, columns, ("transaction_date", "posting_date"))
+    date_format, notes = _date_format(dates, country)
+    mark = _decimal_mark(_values(table, columns, ("amount", "original_amount", "debit", "credit")))
+    amounts = _values(table, columns, ("amount",)) or _values(table, columns, ("original_amount",))
+    mapping = Mapping(columns, date_format, mark, _charges(amounts, mark), tuple(notes))
+    mapping.check()
+    return mapping
+
+
+def _columns(table: Table) -> dict[str, str]:
+    by_plain: dict[str, str] = {}
+    for column in table.columns:
+        by_plain.setdefault(plain(column), column)
+    taken: set[str] = set()
+    chosen: dict[str, str] = {}
+    for name, synonyms in SYNONYMS.items():
+        column = next((by_plain[s] for s in synonyms if s in by_plain and by_plain[s] not in taken), None)
+        if column is not None:
+            chosen[name] = column
+            taken.add(column)
+    return chosen
+
+
+def _values(table: Table, columns: dict[str, str], names: Iterable[str]) -> list[str]:
+    places = [table.columns.index(columns[name]) for name in names if name in columns]
+    return [row.cells[i] for row in table.rows if not table.is_header(row) for i in places if i < len(row.cells) and row.cells[i]]
+
+
+def _date_format(dates: list[str], country: str) -> tuple[str, list[str]]:
+    """The format that reads the most dates; where day and month could be either, the country decides, and a note says so."""
+    if not dates:
+        return DATE_FORMATS[0], []
+    sample = dates[:5000]
+    score = {fmt: sum(parse_date(text, fmt) is not None for text in sample) for fmt in DATE_FORMATS}
+    best = max(score.values())
+    likely = [fmt for fmt in DATE_FORMATS if score[fmt] == best]
+    month_first = country in _MONTH_FIRST_COUNTRIES
+    chosen = next((fmt for fmt in likely if (fmt in _MONTH_FIRST) == month_first), likely[0])
+    if any(fmt in _MONTH_FIRST for fmt in likely) and any(fmt not in _MONTH_FIRST for fmt in likely):
+        order = "month" if chosen in _MONTH_FIRST else "day"
+        return chosen, [f"Every date could be read with the day or the month first; the {order} was taken first, as in {country}."]
+    return chosen, []
+
+
+def parse_date(text: str, fmt: str) -> date | None:
+    """The day, without the time that some files add. None when it is not written so, or is no day of our time."""
+    text = text.strip()
+    if fmt[:2] in {"%Y", "%d", "%m"} and "%b" not in fmt and "%B" not in fmt:
+        text = re.split(r"[T ]", text, maxsplit=1)[0]
+    try:
+        found = datetime.strptime(text, fmt).date()  # noqa: DTZ007 -- a calendar day has no zone
+    except ValueError:
+        return None
+    return found if 1990 <= found.year <= 2099 else None
+
+
+def _decimal_mark(amounts: list[str]) -> str:
+    """A comma when commas end in one or two digits and points do not; thousands come in threes."""
+    commas = sum(bool(re.search(r",\d{1,2}\D*$", text)) for text in amounts)
+    points = sum(bool(re.search(r"\.\d{1,2}\D*$", text)) for text in amounts)
+    return "," if commas > points else "."
+
+
+def _charges(amounts: list[str], mark: str) -> str:
+    negative = positive = 0
+    for text in amounts:
+        try:
+            value = parse_decimal(text, decimal_mark=mark)
+        except ValueError:
+            continue
+        negative, positive = negative + (value < 0), positive + (value > 0)
+    return "negative" if negative > positive else "positive"
+
+
+def cell(row: Row, table: Table, mapping: Mapping, name: str) -> str:
+    """The text of one field in a row, blank where the file has no such column or the row ends before it."""
+    column = mapping.columns.get(name)
+    if column is None:
+        return ""
+    position = table.columns.index(column)
+    return row.cells[position] if position < len(row.cells) else ""

@@ -1,0 +1,226 @@
+"""Transactions, funding accounts, the simulator, statements."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cards.controls import Swipe
+from cards.issuers.simulator import Simulator
+from cards.models import Card
+from spendtrackr import errors
+from spendtrackr.ids import new_id
+from spendtrackr.viewsets import APIRequest, TenantViewSet
+from transactions import permissions, queries
+from transactions import serializers as shapes
+from transactions.filters import TransactionFilter
+from transactions.models import FundingAccount, MessageKind, StatementImport, Transaction, TransactionSource
+from transactions.operations import accounts, clearing, statements, swipes
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="List transactions", description="The company's for those who see it, else your own. Latest purchase first."
+    ),
+    retrieve=extend_schema(summary="Show a transaction"),
+)
+@extend_schema(tags=["transactions"])
+class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    serializer_class = shapes.TransactionSerializer
+    filterset_class = TransactionFilter
+    page_order = tuple(queries.LATEST)
+    rules = {"list": permissions.see, "retrieve": permissions.see}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return queries.visible(self.request.membership)
+
+
+@extend_schema_view(list=extend_schema(summary="List funding accounts", description="One a currency, with its balances."),
+                    retrieve=extend_schema(summary="Show a funding account"))  # fmt: skip
+@extend_schema(tags=["accounts"])
+class FundingAccountViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    serializer_class = shapes.FundingAccountSerializer
+    rules = {"list": permissions.see_accounts, "retrieve": permissions.see_accounts}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return FundingAccount.objects.all()
+
+
+class SimulatorViewSet(TenantViewSet):
+    """The built-in bank and card network. Absent (404) unless SIMULATOR_ENABLED."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if not settings.SIMULATOR_ENABLED:
+            raise errors.Missing
+        super().initial(request, *args, **kwargs)
+
+
+@extend_schema(tags=["simulator"])
+class TopUpViewSet(SimulatorViewSet):
+    rules = {"create": permissions.simulate}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return FundingAccount.objects.all()
+
+    @extend_schema(
+        summary="Top up", description="Money arrives from the bank.", request=shapes.TopUpBody, responses={201: shapes.TopUpSerializer}
+    )
+    def create(self, request: APIRequest) -> Response:
+        body = self.body(shapes.TopUpBody)
+        account, entry = accounts.top_up(body["amount"], actor=request.membership, at=timezone.now())
+        return Response(shapes.TopUpSerializer({"entry": entry.public_id, "account": account}).data, status=201)
+
+
+def _clearing(summary: str, description: str, body: type[Any]) -> Any:
+    return extend_schema(summary=summary, description=description, request=body, responses={200: shapes.TransactionSerializer})
+
+
+@extend_schema(tags=["simulator"])
+class AuthorizationViewSet(SimulatorViewSet):
+    """Swipe a simulator card, and let the swipe clear. Ids are those of transactions."""
+
+    serializer_class = shapes.TransactionSerializer
+    rules: ClassVar[dict[str, Any]] = dict.fromkeys(("create", "capture", "reverse", "refund"), permissions.simulate)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        cards = queries.visible(self.request.membership).filter(source=TransactionSource.CARD, card__issuer=Simulator.name)
+        return cards
+
+    @extend_schema(
+        summary="Swipe a card",
+        description="Decides like a card network's request: card, controls, limit, funds. A decline is a 201 with its reason.",
+        request=shapes.AuthorizationBody,
+        responses={201: shapes.DecisionSerializer},
+    )
+    def create(self, request: APIRequest) -> Response:
+        body = self.body(shapes.AuthorizationBody)
+        card = Card.objects.visible_to(request.membership).filter(public_id=body["card"], issuer=Simulator.name).first()
+        if card is None:
+            raise errors.Invalid("There is no such card.", field="card", code="does_not_exist")
+        swipe = Swipe(
+            network_id=_network_id(body),
+            amount=body["amount"],
+            merchant_name=body["merchant_name"],
+            merchant_code=body["merchant_code"],
+            country=body["country"],
+            at=timezone.now(),
+        )
+        return Response(shapes.DecisionSerializer(swipes.authorize(card, swipe)).data, status=201)
+
+    @_clearing("Capture", "The merchant collects: held money is spent. More than the hold is taken from what is available.", shapes.CaptureBody)
+    @action(detail=True, methods=["post"])
+    def capture(self, request: APIRequest, public_id: str) -> Response:
+        body = self.body(shapes.CaptureBody)
+        return self._clear(MessageKind.CAPTURE, body, is_final=body["final"])
+
+    @_clearing("Reverse", "The merchant lets go of the hold, all of it or a part.", shapes.ClearingBody)
+    @action(detail=True, methods=["post"])
+    def reverse(self, request: APIRequest, public_id: str) -> Response:
+        return self._clear(MessageKind.REVERSAL, self.body(shapes.ClearingBody))
+
+    @_clearing("Refund", "The merchant gives captured money back, all of it or a part.", shapes.ClearingBody)
+    @action(detail=True, methods=["post"])
+    def refund(self, request: APIRequest, public_id: str) -> Response:
+        return self._clear(MessageKind.REFUND, self.body(shapes.ClearingBody))
+
+    def _clear(self, kind: MessageKind, body: dict[str, Any], *, is_final: bool = False) -> Response:
+        purchase: Transaction = self.get_object()
+        amount = body.get("amount")
+        if amount is not None and amount.currency != purchase.currency:
+            raise errors.Invalid(f"This purchase is in {purchase.currency}.", field="amount.currency")
+        message = clearing.Clearing(kind, _network_id(body), timezone.now(), amount.minor if amount else None, is_final)
+        clearing.clear(purchase, message, actor=self.request.membership)
+        return self.reply(self.get_queryset().get(pk=purchase.pk))
+
+
+def _network_id(body: dict[str, Any]) -> str:
+    """The caller's own id, or a new one."""
+    return str(body.get("network_id") or new_id("net"))
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List statement imports"),
+    retrieve=extend_schema(summary="Show a statement import", responses={200: shapes.ImportReportSerializer}),
+)
+@extend_schema(tags=["statements"])
+class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    serializer_class = shapes.ImportSerializer
+    parser_classes = (MultiPartParser,)
+    rules = {
+        "list": permissions.see_imports,
+        "retrieve": permissions.see_imports,
+        "create": permissions.import_statements,
+        "propose": permissions.import_statements,
+    }
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return StatementImport.objects.select_related("source")
+
+    def get_serializer_class(self) -> type[Any]:
+        return shapes.ImportSerializer if self.action == "list" else shapes.ImportReportSerializer
+
+    @extend_schema(
+        summary="Import a statement",
+        description="Books each row of a CSV file once, and reports every row that it did not book with its line and reason. "
+        "The same file again adds nothing; equal rows within one file are kept.",
+        request={"multipart/form-data": shapes.ImportBody},
+        responses={201: shapes.ImportReportSerializer},
+    )
+    def create(self, request: APIRequest) -> Response:
+        body = self.body(shapes.ImportBody)
+        file = statements.StatementFile(
+            content=_content(body["file"]),
+            filename=body["file"].name,
+            source=body.get("source") or statements.DEFAULT_SOURCE,
+            attribution=body.get("attribution", ""),
+        )
+        company = request.membership.company
+        record = statements.import_statement(
+            company, file, actor=request.membership, at=timezone.now(), mapping=_json(body.get("mapping"))
+        )
+        return self.reply(record, status=201)
+
+    @extend_schema(
+        summary="Propose a mapping",
+        description="How this file would be read, without booking anything.",
+        request={"multipart/form-data": shapes.ProposalBody},
+        responses={200: shapes.ProposalSerializer},
+    )
+    @action(detail=False, methods=["post"])
+    def propose(self, request: APIRequest) -> Response:
+        content = _content(self.body(shapes.ProposalBody)["file"])
+        proposal = statements.propose(request.membership.company, content)
+        shown = {
+            "header": proposal.table.columns,
+            "mapping": proposal.mapping.as_dict(),
+            "is_kept": proposal.is_kept,
+            "notes": list(proposal.mapping.notes),
+            "rows": len(proposal.table.rows),
+        }
+        return Response(shapes.ProposalSerializer(shown).data)
+
+
+def _content(uploaded: Any) -> bytes:
+    if uploaded.size > settings.IMPORT_MAX_BYTES:
+        raise errors.TooLarge(f"A statement may have {settings.IMPORT_MAX_BYTES // 1024 // 1024} MB.", field="file")
+    content: bytes = uploaded.read()
+    return content
+
+
+def _json(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise errors.Invalid(f"The mapping is not JSON: {error}.", field="mapping") from error

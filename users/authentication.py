@@ -1,0 +1,90 @@
+"""Read the credential of a request, and put its company in scope. One query for session, member, user and company."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from spendtrackr import errors, tenancy, throttles
+from users import tokens
+from users.models import Membership, Session, User, email_key
+
+PAGE_SESSION_KEY = "sid"
+
+
+def membership_of(public_id: str | None) -> tuple[Session, Membership] | None:
+    """The session and its member, if every link in the chain still holds: session open, member and user active."""
+    if not public_id:
+        return None
+    session = (
+        Session.across_companies.select_related("membership__user", "membership__company").filter(public_id=public_id).first()
+    )
+    if session is None or not session.is_open(timezone.now()):
+        return None
+    member: Membership = session.membership
+    return (session, member) if member.is_active and member.user.is_active else None
+
+
+class TokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <access token>`."""
+
+    def authenticate(self, request: Request) -> tuple[User, Session] | None:
+        kind, _, raw = request.headers.get("Authorization", "").partition(" ")
+        if not kind:
+            return None
+        found = membership_of(tokens.session_id(raw.strip())) if kind.lower() == "bearer" else None
+        if found is None:
+            raise errors.Unauthenticated
+        session, member = found
+        request.membership = member  # type: ignore[attr-defined]
+        request.session = session  # type: ignore[attr-defined]
+        tenancy.enter(member.company_id)
+        return member.user, session
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "users.authentication.TokenAuthentication"
+    name = "accessToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class MembershipMiddleware:
+    """For pages: `request.membership` from the session cookie, or None."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path.startswith("/api/"):
+            found = membership_of(request.session.get(PAGE_SESSION_KEY))
+            request.membership = found[1] if found else None  # type: ignore[attr-defined]
+            request.page_session = found[0] if found else None  # type: ignore[attr-defined]
+            if found:
+                tenancy.enter(found[1].company_id)
+        return self.get_response(request)
+
+
+class OperatorBackend(ModelBackend):
+    """Sign-in to the Django admin: platform staff only, and not more than ten guesses in five minutes."""
+
+    def authenticate(
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
+    ) -> User | None:
+        if not username:
+            return None
+        throttles.hit("operator", email_key(username), limit=10, seconds=300)
+        user = super().authenticate(request, username=email_key(username), password=password, **kwargs)
+        return user if isinstance(user, User) and user.is_staff else None

@@ -1,0 +1,272 @@
+"""What people do: sign up, sign in, invite, accept, change roles. No user exists without passing through here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth import password_validation
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from companies import operations as companies
+from companies.models import Company
+from spendtrackr import errors, events
+from spendtrackr.retry import operation
+from spendtrackr.tenancy import company_scope
+from users import permissions, tokens
+from users.models import Invitation, Membership, MembershipStatus, RefreshToken, Role, Session, SessionKind, User, email_key
+
+INVITATION_LIFETIME = timedelta(days=14)
+
+
+class EmailTaken(errors.DomainError):
+    status, code = 409, "email_taken"
+    message = "This address has an account already. Sign in instead."
+
+
+class WrongCredentials(errors.Unauthenticated):
+    code = "wrong_credentials"
+    message = "The e-mail address or the password is wrong."
+
+
+class InvitationDead(errors.Invalid):
+    code = "invitation_not_valid"
+    message = "This invitation is unknown, used, revoked or expired. Ask for a new one."
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session and its secrets, in clear for this once. `refresh` is empty for pages: their cookie is the credential."""
+
+    session: Session
+    member: Membership
+    access: str
+    refresh: str
+
+    @property
+    def expires_in(self) -> int:
+        return int(settings.ACCESS_TOKEN_LIFETIME.total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class SignUp:
+    """What somebody fills in to bring their company."""
+
+    company_name: str
+    country: str
+    currency: str
+    time_zone: str
+    name: str
+    email: str
+    password: str
+
+
+def sign_up(form: SignUp, *, at: datetime, kind: SessionKind = SessionKind.API) -> SignedIn:
+    """A company and its owner, both or neither. Raises `Invalid`, or `EmailTaken` (409)."""
+    if not settings.SIGNUP_OPEN:
+        raise errors.Forbidden("Sign-up is closed on this installation.", code="signup_closed")
+    hashed = hash_password(form.password, email=form.email, name=form.name)
+    return _sign_up(form, hashed, at=at, kind=kind)
+
+
+@operation
+def _sign_up(form: SignUp, hashed: str, *, at: datetime, kind: SessionKind) -> SignedIn:
+    user = _create_user(form.email, form.name, hashed, at=at)
+    company = companies.found(
+        name=form.company_name, country=form.country, currency=form.currency, time_zone=form.time_zone, at=at
+    )
+    with company_scope(company.pk):
+        member = _join(company, user, Role.OWNER, at=at)
+        return _open_session(member, at=at, kind=kind)
+
+
+def hash_password(password: str, *, email: str = "", name: str = "") -> str:
+    """Check and hash, before any transaction: a good hash takes long. Raises `Invalid` for the field `password`."""
+    try:
+        password_validation.validate_password(password, User(email=email, name=name))
+    except ValidationError as error:
+        raise errors.Invalid(" ".join(error.messages), field="password") from error
+    return make_password(password)
+
+
+def _create_user(email: str, name: str, hashed: str, *, at: datetime, is_staff: bool = False) -> User:
+    user = User(email=email.strip(), email_key=email_key(email), name=name.strip(), joined_at=at, password=hashed, is_staff=is_staff)
+    if User.objects.filter(email_key=user.email_key).exists():
+        raise EmailTaken(field="email")
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:  # somebody else, a moment ago
+        raise EmailTaken(field="email") from error
+    return user
+
+
+def _join(company: Company, user: User, role: str, *, at: datetime) -> Membership:
+    member = Membership.objects.create(company=company, user=user, role=role, joined_at=at)
+    events.record("member.joined", member, actor=member, at=at, role=role)
+    return member
+
+
+@operation
+def create_operator(*, email: str, name: str, hashed: str, at: datetime) -> User:
+    """A platform operator: may enter the Django admin, belongs to no company. `hashed` comes from `hash_password`."""
+    user = _create_user(email, name, hashed, at=at, is_staff=True)
+    user.is_superuser = True
+    user.save(update_fields=["is_superuser"])
+    return user
+
+
+def check_password(email: str, password: str) -> User:
+    """The active user with this address and password. An unknown address takes as long as a wrong password."""
+    user = User.objects.filter(email_key=email_key(email)).first()
+    if user is None:
+        make_password(password)
+        raise WrongCredentials
+    if not user.check_password(password) or not user.is_active:
+        raise WrongCredentials
+    return user
+
+
+def sign_in(email: str, password: str, *, at: datetime, company: str = "", kind: SessionKind = SessionKind.API) -> SignedIn:
+    """Open a session in the company named by id or slug, else in the one used last. Raises `WrongCredentials` (401)."""
+    user = check_password(email, password)
+    memberships = Membership.across_companies.active().filter(user=user).select_related("company", "user")
+    if company:
+        memberships = memberships.filter(company__public_id=company) | memberships.filter(company__slug=company)
+    # The one used last; never used ones come after, in the order of joining.
+    found = sorted(memberships, key=lambda m: (m.last_signed_in_at is None, -(m.last_signed_in_at or m.joined_at).timestamp()))
+    if not found:
+        raise WrongCredentials
+    return _sign_in(found[0], at=at, kind=kind)
+
+
+@operation
+def _sign_in(member: Membership, *, at: datetime, kind: SessionKind) -> SignedIn:
+    with company_scope(member.company_id):
+        return _open_session(member, at=at, kind=kind)
+
+
+def _open_session(member: Membership, *, at: datetime, kind: SessionKind) -> SignedIn:
+    session = Session.objects.create(membership=member, kind=kind, created_at=at, expires_at=at + settings.SESSION_LIFETIME)
+    Membership.objects.filter(pk=member.pk).update(last_signed_in_at=at)
+    events.record("session.opened", session, actor=member, at=at, kind=str(kind))
+    if kind == SessionKind.PAGES:
+        return SignedIn(session, member, access="", refresh="")
+    return SignedIn(session, member, tokens.access_token(session, at=at), _new_refresh_token(session, at=at))
+
+
+def _new_refresh_token(session: Session, *, at: datetime) -> str:
+    secret = tokens.new_secret("rt")
+    RefreshToken.objects.create(session=session, token_hash=tokens.digest(secret), created_at=at)
+    return secret
+
+
+def refresh(secret: str, *, at: datetime) -> SignedIn:
+    """Trade a refresh token for a new pair. Raises `Unauthenticated`; a token used before also ends its whole session."""
+    token = (
+        RefreshToken.across_companies.select_related("session__membership__user", "session__membership__company")
+        .filter(token_hash=tokens.digest(secret))
+        .first()
+    )
+    if token is None:
+        raise errors.Unauthenticated
+    with company_scope(token.company_id):
+        renewed = _rotate(token, at=at)
+    if renewed is None:
+        raise errors.Unauthenticated
+    return renewed
+
+
+@operation
+def _rotate(token: RefreshToken, *, at: datetime) -> SignedIn | None:
+    """None, after ending the session, when the token was used before: the refusal must not undo the ending."""
+    session: Session = token.session
+    member: Membership = session.membership
+    # One conditional UPDATE decides between simultaneous users of one token; the row count names the winner.
+    if RefreshToken.objects.filter(pk=token.pk, used_at=None).update(used_at=at) != 1:
+        end_session(session, at=at, because="token_reused")
+        return None
+    alive = Session.objects.select_for_update().get(pk=session.pk).is_open(at)
+    if not (alive and member.is_active and member.user.is_active):
+        return None
+    return SignedIn(session, member, tokens.access_token(session, at=at), _new_refresh_token(session, at=at))
+
+
+@operation
+def end_session(session: Session, *, at: datetime, because: str = "signed_out") -> None:
+    """Revoke a session and all tokens that descend from it. Doing it twice changes nothing."""
+    with company_scope(session.company_id):
+        ended = Session.objects.filter(pk=session.pk, revoked_at=None).update(revoked_at=at, revoked_because=because)
+        if ended:
+            events.record("session.ended", session, actor=session.membership, at=at, because=because)
+
+
+@operation
+def invite(*, email: str, role: str, actor: Membership, at: datetime) -> tuple[Invitation, str]:
+    """Ask an address to join; answers the invitation and its token in clear. An open one for the address is replaced."""
+    if not permissions.grant(actor, role):
+        raise errors.Forbidden("Only an owner can make somebody an owner.")
+    key = email_key(email)
+    if Membership.objects.filter(user__email_key=key).exists():
+        raise errors.Invalid("This person is a member already.", field="email", code="already_member")
+    Invitation.objects.filter(open_email_key=key).update(open_email_key=None, expires_at=at)
+    secret = tokens.new_secret("invite")
+    invitation = Invitation.objects.create(
+        email=email.strip(),
+        email_key=key,
+        open_email_key=key,
+        role=role,
+        token_hash=tokens.digest(secret),
+        invited_by=actor,
+        created_at=at,
+        expires_at=at + INVITATION_LIFETIME,
+    )
+    events.record("member.invited", invitation, actor=actor, at=at, role=role)
+    return invitation, secret
+
+
+def accept(secret: str, *, name: str, password: str, at: datetime) -> SignedIn:
+    """Join with an invitation. Somebody who has an account proves it with its password; others get one."""
+    invitation = Invitation.across_companies.select_related("company").filter(token_hash=tokens.digest(secret)).first()
+    if invitation is None:
+        raise InvitationDead(field="token")
+    if User.objects.filter(email_key=invitation.email_key).exists():
+        user: User | None = check_password(invitation.email, password)
+        hashed = ""
+    else:
+        user, hashed = None, hash_password(password, email=invitation.email, name=name)
+    with company_scope(invitation.company_id):
+        return _accept(invitation, user, name, hashed, at=at)
+
+
+@operation
+def _accept(invitation: Invitation, user: User | None, name: str, hashed: str, *, at: datetime) -> SignedIn:
+    if not invitation.company.is_active:
+        raise errors.CompanySuspended
+    claimed = Invitation.objects.filter(pk=invitation.pk, accepted_at=None, expires_at__gt=at, open_email_key__isnull=False)
+    if claimed.update(accepted_at=at, open_email_key=None) != 1:
+        raise InvitationDead(field="token")
+    user = user or _create_user(invitation.email, name, hashed, at=at)
+    member = _join(invitation.company, user, invitation.role, at=at)
+    return _open_session(member, at=at, kind=SessionKind.API)
+
+
+@operation
+def change_role(member: Membership, role: str, *, actor: Membership, at: datetime) -> Membership:
+    """Give a member another role. Raises `InvalidState` when no active owner would remain."""
+    # Every owner is locked, in one order: two owners who demote each other take turns, and the second is refused.
+    owners = list(Membership.objects.active().filter(role=Role.OWNER).order_by("id").select_for_update())
+    member = Membership.objects.select_related("user").get(pk=member.pk)
+    if not permissions.change_role(actor, member) or not permissions.grant(actor, role):
+        raise errors.Forbidden("Only an owner can make or change an owner.")
+    if member.is_owner and role != Role.OWNER and [owner.pk for owner in owners] == [member.pk]:
+        raise errors.InvalidState("A company keeps at least one active owner.", code="last_owner")
+    if member.status != MembershipStatus.ACTIVE:
+        raise errors.InvalidState("This member is not active.")
+    before, member.role = member.role, role
+    member.save(update_fields=["role"])
+    events.record("member.role_changed", member, actor=actor, at=at, before=before, after=role)
+    return member

@@ -1,0 +1,124 @@
+"""People and sign-ins, as the API shows and takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from companies.serializers import CompanySerializer
+from spendtrackr.serializers import PlainCharField, StrictSerializer
+from users.models import Invitation, Membership, Role
+from users.operations import SignedIn
+
+
+class SignUpBody(StrictSerializer):
+    company_name = PlainCharField(max_length=120)
+    country = serializers.RegexField(r"^[A-Z]{2}$", help_text="ISO 3166-1 alpha-2.")
+    currency = serializers.RegexField(r"^[A-Z]{3}$", help_text="ISO 4217. It cannot change after the first posting.")
+    time_zone = PlainCharField(max_length=60, help_text="IANA name, such as Europe/Berlin. It decides which day a purchase falls on.")
+    name = PlainCharField(max_length=120)
+    email = serializers.EmailField(max_length=254)
+    password = serializers.CharField(max_length=200, trim_whitespace=False, help_text="Ten characters or more, not a common one.")
+
+
+class LoginBody(StrictSerializer):
+    email = PlainCharField(max_length=254)
+    password = serializers.CharField(max_length=200, trim_whitespace=False)
+    company = PlainCharField(max_length=60, required=False, default="", help_text="Id or slug; else the company used last.")
+
+
+class RefreshBody(StrictSerializer):
+    refresh = PlainCharField(max_length=200, help_text="Single use. Used twice, it ends the session.")
+
+
+class AcceptBody(StrictSerializer):
+    token = PlainCharField(max_length=200)
+    name = PlainCharField(max_length=120)
+    password = serializers.CharField(
+        max_length=200, trim_whitespace=False, help_text="A new one; or your own, if this address has an account."
+    )
+
+
+class InvitationBody(StrictSerializer):
+    email = serializers.EmailField(max_length=254)
+    role = serializers.ChoiceField(Role.choices)
+
+
+class RoleBody(StrictSerializer):
+    role = serializers.ChoiceField(Role.choices)
+
+
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    id = serializers.CharField(source="public_id", read_only=True)
+    name = serializers.CharField(source="user.name", read_only=True)
+    email = serializers.CharField(source="user.email", read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ["id", "name", "email", "role", "status", "joined_at"]
+        read_only_fields = fields
+
+
+class MeMembershipSerializer(serializers.ModelSerializer[Membership]):
+    """One of the companies that this login can choose."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    company = CompanySerializer(read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ["id", "role", "company"]
+        read_only_fields = fields
+
+
+class MeSerializer(serializers.Serializer[Membership]):
+    """Who is asking, for which company, and which others they could ask for."""
+
+    member = MemberSerializer(source="*")
+    company = CompanySerializer()
+    memberships = serializers.SerializerMethodField()
+
+    @extend_schema_field(MeMembershipSerializer(many=True))
+    def get_memberships(self, member: Membership) -> list[dict[str, Any]]:
+        mine = Membership.across_companies.active().filter(user_id=member.user_id).select_related("company").order_by("id")
+        return list(MeMembershipSerializer(mine, many=True).data)
+
+
+class SignedInSerializer(MeSerializer):
+    """A fresh pair of tokens."""
+
+    access = serializers.CharField(help_text="Send it as `Authorization: Bearer …`.")
+    refresh = serializers.CharField(help_text="Single use, for `/auth/refresh/`.")
+    expires_in = serializers.IntegerField(help_text="Seconds until the access token expires.")
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        signed_in: SignedIn = instance
+        rest = MeSerializer(signed_in.member).data
+        return {"access": signed_in.access, "refresh": signed_in.refresh, "expires_in": signed_in.expires_in, **rest}
+
+
+class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    id = serializers.CharField(source="public_id", read_only=True)
+    status = serializers.SerializerMethodField()
+    invited_by = serializers.CharField(source="invited_by.public_id", read_only=True)
+
+    class Meta:
+        model = Invitation
+        fields = ["id", "email", "role", "status", "invited_by", "created_at", "expires_at", "accepted_at"]
+        read_only_fields = fields
+
+    def get_status(self, invitation: Invitation) -> str:
+        return invitation.status_at(timezone.now())
+
+
+class NewInvitationSerializer(InvitationSerializer):
+    """With its token, this once: give it to the person you invited."""
+
+    token = serializers.CharField(read_only=True)
+
+    class Meta(InvitationSerializer.Meta):
+        fields = [*InvitationSerializer.Meta.fields, "token"]
+        read_only_fields = fields

@@ -1,0 +1,150 @@
+"""Signing up and in, and the people of a company."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from spendtrackr import throttles
+from spendtrackr.viewsets import APIRequest, OpenViewSet, TenantViewSet
+from users import operations, permissions
+from users import serializers as shapes
+from users.models import Invitation, Membership, email_key
+
+
+def throttle_guesses(request: Request, subject: str) -> None:
+    """Ten guesses at one account, sixty from one address, in five minutes."""
+    throttles.hit("guess", subject, limit=10, seconds=300)
+    throttles.hit("guess-from", str(request.META.get("REMOTE_ADDR")), limit=60, seconds=300)
+
+
+@extend_schema(tags=["auth"])
+class AuthViewSet(OpenViewSet):
+    """Routes that open, renew or end a session."""
+
+    @extend_schema(
+        summary="Sign up a company",
+        description="Creates the company and its owner together. A second company of the same person is not made here.",
+        request=shapes.SignUpBody,
+        responses={201: shapes.SignedInSerializer},
+    )
+    @action(detail=False, methods=["post"])
+    def signup(self, request: APIRequest) -> Response:
+        throttles.hit("signup", str(request.META.get("REMOTE_ADDR")), limit=30, seconds=3600)
+        form = operations.SignUp(**self.body(shapes.SignUpBody))
+        signed_in = operations.sign_up(form, at=timezone.now())
+        return Response(shapes.SignedInSerializer(signed_in).data, status=201)
+
+    @extend_schema(
+        summary="Sign in",
+        description="Answers a short-lived access token and a single-use refresh token.",
+        request=shapes.LoginBody,
+        responses={200: shapes.SignedInSerializer},
+    )
+    @action(detail=False, methods=["post"])
+    def login(self, request: APIRequest) -> Response:
+        body = self.body(shapes.LoginBody)
+        throttle_guesses(request, email_key(body["email"]))
+        signed_in = operations.sign_in(body["email"], body["password"], company=body["company"], at=timezone.now())
+        return Response(shapes.SignedInSerializer(signed_in).data)
+
+    @extend_schema(
+        summary="Renew the tokens",
+        description="A refresh token works once. If it comes a second time, somebody copied it, and the session ends for both.",
+        request=shapes.RefreshBody,
+        responses={200: shapes.SignedInSerializer},
+    )
+    @action(detail=False, methods=["post"])
+    def refresh(self, request: APIRequest) -> Response:
+        signed_in = operations.refresh(self.body(shapes.RefreshBody)["refresh"], at=timezone.now())
+        return Response(shapes.SignedInSerializer(signed_in).data)
+
+    @extend_schema(
+        summary="Accept an invitation",
+        request=shapes.AcceptBody,
+        responses={201: shapes.SignedInSerializer},
+    )
+    @action(detail=False, methods=["post"], url_path="accept-invitation")
+    def accept_invitation(self, request: APIRequest) -> Response:
+        body = self.body(shapes.AcceptBody)
+        throttle_guesses(request, body["token"])
+        signed_in = operations.accept(body["token"], name=body["name"], password=body["password"], at=timezone.now())
+        return Response(shapes.SignedInSerializer(signed_in).data, status=201)
+
+
+@extend_schema(tags=["auth"])
+class MeViewSet(TenantViewSet):
+    """The session that asks."""
+
+    serializer_class = shapes.MeSerializer
+    rules = {"me": permissions.see, "logout": permissions.see}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return Membership.objects.filter(pk=self.request.membership.pk)
+
+    @extend_schema(summary="Who am I", responses={200: shapes.MeSerializer})
+    @action(detail=False, methods=["get"])
+    def me(self, request: APIRequest) -> Response:
+        return self.reply(request.membership)
+
+    @extend_schema(summary="Sign out", description="Ends this session at once, its access token included.", request=None, responses={204: None})
+    @action(detail=False, methods=["post"])
+    def logout(self, request: APIRequest) -> Response:
+        operations.end_session(request.session, at=timezone.now())
+        return Response(status=204)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List members", description="Everybody for those who see the company, else only yourself."),
+    retrieve=extend_schema(summary="Show a member"),
+    partial_update=extend_schema(
+        summary="Change a member's role",
+        description="Owners change everybody, admins everybody but owners. At least one active owner remains.",
+        request=shapes.RoleBody,
+        responses={200: shapes.MemberSerializer},
+    ),
+)
+@extend_schema(tags=["people"])
+class MemberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    serializer_class = shapes.MemberSerializer
+    rules = {"list": permissions.see, "retrieve": permissions.see, "partial_update": permissions.change_role}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return Membership.objects.visible_to(self.request.membership).select_related("user")
+
+    def partial_update(self, request: APIRequest, public_id: str) -> Response:
+        member = self.get_object()
+        return self.reply(operations.change_role(member, **self.body(shapes.RoleBody), actor=request.membership, at=timezone.now()))
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List invitations"),
+    retrieve=extend_schema(summary="Show an invitation"),
+    create=extend_schema(
+        summary="Invite somebody",
+        description="The answer holds the token, this once. An open invitation of the same address is replaced.",
+        request=shapes.InvitationBody,
+        responses={201: shapes.NewInvitationSerializer},
+    ),
+)
+@extend_schema(tags=["people"])
+class InvitationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    serializer_class = shapes.InvitationSerializer
+    rules = {"list": permissions.invite, "retrieve": permissions.invite, "create": permissions.invite}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return Invitation.objects.select_related("invited_by")
+
+    def create(self, request: APIRequest) -> Response:
+        invitation, token = operations.invite(**self.body(shapes.InvitationBody), actor=request.membership, at=timezone.now())
+        invitation.token = token  # type: ignore[attr-defined] -- shown once, never stored
+        response = Response(shapes.NewInvitationSerializer(invitation).data, status=201)
+        response.secrets = {"token"}  # type: ignore[attr-defined]
+        return response
