@@ -53,12 +53,13 @@ class Card(TenantModel):
     issuer_card_id = MachineTextField(max_length=80, null=True)
     last4 = MachineTextField(max_length=4, default="")
     expires_on = models.DateField(null=True)
+    # Null only between inserting a card and its first version, inside one transaction; `rules` is never null.
     controls = models.ForeignKey("cards.CardControls", models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
 
-    objects = CardManager()
-    across_companies = models.Manager.from_queryset(CardQuerySet)()
+    objects = CardManager()  # type: ignore[misc]
+    across_companies = models.Manager.from_queryset(CardQuerySet)()  # type: ignore[misc]
 
     class Meta:
         db_table = "cards"
@@ -70,14 +71,11 @@ class Card(TenantModel):
         return f"{self.public_id} ••{self.last4}"
 
     @property
-    def is_frozen(self) -> bool:
-        return any(True for _ in self.open_freezes)
-
-    open_freezes: list[Freeze]
-
-    def is_expired(self, day: date) -> bool:
-        """`expires_on` is the last day of the month printed on the card."""
-        return self.expires_on is not None and day > self.expires_on
+    def rules(self) -> CardControls:
+        """The version of the controls that is in force."""
+        if self.controls is None:
+            raise LookupError(f"{self} has no controls")
+        return self.controls
 
 
 class CardControls(AppendOnlyModel):

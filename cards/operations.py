@@ -69,14 +69,14 @@ def change_controls(card: Card, changes: dict[str, Any], *, actor: Membership, a
     if "name" in changes:
         card.name = changes["name"]
         card.save(update_fields=["name"])
-    current: CardControls = card.controls
+    current = card.rules
     merged = {
         "per_transaction_cap": current.money(current.per_transaction_cap_minor),
         "monthly_limit": current.money(current.monthly_limit_minor),
         "blocked_merchant_categories": current.blocked_merchant_categories,
     } | {name: value for name, value in changes.items() if name != "name"}
     _set_controls(card, Controls(**merged), actor=actor, at=at)
-    events.record("card.controls_changed", card, actor=actor, at=at, version=card.controls.version, changed=sorted(changes))
+    events.record("card.controls_changed", card, actor=actor, at=at, version=card.rules.version, changed=sorted(changes))
     return card
 
 

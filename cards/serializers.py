@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from cards.models import Card, FreezeSource
+from cards.models import Card, Freeze, FreezeSource
 from spendtrackr.money import Money
 from spendtrackr.serializers import MoneyField, PlainCharField, PositiveMoneyField, StrictSerializer
 
@@ -17,7 +17,9 @@ class CodesField(serializers.ListField):
 
 
 class ControlsBody(StrictSerializer):
-    per_transaction_cap = PositiveMoneyField(required=False, allow_null=True, help_text="The most that one purchase may cost; null is no cap.")
+    per_transaction_cap = PositiveMoneyField(
+        required=False, allow_null=True, help_text="The most that one purchase may cost; null is no cap."
+    )
     monthly_limit = PositiveMoneyField(
         required=False, allow_null=True, help_text="The most in a calendar month of the company's time zone; null is no limit."
     )
@@ -66,19 +68,20 @@ class CardSerializer(serializers.ModelSerializer[Card]):
 
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(FreezeSource.choices)))
     def get_frozen_by(self, card: Card) -> list[str]:
-        return [freeze.source for freeze in card.open_freezes]
+        freezes: list[Freeze] = card.open_freezes  # type: ignore[attr-defined]  # by `with_state`
+        return [freeze.source for freeze in freezes]
 
     @extend_schema_field(MoneyField(allow_null=True))
     def get_per_transaction_cap(self, card: Card) -> Any:
-        return self._money(card, card.controls.per_transaction_cap_minor)
+        return self._money(card, card.rules.per_transaction_cap_minor)
 
     @extend_schema_field(MoneyField(allow_null=True))
     def get_monthly_limit(self, card: Card) -> Any:
-        return self._money(card, card.controls.monthly_limit_minor)
+        return self._money(card, card.rules.monthly_limit_minor)
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_blocked_merchant_categories(self, card: Card) -> list[str]:
-        blocked: list[str] = card.controls.blocked_merchant_categories
+        blocked: list[str] = card.rules.blocked_merchant_categories
         return blocked
 
     def _money(self, card: Card, minor: int | None) -> Any:

@@ -21,7 +21,7 @@ from spendtrackr.viewsets import APIRequest, TenantViewSet
 from users.models import Membership
 
 
-class CardFilter(filters.FilterSet):
+class CardFilter(filters.FilterSet):  # type: ignore[misc]
     status = filters.ChoiceFilter(choices=CardStatus.choices)
     holder = filters.CharFilter("holder__public_id", max_length=40)
 
@@ -53,6 +53,7 @@ def _action(summary: str, description: str = "") -> Any:
 class CardViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = CardSerializer
     filterset_class = CardFilter
+    model = Card
     rules = {
         "list": permissions.see,
         "retrieve": permissions.see,
@@ -63,11 +64,11 @@ class CardViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         "close": permissions.close,
     }
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def rows(self) -> QuerySet[Any]:
         return Card.objects.visible_to(self.request.membership).with_state()
 
     def _reply(self, card: Card, *, status: int = 200) -> Response:
-        return self.reply(self.get_queryset().get(pk=card.pk), status=status)
+        return self.reply(self.rows().get(pk=card.pk), status=status)
 
     def create(self, request: APIRequest) -> Response:
         body = self.body(NewCardBody)

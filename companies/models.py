@@ -43,7 +43,7 @@ class Company(models.Model):
 
     @property
     def is_active(self) -> bool:
-        return self.status == CompanyStatus.ACTIVE
+        return bool(self.status == CompanyStatus.ACTIVE)
 
 
 class Category(TenantModel):

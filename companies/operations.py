@@ -19,7 +19,9 @@ from spendtrackr.tenancy import company_scope
 
 # ISO 3166-1 alpha-2, as CLDR lists them, without its groupings and private codes.
 COUNTRIES: frozenset[str] = frozenset(
-    code for code in Locale("en").territories if re.fullmatch(r"[A-Z]{2}", code) and code not in {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
+    code
+    for code in map(str, Locale("en").territories)
+    if re.fullmatch(r"[A-Z]{2}", code) and code not in {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
 )
 
 
@@ -57,11 +59,16 @@ def category_key(name: str) -> str:
 
 
 def _add_starting_categories(at: datetime) -> None:
-    for starter in STARTERS:
-        category = Category.objects.create(
-            name=starter.name, name_key=category_key(starter.name), ledger_code=starter.ledger_code, created_at=at
-        )
-        CategoryCodes.objects.bulk_create([CategoryCodes(category=category, first=first, last=last) for first, last in starter.codes])
+    categories = Category.objects.insert_all(
+        [Category(name=s.name, name_key=category_key(s.name), ledger_code=s.ledger_code, created_at=at) for s in STARTERS]
+    )
+    CategoryCodes.objects.bulk_create(
+        [
+            CategoryCodes(category=category, first=first, last=last)
+            for category, starter in zip(categories, STARTERS, strict=True)
+            for first, last in starter.codes
+        ]
+    )
 
 
 @operation

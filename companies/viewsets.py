@@ -21,7 +21,8 @@ from spendtrackr.viewsets import TenantViewSet
 @extend_schema(tags=["categories"])
 class CategoryViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = CategorySerializer
+    model = Category
     rules = {"list": permissions.see, "retrieve": permissions.see}
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def rows(self) -> QuerySet[Any]:
         return Category.objects.all()

@@ -111,7 +111,9 @@ def _visits(company: DemoCompany, person: Person, shop: Shop, until: date, dice:
         at = datetime.combine(day, time(dice.randint(8, 18), dice.randint(0, 59)), ZoneInfo(company.time_zone)).astimezone(UTC)
         minor = shop.low if shop.low == shop.high else dice.randint(shop.low, shop.high)
         chance = dice.random()
-        ending = "refund" if chance < 0.03 else "reverse" if chance < 0.05 else "tip" if chance < 0.08 and shop.code == "5812" else "capture"
+        ending = (
+            "refund" if chance < 0.03 else "reverse" if chance < 0.05 else "tip" if chance < 0.08 and shop.code == "5812" else "capture"
+        )
         yield Plan(at, person, shop, minor, "pending" if until - day < timedelta(days=2) else ending)
 
 

@@ -108,7 +108,9 @@ def build(period: Period, currency: str, *, only: Membership | None = None) -> O
         change=_change(total.minor, sum(cell.spend.minor for cell in before)),
         series=names,
         wide=stacked_columns(columns, currency=currency, width=760, height=430, prefix="wide"),
-        narrow=stacked_columns(columns, currency=currency, width=340, height=260, prefix="narrow", label_every=3 if len(columns) > 6 else 1),
+        narrow=stacked_columns(
+            columns, currency=currency, width=340, height=260, prefix="narrow", label_every=3 if len(columns) > 6 else 1
+        ),
         table=[_table_row(month, names, matrix, currency) for month in months],
         table_totals=[Money(sum(matrix[month, name] for month in months), currency) for name in names] + [total],
         categories=ranking,

@@ -17,6 +17,7 @@ from transactions.models import DaySpend, MonthSpend, SpendLine
 from users.models import Membership
 
 GroupBy = Literal["month", "category"]
+GROUPINGS: dict[str, GroupBy] = {"month": "month", "category": "category"}
 UNCATEGORISED = "Uncategorised"
 
 
@@ -69,7 +70,8 @@ def cells(period: Period, *, only: Membership | None = None) -> list[Cell]:
         rows = _rollup(DaySpend.objects.all(), period)
     categories = {category.pk: category for category in Category.objects.all()}
     return [
-        Cell(month, categories.get(category_id or 0), Money(amount, currency), lines) for month, currency, category_id, lines, amount in rows
+        Cell(month, categories.get(category_id or 0), Money(amount, currency), lines)
+        for month, currency, category_id, lines, amount in rows
     ]
 
 
@@ -92,7 +94,7 @@ def _lines_of(member: Membership, period: Period) -> list[tuple[date, str, int, 
         cell = sums[day.replace(day=1), currency, category_id or 0]
         cell[0] += 1
         cell[1] += amount
-    return [(*key, *values) for key, values in sorted(sums.items())]
+    return [(month, currency, category, lines, amount) for (month, currency, category), (lines, amount) in sorted(sums.items())]
 
 
 def spend(period: Period, group_by: GroupBy, *, only: Membership | None = None) -> SpendReport:

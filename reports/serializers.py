@@ -11,7 +11,7 @@ from spendtrackr.serializers import MoneyField
 
 class SpendRowSerializer(serializers.Serializer[Any]):
     key = serializers.CharField(help_text="A month (2026-03) or a category's id; blank for uncategorised.")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field of the report, not of this class
     spend = MoneyField()
     lines = serializers.IntegerField(help_text="How many captures, refunds and imported lines it adds up.")
 

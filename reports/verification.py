@@ -136,13 +136,14 @@ def counters() -> Iterator[str]:
         for draw in Draw.objects.filter(counter=counter).order_by("seq").iterator(chunk_size=_BLOCK):
             seq += 1
             if draw.seq != seq or draw.used_before_minor != held + posted:
-                yield f"draw {draw.seq} of counter {counter.pk} says {draw.used_before_minor} was used, the draws before say {held + posted}"
+                yield f"draw {draw.seq} of counter {counter.pk} says {draw.used_before_minor} was used; those before say {held + posted}"
                 break
             held, posted = held + draw.held_delta_minor, posted + draw.posted_delta_minor
             if draw.is_approval and draw.limit_minor is not None and held + posted > draw.limit_minor:
                 yield f"draw {draw.seq} of counter {counter.pk} approved {held + posted} over a limit of {draw.limit_minor}"
         if (counter.held_minor, counter.posted_minor, counter.draws) != (held, posted, seq):
-            yield f"counter {counter.pk} ({counter}) keeps held {counter.held_minor}, posted {counter.posted_minor}; its draws say {held}, {posted}"
+            kept = f"held {counter.held_minor}, posted {counter.posted_minor}"
+            yield f"counter {counter.pk} ({counter}) keeps {kept}; its draws say {held}, {posted}"
 
 
 def windows() -> Iterator[str]:
@@ -172,7 +173,9 @@ def spend_lines() -> Iterator[str]:
         .values_list("entry_id", "to_account", "amount_minor").order_by().iterator(chunk_size=_BLOCK)
     ):  # fmt: skip
         spent[entry_id] += amount if target == Account.SPENT else -amount
-    for entry_id, total in SpendLine.objects.values_list("entry_id").annotate(total=Sum("amount_minor")).order_by().iterator(chunk_size=_BLOCK):
+    for entry_id, total in (
+        SpendLine.objects.values_list("entry_id").annotate(total=Sum("amount_minor")).order_by().iterator(chunk_size=_BLOCK)
+    ):
         spent[entry_id] -= total
     for entry_id, difference in spent.items():
         if difference:
@@ -261,4 +264,5 @@ def _relation(model: Any, name: str) -> Iterator[str]:
     strays = pointing.exclude(pk__in=pointing.filter(**{f"{name}__company_id": F("company_id")}).values("pk"))
     first = strays.order_by("pk").first()
     if first is not None:
-        yield f"{model._meta.db_table} row {first.pk} points at {related._meta.db_table} row {getattr(first, name + '_id')} outside its company"
+        target = f"{related._meta.db_table} row {getattr(first, f'{name}_id')}"
+        yield f"{model._meta.db_table} row {first.pk} points at {target} outside its company"

@@ -22,10 +22,11 @@ from transactions.models import MonthSpend
 @extend_schema(tags=["reports"])
 class ReportViewSet(TenantViewSet):
     serializer_class = SpendReportSerializer
+    model = MonthSpend
     rules = {"spend": permissions.see}
     query_parameters = ("group_by", "from", "to")
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def rows(self) -> QuerySet[Any]:
         return MonthSpend.objects.all()
 
     @extend_schema(
@@ -34,14 +35,16 @@ class ReportViewSet(TenantViewSet):
         parameters=[
             OpenApiParameter("group_by", {"type": "string", "enum": ["month", "category"]}, required=True),
             OpenApiParameter("from", {"type": "string", "format": "date"}, description="First day. By default eleven months before `to`."),
-            OpenApiParameter("to", {"type": "string", "format": "date"}, description="Last day, included. By default the end of this month."),
+            OpenApiParameter(
+                "to", {"type": "string", "format": "date"}, description="Last day, included. By default the end of this month."
+            ),
         ],
         responses={200: SpendReportSerializer},
     )
     @action(detail=False, methods=["get"])
     def spend(self, request: APIRequest) -> Response:
-        group_by = request.query_params.get("group_by")
-        if group_by not in ("month", "category"):
+        group_by = queries.GROUPINGS.get(request.query_params.get("group_by", ""))
+        if group_by is None:
             raise errors.Invalid("group_by is month or category.", field="group_by")
         only = queries.reader(request.membership)
         today = local_day(timezone.now(), request.membership.company.time_zone)

@@ -18,7 +18,7 @@ env = environ.Env()
 
 def mode() -> str:
     """`production` unless said otherwise: forgetting to say it must be the safe mistake."""
-    value = env.str("SPENDTRACKR_MODE", "production")
+    value: str = env.str("SPENDTRACKR_MODE", "production")
     if value not in MODES:
         raise ImproperlyConfigured(f"SPENDTRACKR_MODE must be one of {', '.join(MODES)}, not {value!r}.")
     return value
@@ -47,7 +47,7 @@ def words(name: str) -> list[str]:
 
 def secret_key(current_mode: str, folder: Path) -> str:
     """The signing secret. Production must bring one; the demo makes its own and keeps it under `var/`."""
-    given = env.str("SECRET_KEY", "")
+    given: str = env.str("SECRET_KEY", "")
     if given and len(given) < 50:
         raise ImproperlyConfigured("SECRET_KEY is too short: use 50 or more random characters.")
     if given:
@@ -111,7 +111,7 @@ def _mysql_options() -> dict[str, Any]:
 
 def redis_url() -> str:
     """REDIS_URL, or nothing: without Redis the database keeps the limits on logins."""
-    url = env.str("REDIS_URL", "")
+    url: str = env.str("REDIS_URL", "")
     if url and urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
         raise ImproperlyConfigured(f"REDIS_URL must begin with redis://, rediss:// or unix://, not {url!r}.")
     return url

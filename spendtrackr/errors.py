@@ -12,7 +12,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
-from rest_framework import exceptions, status
+from rest_framework import exceptions
 from rest_framework.response import Response
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 class DomainError(Exception):
     """A refusal that the caller can understand. Subclasses say which HTTP status it travels as."""
 
-    status = status.HTTP_400_BAD_REQUEST
+    status: int = 400
     code = "invalid"
     message = "The request is not valid."
     retry_after: int | None = None
@@ -38,43 +38,43 @@ class Invalid(DomainError):
 
 
 class Unauthenticated(DomainError):
-    status, code = status.HTTP_401_UNAUTHORIZED, "unauthenticated"
+    status, code = 401, "unauthenticated"
     message = "Sign in: there is no valid credential in this request."
 
 
 class Forbidden(DomainError):
-    status, code = status.HTTP_403_FORBIDDEN, "forbidden"
+    status, code = 403, "forbidden"
     message = "Your role does not allow this."
 
 
 class CompanySuspended(DomainError):
-    status, code = status.HTTP_403_FORBIDDEN, "company_suspended"
+    status, code = 403, "company_suspended"
     message = "This company is suspended: it can be read but not changed."
 
 
 class Missing(DomainError):
     """Unknown, another company's, or hidden from this member: one answer for all three."""
 
-    status, code, message = status.HTTP_404_NOT_FOUND, "not_found", "There is no such object."
+    status, code, message = 404, "not_found", "There is no such object."
 
 
 class InvalidState(DomainError):
-    status, code = status.HTTP_409_CONFLICT, "invalid_state"
+    status, code = 409, "invalid_state"
     message = "The object's state does not allow this."
 
 
 class StillRunning(DomainError):
-    status, code, retry_after = status.HTTP_409_CONFLICT, "still_running", 1
+    status, code, retry_after = 409, "still_running", 1
     message = "A request with this idempotency key is still running."
 
 
 class KeyReused(DomainError):
-    status, code = status.HTTP_422_UNPROCESSABLE_ENTITY, "idempotency_key_reused"
+    status, code = 422, "idempotency_key_reused"
     message = "This idempotency key was used for another request."
 
 
 class TooMany(DomainError):
-    status, code = status.HTTP_429_TOO_MANY_REQUESTS, "too_many_requests"
+    status, code = 429, "too_many_requests"
     message = "Too many attempts. Wait a while, then try again."
 
     def __init__(self, retry_after: int) -> None:
@@ -83,12 +83,12 @@ class TooMany(DomainError):
 
 
 class TooLarge(DomainError):
-    status, code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, "too_large"
+    status, code = 413, "too_large"
     message = "The body is larger than we accept."
 
 
 class Unavailable(DomainError):
-    status, code, retry_after = status.HTTP_503_SERVICE_UNAVAILABLE, "unavailable", 1
+    status, code, retry_after = 503, "unavailable", 1
     message = "The service cannot answer right now. Nothing was changed; try again."
 
 
@@ -107,7 +107,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if error is None:
         return _framework_answer(exc, request_id)
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
-    if error.status == status.HTTP_401_UNAUTHORIZED:
+    if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(body(error.code, error.message, field=error.field, request_id=request_id), status=error.status, headers=headers)
 
@@ -115,19 +115,20 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
 def _domain_error(exc: Exception) -> DomainError | None:
     if isinstance(exc, DomainError):
         return exc
-    if isinstance(exc, Http404):
-        return Missing()
-    if isinstance(exc, PermissionDenied | exceptions.PermissionDenied):
-        return Forbidden()
-    if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
-        return Unauthenticated()
     if isinstance(exc, OperationalError | InterfaceError):
         log.warning("database unavailable: %s", exc)
         return Unavailable()
     if isinstance(exc, IntegrityError):
         log.error("constraint violated: %s", exc)
         return InvalidState("Somebody changed this at the same moment. Read it again.", code="conflict")
-    return None
+    return next((refusal() for kinds, refusal in _TRANSLATED if isinstance(exc, kinds)), None)
+
+
+_TRANSLATED: list[tuple[tuple[type[Exception], ...], type[DomainError]]] = [
+    ((Http404,), Missing),
+    ((PermissionDenied, exceptions.PermissionDenied), Forbidden),
+    ((exceptions.NotAuthenticated, exceptions.AuthenticationFailed), Unauthenticated),
+]
 
 
 def _framework_answer(exc: Exception, request_id: str) -> Response | None:
@@ -139,8 +140,7 @@ def _framework_answer(exc: Exception, request_id: str) -> Response | None:
         )
     if isinstance(exc, exceptions.APIException):
         code = str(exc.get_codes())
-        headers = {"Retry-After": str(int(exc.wait or 1))} if isinstance(exc, exceptions.Throttled) else {}
-        return Response(body(code, str(exc.detail), request_id=request_id), status=exc.status_code, headers=headers)
+        return Response(body(code, str(exc.detail), request_id=request_id), status=exc.status_code)
     return None
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # REST framework loads this module while it is loading its vi
 _PAGING = {"limit", "cursor"}
 
 
-class StrictFilterBackend(filters.DjangoFilterBackend):
+class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]
     """django-filter, with errors in our shape."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:

@@ -55,7 +55,7 @@ def _claim(key_hash: str, fingerprint: str, credential: str) -> IdempotencyKey:
     except IntegrityError:
         return IdempotencyKey.objects.get(credential=credential, key_hash=key_hash)
     except OperationalError as error:
-        if retry.is_lock_trouble(error) and error.args[0] == retry._LOCK_TIMEOUT:
+        if retry.is_lock_trouble(error) and error.args[0] == retry.LOCK_TIMEOUT:
             raise errors.StillRunning from error
         raise
     return row
@@ -82,7 +82,11 @@ def _fingerprint(request: Request) -> str:
         uploaded = request.FILES[name]
         parts += [name, hashlib.sha256(uploaded.read()).hexdigest()]
         uploaded.seek(0)
-    given = {name: value for name, value in request.data.items() if name not in request.FILES} if isinstance(request.data, dict) else request.data
+    given = (
+        {name: value for name, value in request.data.items() if name not in request.FILES}
+        if isinstance(request.data, dict)
+        else request.data
+    )
     parts.append(json.dumps(given, sort_keys=True, default=str))
     return _digest("\n".join(parts))
 

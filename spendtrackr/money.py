@@ -26,9 +26,11 @@ ZMW ZWG
 # Withdrawn, but still found in old statements.
 _WITHDRAWN = "ANG BGN BYR CUC EEK HRK LTL LVL MRO SLL STD VEF ZMK ZWL"
 _EXPONENTS = {
-    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF BYR".split(), 0),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-    **dict.fromkeys("CLF UYW".split(), 4),
+    **dict.fromkeys(
+        ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF", "BYR"], 0
+    ),
+    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
+    **dict.fromkeys(["CLF", "UYW"], 4),
 }
 CURRENCIES: frozenset[str] = frozenset(_ACTIVE.split())
 KNOWN_CURRENCIES: frozenset[str] = CURRENCIES | frozenset(_WITHDRAWN.split())
@@ -96,7 +98,7 @@ class Money:
 
     def format(self, locale: str = "en") -> str:
         """As a person reads it: `$1,234.50`, `¥1,235`, `KWD 1.234`."""
-        return _pattern(self.currency, locale).apply(self.decimal, Locale.parse(locale), currency=self.currency, currency_digits=False)
+        return _apply(_pattern(self.currency, locale), self.decimal, self.currency, locale)
 
     def short(self, locale: str = "en") -> str:
         """For an axis: `$12k`. Whole units at most, so never for a figure that somebody checks."""
@@ -117,7 +119,13 @@ def _pattern(currency: str, locale: str) -> NumberPattern:
 def _whole(currency: str, locale: str, value: Decimal) -> str:
     pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
     pattern.frac_prec = (0, 1)
-    return pattern.apply(value, Locale.parse(locale), currency=currency, currency_digits=False)
+    return _apply(pattern, value, currency, locale)
+
+
+def _apply(pattern: NumberPattern, value: Decimal, currency: str, locale: str) -> str:
+    """CLDR puts a space between a currency's letters and its figures (`KWD 1.234`); Babel's patterns leave it out."""
+    text = str(pattern.apply(value, Locale.parse(locale), currency=currency, currency_digits=False))
+    return re.sub(r"(?<=[A-Za-z])(?=\d)", "\u00a0", text)
 
 
 def allocate(total_minor: int, weights: Iterable[int]) -> list[int]:

@@ -44,15 +44,22 @@ class Cursor:
 
     def _decode(self, model: type[Model], cursor: str) -> list[Any]:
         try:
-            padded = cursor + "=" * (-len(cursor) % 4)
-            values = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
-            fields = [model._meta.get_field(name) for name in self.names]
-            clean = [field.to_python(value) for field, value in zip(fields, values, strict=True)]  # type: ignore[union-attr]
-            if any(value is None or value == "" for value in clean) or any(isinstance(v, int) and abs(v) >= 2**63 for v in clean):
-                raise ValueError("a cursor has a value for each column")
-        except (binascii.Error, ValueError, TypeError, ValidationError, UnicodeError, OverflowError) as error:
-            raise errors.Invalid("This is not a cursor that we gave out.", field="cursor") from error
-        return clean
+            values = self._values(model, cursor)
+        except (binascii.Error, ValueError, TypeError, ValidationError, UnicodeError, OverflowError):
+            values = []
+        if len(values) != len(self.names) or any(value in {None, ""} or _is_too_large(value) for value in values):
+            raise errors.Invalid("This is not a cursor that we gave out.", field="cursor")
+        return values
+
+    def _values(self, model: type[Model], cursor: str) -> list[Any]:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        values = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
+        fields = [model._meta.get_field(name) for name in self.names]
+        return [field.to_python(value) for field, value in zip(fields, values, strict=True)]  # type: ignore[union-attr]
+
+
+def _is_too_large(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) >= 2**63
 
 
 def take_page(rows: QuerySet[Any], *, order: Sequence[str], cursor: str | None, limit: int) -> tuple[list[Any], str | None]:
@@ -69,7 +76,7 @@ def take_page(rows: QuerySet[Any], *, order: Sequence[str], cursor: str | None, 
 class CursorPages(BasePagination):
     """`?limit=` (1 to 200, default 50) and `?cursor=`. A view may set `page_order`, descending names only."""
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: APIView | None = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
         order: Sequence[str] = getattr(view, "page_order", ("-id",))
         page, self.next_cursor = take_page(
             queryset, order=order, cursor=request.query_params.get("cursor"), limit=_limit(request.query_params.get("limit"))

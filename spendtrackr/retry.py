@@ -17,22 +17,23 @@ ATTEMPTS = 6
 # Issuers wait two seconds for an answer; a new attempt that starts later than this cannot make it.
 LAST_START_SECONDS = 1.5
 
-_DEADLOCK, _LOCK_TIMEOUT, _CHANGED_SINCE_READ = 1213, 1205, 1020
+_DEADLOCK, LOCK_TIMEOUT, _CHANGED_SINCE_READ = 1213, 1205, 1020
 
 
 def is_lock_trouble(error: OperationalError) -> bool:
     """A deadlock or a lock time-out: the engine undid the work, and it may simply run again."""
     code = error.args[0] if error.args else None
-    return code in {_DEADLOCK, _LOCK_TIMEOUT, _CHANGED_SINCE_READ} or "database is locked" in str(error)
+    return code in {_DEADLOCK, LOCK_TIMEOUT, _CHANGED_SINCE_READ} or "database is locked" in str(error)
 
 
 def in_transaction(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run `work` in a transaction of its own, retrying lock trouble; inside an open one, just run it.
+    """Run `work` in a transaction of its own, retrying lock trouble; inside an open one, all of it or none in a savepoint.
 
     A lost connection at COMMIT means unknown, and is never retried here: the caller looks the work up by its key.
     """
     if transaction.get_connection().in_atomic_block:
-        return work(*args, **kwargs)
+        with transaction.atomic():
+            return work(*args, **kwargs)
     started = time.monotonic()
     for attempt in range(1, ATTEMPTS + 1):
         try:

@@ -118,5 +118,5 @@ class ErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="Stable; match on this.")
     message = serializers.CharField(help_text="A sentence for people; may change.")
     field = serializers.CharField(allow_null=True, help_text="Dotted path of the first field at fault, or null.")
-    errors = ErrorRowSerializer(many=True)
+    errors = ErrorRowSerializer(many=True)  # type: ignore[assignment]  # a field of the answer, not of this class
     request_id = serializers.CharField(help_text="Also in the X-Request-Id header.")

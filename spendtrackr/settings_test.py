@@ -6,4 +6,4 @@ import os
 
 os.environ["SPENDTRACKR_MODE"] = "test"
 
-from spendtrackr.settings import *  # noqa: E402, F403 -- Django reads settings as one module's names
+from spendtrackr.settings import *  # noqa: F403 -- Django reads settings as one module's names

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from django.db import models
+from django.db import connection, models
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -73,6 +73,15 @@ class TenantQuerySet(models.QuerySet[M]):
             row.claim()  # type: ignore[attr-defined]
         return super().bulk_create(rows, *args, **kwargs)
 
+    def insert_all(self, rows: list[M]) -> list[M]:
+        """Bulk insert of rows with public ids, each left with its database id, on engines that do not return them too."""
+        self.bulk_create(rows)
+        if rows and not connection.features.can_return_rows_from_bulk_insert:
+            ids = dict(self.filter(public_id__in=[row.public_id for row in rows]).values_list("public_id", "pk"))  # type: ignore[attr-defined]
+            for row in rows:
+                row.pk = ids[row.public_id]  # type: ignore[attr-defined]
+        return rows
+
 
 class AppendOnlyQuerySet(TenantQuerySet[M]):
     """Rows that are written once."""
@@ -87,10 +96,11 @@ class AppendOnlyQuerySet(TenantQuerySet[M]):
         raise AppendOnly(f"{self.model.__name__} rows are never deleted")
 
 
-class TenantManager(models.Manager[M]):
-    """The default manager: filters by the company in scope, raises when there is none."""
+_Manager = models.Manager.from_queryset(TenantQuerySet)
 
-    _queryset_class: type[models.QuerySet[M]] = TenantQuerySet
+
+class TenantManager(_Manager[M]):
+    """The default manager: filters by the company in scope, raises when there is none."""
 
     def get_queryset(self) -> models.QuerySet[M]:
         return super().get_queryset().filter(company_id=current_company())
@@ -141,8 +151,8 @@ class TenantModel(models.Model):
 class AppendOnlyModel(TenantModel):
     """A tenant row that is written once and never changed or deleted."""
 
-    objects = AppendOnlyManager()
-    across_companies = models.Manager.from_queryset(AppendOnlyQuerySet)()
+    objects = AppendOnlyManager()  # type: ignore[misc]
+    across_companies = models.Manager.from_queryset(AppendOnlyQuerySet)()  # type: ignore[misc]
 
     class Meta:
         abstract = True
@@ -167,5 +177,5 @@ def tenant_relations(model: type[models.Model]) -> list[models.ForeignKey[Any, A
             and isinstance(field.related_model, type)
             and issubclass(field.related_model, TenantModel)
         ]
-        model._tenant_relations = cached  # type: ignore[attr-defined]
+        model._tenant_relations = cached  # type: ignore[attr-defined]  # noqa: SLF001 -- a cache of our own
     return cached

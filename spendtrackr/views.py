@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from django.db import DatabaseError, connection
+import sys
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from spendtrackr import errors
 
@@ -13,11 +15,14 @@ def _answer(request: HttpRequest, *, status: int, code: str, title: str, message
     if request.path.startswith("/api/"):
         return JsonResponse(errors.body(code, message, request_id=getattr(request, "id", "")), status=status)
     context = {"title": title, "message": message, "request_id": getattr(request, "id", "")}
-    return render(None, "error.html", context, status=status)  # type: ignore[arg-type] -- no request: its processors may query
+    # Rendered without the request, whose context processors may query a database that is away.
+    return HttpResponse(render_to_string("error.html", context), status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, status=400, code="bad_request", title="That request made no sense", message="The request could not be understood.")
+    return _answer(
+        request, status=400, code="bad_request", title="That request made no sense", message="The request could not be understood."
+    )
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -29,6 +34,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """The last resort, called while the exception is being handled: a database that is away is no fault of ours to hide."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return unavailable(request)
     message = "Something broke on our side, and it was logged. Nothing was changed."
     return _answer(request, status=500, code="server_error", title="Something broke", message=message)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,6 +33,7 @@ class TenantViewSet(GenericViewSet[Any]):
     request: APIRequest
     lookup_field = "public_id"
     lookup_value_regex = "[a-z0-9_]+"
+    model: ClassVar[type[Model]]
     rules: ClassVar[Mapping[str, Rule]] = {}
     page_order: ClassVar[tuple[str, ...]] = ("-id",)
     query_parameters: ClassVar[tuple[str, ...]] = ()
@@ -40,13 +41,21 @@ class TenantViewSet(GenericViewSet[Any]):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         refuse_unknown_parameters(request, self)
-        if self.action is None:
+        if not self.action:
             return
         require(self._rule(), self.request.membership)
         if request.method not in _SAFE:
             if not self.request.membership.company.is_active:
                 raise errors.CompanySuspended
             self._write_once(str(request.method).lower())
+
+    def rows(self) -> QuerySet[Any]:
+        """The rows that this member may see, of the company in scope."""
+        raise NotImplementedError
+
+    def get_queryset(self) -> QuerySet[Any]:
+        # The contract is generated without a request, and so without a company.
+        return self.model._base_manager.none() if getattr(self, "swagger_fake_view", False) else self.rows()
 
     def _rule(self) -> Rule:
         rule = self.rules.get(self.action or "")

@@ -7,7 +7,7 @@ from django_filters import rest_framework as filters
 from transactions.models import TransactionSource, TransactionStatus
 
 
-class TransactionFilter(filters.FilterSet):
+class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
     """Shared by the API and the page."""
 
     status = filters.ChoiceFilter(choices=TransactionStatus.choices)

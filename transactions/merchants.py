@@ -68,7 +68,8 @@ def find_or_add_all(descriptors: Iterable[str]) -> dict[str, Merchant]:
 
 
 def _known(keys: Iterable[str]) -> dict[str, Merchant]:
-    wanted, known = list(keys), {}
+    wanted = list(keys)
+    known: dict[str, Merchant] = {}
     for start in range(0, len(wanted), 500):
         known |= {merchant.key: merchant for merchant in Merchant.objects.filter(key__in=wanted[start : start + 500])}
     return known

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from django.db import connection
 
@@ -36,7 +37,7 @@ def add(lines: Iterable[SpendLine]) -> None:
 
 def _upsert(table: str, cells: dict[Cell, list[int]]) -> None:
     company = current_company()
-    rows = [(company, *key, *values) for key, values in sorted(cells.items())]
+    rows: list[tuple[Any, ...]] = [(company, *key, *values) for key, values in sorted(cells.items())]
     add_up = _ADD_MYSQL if connection.vendor == "mysql" else _ADD_SQLITE
     for start in range(0, len(rows), _BLOCK):
         block = rows[start : start + _BLOCK]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -27,6 +28,8 @@ from transactions.filters import TransactionFilter
 from transactions.models import FundingAccount, MessageKind, StatementImport, Transaction, TransactionSource
 from transactions.operations import accounts, clearing, statements, swipes
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 
 @extend_schema_view(
     list=extend_schema(
@@ -39,9 +42,10 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.TransactionSerializer
     filterset_class = TransactionFilter
     page_order = tuple(queries.LATEST)
+    model = Transaction
     rules = {"list": permissions.see, "retrieve": permissions.see}
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def rows(self) -> QuerySet[Any]:
         return queries.visible(self.request.membership)
 
 
@@ -50,9 +54,10 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 @extend_schema(tags=["accounts"])
 class FundingAccountViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.FundingAccountSerializer
+    model = FundingAccount
     rules = {"list": permissions.see_accounts, "retrieve": permissions.see_accounts}
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def rows(self) -> QuerySet[Any]:
         return FundingAccount.objects.all()
 
 
@@ -67,9 +72,10 @@ class SimulatorViewSet(TenantViewSet):
 
 @extend_schema(tags=["simulator"])
 class TopUpViewSet(SimulatorViewSet):
+    model = FundingAccount
     rules = {"create": permissions.simulate}
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def rows(self) -> QuerySet[Any]:
         return FundingAccount.objects.all()
 
     @extend_schema(
@@ -81,7 +87,7 @@ class TopUpViewSet(SimulatorViewSet):
         return Response(shapes.TopUpSerializer({"entry": entry.public_id, "account": account}).data, status=201)
 
 
-def _clearing(summary: str, description: str, body: type[Any]) -> Any:
+def _clearing(summary: str, description: str, body: type[Any]) -> Callable[[F], F]:
     return extend_schema(summary=summary, description=description, request=body, responses={200: shapes.TransactionSerializer})
 
 
@@ -90,11 +96,11 @@ class AuthorizationViewSet(SimulatorViewSet):
     """Swipe a simulator card, and let the swipe clear. Ids are those of transactions."""
 
     serializer_class = shapes.TransactionSerializer
+    model = Transaction
     rules: ClassVar[dict[str, Any]] = dict.fromkeys(("create", "capture", "reverse", "refund"), permissions.simulate)
 
-    def get_queryset(self) -> QuerySet[Any]:
-        cards = queries.visible(self.request.membership).filter(source=TransactionSource.CARD, card__issuer=Simulator.name)
-        return cards
+    def rows(self) -> QuerySet[Any]:
+        return queries.visible(self.request.membership).filter(source=TransactionSource.CARD, card__issuer=Simulator.name)
 
     @extend_schema(
         summary="Swipe a card",
@@ -117,7 +123,7 @@ class AuthorizationViewSet(SimulatorViewSet):
         )
         return Response(shapes.DecisionSerializer(swipes.authorize(card, swipe)).data, status=201)
 
-    @_clearing("Capture", "The merchant collects: held money is spent. More than the hold is taken from what is available.", shapes.CaptureBody)
+    @_clearing("Capture", "The merchant collects what is on hold; more than that is taken from what is available.", shapes.CaptureBody)
     @action(detail=True, methods=["post"])
     def capture(self, request: APIRequest, public_id: str) -> Response:
         body = self.body(shapes.CaptureBody)
@@ -140,7 +146,7 @@ class AuthorizationViewSet(SimulatorViewSet):
             raise errors.Invalid(f"This purchase is in {purchase.currency}.", field="amount.currency")
         message = clearing.Clearing(kind, _network_id(body), timezone.now(), amount.minor if amount else None, is_final)
         clearing.clear(purchase, message, actor=self.request.membership)
-        return self.reply(self.get_queryset().get(pk=purchase.pk))
+        return self.reply(self.rows().get(pk=purchase.pk))
 
 
 def _network_id(body: dict[str, Any]) -> str:
@@ -156,6 +162,7 @@ def _network_id(body: dict[str, Any]) -> str:
 class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.ImportSerializer
     parser_classes = (MultiPartParser,)
+    model = StatementImport
     rules = {
         "list": permissions.see_imports,
         "retrieve": permissions.see_imports,
@@ -163,7 +170,7 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         "propose": permissions.import_statements,
     }
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def rows(self) -> QuerySet[Any]:
         return StatementImport.objects.select_related("source")
 
     def get_serializer_class(self) -> type[Any]:
@@ -185,9 +192,7 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
             attribution=body.get("attribution", ""),
         )
         company = request.membership.company
-        record = statements.import_statement(
-            company, file, actor=request.membership, at=timezone.now(), mapping=_json(body.get("mapping"))
-        )
+        record = statements.import_statement(company, file, actor=request.membership, at=timezone.now(), mapping=_json(body.get("mapping")))
         return self.reply(record, status=201)
 
     @extend_schema(

@@ -24,9 +24,7 @@ def membership_of(public_id: str | None) -> tuple[Session, Membership] | None:
     """The session and its member, if every link in the chain still holds: session open, member and user active."""
     if not public_id:
         return None
-    session = (
-        Session.across_companies.select_related("membership__user", "membership__company").filter(public_id=public_id).first()
-    )
+    session = Session.across_companies.select_related("membership__user", "membership__company").filter(public_id=public_id).first()
     if session is None or not session.is_open(timezone.now()):
         return None
     member: Membership = session.membership
@@ -45,7 +43,7 @@ class TokenAuthentication(BaseAuthentication):
             raise errors.Unauthenticated
         session, member = found
         request.membership = member  # type: ignore[attr-defined]
-        request.session = session  # type: ignore[attr-defined]
+        request.session = session  # type: ignore[assignment]  # ours, not the cookie's
         tenancy.enter(member.company_id)
         return member.user, session
 

@@ -65,7 +65,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 def email_key(email: str) -> str:
     """How addresses compare: NFKC, case folded, trimmed, without control or zero-width characters."""
-    folded = unicodedata.normalize("NFKC", email).casefold()
+    folded: str = unicodedata.normalize("NFKC", email).casefold()
     return "".join(c for c in folded if unicodedata.category(c) not in {"Cc", "Cf", "Zs"})
 
 
@@ -91,8 +91,8 @@ class Membership(TenantModel):
     joined_at = models.DateTimeField()
     last_signed_in_at = models.DateTimeField(null=True)
 
-    objects = MembershipManager()
-    across_companies = models.Manager.from_queryset(MembershipQuerySet)()
+    objects = MembershipManager()  # type: ignore[misc]
+    across_companies = models.Manager.from_queryset(MembershipQuerySet)()  # type: ignore[misc]
 
     class Meta:
         db_table = "memberships"
@@ -105,11 +105,11 @@ class Membership(TenantModel):
 
     @property
     def is_active(self) -> bool:
-        return self.status == MembershipStatus.ACTIVE
+        return bool(self.status == MembershipStatus.ACTIVE)
 
     @property
     def is_owner(self) -> bool:
-        return self.role == Role.OWNER
+        return bool(self.role == Role.OWNER)
 
     @property
     def runs_company(self) -> bool:
@@ -154,7 +154,7 @@ class Invitation(TenantModel):
     def status_at(self, at: datetime) -> str:
         if self.accepted_at:
             return "accepted"
-        return "open" if at < self.expires_at else "expired"
+        return "open" if bool(at < self.expires_at) else "expired"
 
 
 class SessionKind(models.TextChoices):
@@ -177,7 +177,7 @@ class Session(TenantModel):
         db_table = "sessions"
 
     def __str__(self) -> str:
-        return self.public_id
+        return str(self.public_id)
 
     def is_open(self, at: datetime) -> bool:
         return self.revoked_at is None and at < self.expires_at
@@ -196,4 +196,3 @@ class RefreshToken(TenantModel):
 
     def __str__(self) -> str:
         return f"token {self.token_hash[:8]}"
-

@@ -75,9 +75,7 @@ def sign_up(form: SignUp, *, at: datetime, kind: SessionKind = SessionKind.API) 
 @operation
 def _sign_up(form: SignUp, hashed: str, *, at: datetime, kind: SessionKind) -> SignedIn:
     user = _create_user(form.email, form.name, hashed, at=at)
-    company = companies.found(
-        name=form.company_name, country=form.country, currency=form.currency, time_zone=form.time_zone, at=at
-    )
+    company = companies.found(name=form.company_name, country=form.country, currency=form.currency, time_zone=form.time_zone, at=at)
     with company_scope(company.pk):
         member = _join(company, user, Role.OWNER, at=at)
         return _open_session(member, at=at, kind=kind)

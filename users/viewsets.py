@@ -40,7 +40,7 @@ class AuthViewSet(OpenViewSet):
         throttles.hit("signup", str(request.META.get("REMOTE_ADDR")), limit=30, seconds=3600)
         form = operations.SignUp(**self.body(shapes.SignUpBody))
         signed_in = operations.sign_up(form, at=timezone.now())
-        return Response(shapes.SignedInSerializer(signed_in).data, status=201)
+        return Response(shapes.signed_in(signed_in), status=201)
 
     @extend_schema(
         summary="Sign in",
@@ -53,7 +53,7 @@ class AuthViewSet(OpenViewSet):
         body = self.body(shapes.LoginBody)
         throttle_guesses(request, email_key(body["email"]))
         signed_in = operations.sign_in(body["email"], body["password"], company=body["company"], at=timezone.now())
-        return Response(shapes.SignedInSerializer(signed_in).data)
+        return Response(shapes.signed_in(signed_in))
 
     @extend_schema(
         summary="Renew the tokens",
@@ -64,7 +64,7 @@ class AuthViewSet(OpenViewSet):
     @action(detail=False, methods=["post"])
     def refresh(self, request: APIRequest) -> Response:
         signed_in = operations.refresh(self.body(shapes.RefreshBody)["refresh"], at=timezone.now())
-        return Response(shapes.SignedInSerializer(signed_in).data)
+        return Response(shapes.signed_in(signed_in))
 
     @extend_schema(
         summary="Accept an invitation",
@@ -76,7 +76,7 @@ class AuthViewSet(OpenViewSet):
         body = self.body(shapes.AcceptBody)
         throttle_guesses(request, body["token"])
         signed_in = operations.accept(body["token"], name=body["name"], password=body["password"], at=timezone.now())
-        return Response(shapes.SignedInSerializer(signed_in).data, status=201)
+        return Response(shapes.signed_in(signed_in), status=201)
 
 
 @extend_schema(tags=["auth"])
@@ -84,9 +84,10 @@ class MeViewSet(TenantViewSet):
     """The session that asks."""
 
     serializer_class = shapes.MeSerializer
+    model = Membership
     rules = {"me": permissions.see, "logout": permissions.see}
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def rows(self) -> QuerySet[Any]:
         return Membership.objects.filter(pk=self.request.membership.pk)
 
     @extend_schema(summary="Who am I", responses={200: shapes.MeSerializer})
@@ -94,7 +95,9 @@ class MeViewSet(TenantViewSet):
     def me(self, request: APIRequest) -> Response:
         return self.reply(request.membership)
 
-    @extend_schema(summary="Sign out", description="Ends this session at once, its access token included.", request=None, responses={204: None})
+    @extend_schema(
+        summary="Sign out", description="Ends this session at once, its access token included.", request=None, responses={204: None}
+    )
     @action(detail=False, methods=["post"])
     def logout(self, request: APIRequest) -> Response:
         operations.end_session(request.session, at=timezone.now())
@@ -114,9 +117,10 @@ class MeViewSet(TenantViewSet):
 @extend_schema(tags=["people"])
 class MemberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.MemberSerializer
+    model = Membership
     rules = {"list": permissions.see, "retrieve": permissions.see, "partial_update": permissions.change_role}
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def rows(self) -> QuerySet[Any]:
         return Membership.objects.visible_to(self.request.membership).select_related("user")
 
     def partial_update(self, request: APIRequest, public_id: str) -> Response:
@@ -137,14 +141,14 @@ class MemberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 @extend_schema(tags=["people"])
 class InvitationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.InvitationSerializer
+    model = Invitation
     rules = {"list": permissions.invite, "retrieve": permissions.invite, "create": permissions.invite}
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def rows(self) -> QuerySet[Any]:
         return Invitation.objects.select_related("invited_by")
 
     def create(self, request: APIRequest) -> Response:
         invitation, token = operations.invite(**self.body(shapes.InvitationBody), actor=request.membership, at=timezone.now())
-        invitation.token = token  # type: ignore[attr-defined] -- shown once, never stored
-        response = Response(shapes.NewInvitationSerializer(invitation).data, status=201)
+        response = Response({**shapes.InvitationSerializer(invitation).data, "token": token}, status=201)
         response.secrets = {"token"}  # type: ignore[attr-defined]
         return response

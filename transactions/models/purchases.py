@@ -89,8 +89,8 @@ class Transaction(TenantModel):
     occurred_on = models.DateField()
     posted_on = models.DateField(null=True)
 
-    objects = TransactionManager()
-    across_companies = models.Manager.from_queryset(TransactionQuerySet)()
+    objects = TransactionManager()  # type: ignore[misc]
+    across_companies = models.Manager.from_queryset(TransactionQuerySet)()  # type: ignore[misc]
 
     class Meta:
         db_table = "transactions"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from cards import counters
 from cards.locks import lock_card
-from cards.models import Card, CardControls
+from cards.models import Card
 from spendtrackr import errors, events
 from spendtrackr.periods import local_day
 from spendtrackr.retry import operation
@@ -35,6 +35,8 @@ def clear(purchase: Transaction, clearing: Clearing, *, actor: Membership | None
 
     Raises `InvalidState` where the purchase has nothing left to capture, reverse or refund, `Invalid` for too large an amount.
     """
+    if purchase.card_id is None:
+        raise errors.InvalidState("This transaction was not made with a card.")
     card = lock_card(purchase.card_id)
     purchase = Transaction.objects.select_for_update().get(pk=purchase.pk)
     if Message.objects.filter(connection=card.issuer, network_id=clearing.network_id).exists():
@@ -77,14 +79,13 @@ def _apply(
 ) -> Transaction:
     day = local_day(message.at, card.company.time_zone)
     _update(purchase, after, posted_on=day)
-    rules: CardControls = card.controls
     draws.draw(
         message,
         # A purchase counts for ever in the window of its authorization.
         counters.counter_for(card, purchase.occurred_on),
         held_delta=after.held - before.held,
         posted_delta=after.counted - before.counted,
-        limit=rules.monthly_limit_minor,
+        limit=card.rules.monthly_limit_minor,
     )
     events.record(f"transaction.{_EVENT[MessageKind(message.kind)]}", purchase, actor=actor, at=message.at, message=message.public_id)
     moves = moves_between(before, after)
@@ -97,7 +98,7 @@ def _apply(
 _EVENT = {MessageKind.CAPTURE: "captured", MessageKind.REVERSAL: "reversed", MessageKind.REFUND: "refunded"}
 
 
-def _update(purchase: Transaction, after: Purchase, *, posted_on: object) -> None:
+def _update(purchase: Transaction, after: Purchase, *, posted_on: date) -> None:
     purchase.status, purchase.amount_minor = after.status, after.amount
     purchase.held_minor, purchase.captured_minor, purchase.refunded_minor = after.held, after.captured, after.refunded
     if after.captured and purchase.posted_on is None:

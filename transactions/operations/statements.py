@@ -11,8 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
-from django.db.models import Model
+from django.db import IntegrityError, transaction
 
 from companies.models import Category, Company
 from companies.operations import category_key
@@ -220,19 +219,17 @@ class Booking:
     ) -> list[SpendLine]:
         """A block of lines as transactions, entries, postings and spend lines. Answers the spend lines."""
         purchases = [self._transaction(line, record, categorise(line), named.get(line.descriptor)) for line, _ in block]
-        insert(purchases)
+        Transaction.objects.insert_all(purchases)
         entries = []
         moves = [move_of(line.amount) for line, _ in block]
         for (line, _), purchase, move in zip(block, purchases, moves, strict=True):
             account = accounts[line.amount.currency]
             entries.append(ledger.new_entry(account, EntryKind.IMPORT, [move], at=self.at, day=line.day, purchase=purchase))
-        insert(entries)
+        Entry.objects.insert_all(entries)
         Posting.objects.bulk_create(
             [p for entry, move in zip(entries, moves, strict=True) for p in ledger.postings_of(entry, entry.account, [move])]
         )
-        spend = [
-            _spend_line(entry, purchase, line.amount) for entry, purchase, (line, _) in zip(entries, purchases, block, strict=True)
-        ]
+        spend = [_spend_line(entry, purchase, line.amount) for entry, purchase, (line, _) in zip(entries, purchases, block, strict=True)]
         SpendLine.objects.bulk_create(spend)
         ImportedLine.objects.bulk_create(
             [
@@ -242,9 +239,7 @@ class Booking:
         )
         return spend
 
-    def _transaction(
-        self, line: Line, record: StatementImport, category: Category | None, merchant: Merchant | None
-    ) -> Transaction:
+    def _transaction(self, line: Line, record: StatementImport, category: Category | None, merchant: Merchant | None) -> Transaction:
         charged, credited = max(line.amount.minor, 0), max(-line.amount.minor, 0)
         return Transaction(
             source=TransactionSource.STATEMENT,
@@ -292,16 +287,3 @@ def _spend_line(entry: Entry, purchase: Transaction, amount: Money) -> SpendLine
         category=purchase.category,
         merchant=purchase.merchant,
     )
-
-
-def insert(rows: list[Any]) -> None:
-    """Bulk insert that leaves each row with its database id, on engines that do not return them too."""
-    if not rows:
-        return
-    model: type[Model] = type(rows[0])
-    model.objects.bulk_create(rows)  # type: ignore[attr-defined]
-    if connection.features.can_return_rows_from_bulk_insert:
-        return
-    ids = dict(model.objects.filter(public_id__in=[row.public_id for row in rows]).values_list("public_id", "pk"))  # type: ignore[attr-defined]
-    for row in rows:
-        row.pk = ids[row.public_id]

@@ -57,17 +57,17 @@ def authorize(card: Card, swipe: Swipe) -> Decision:
     company: Company = card.company
     day = local_day(swipe.at, company.time_zone)
     counter = counters.counter_for(card, day)
-    rules: CardControls = card.controls
+    rules = card.rules
     done = controls.checks(swipe, _standing(card, rules, counter, day))
     # An account suspended between this read and the commit is caught by the covering UPDATE.
     account = FundingAccount.objects.filter(currency=swipe.amount.currency).first()
     purchase = _new_transaction(card, swipe, day)
     if controls.first_failure(done) is None:
         covered = [*done, _funds(account, swipe, passed=True)]
-        if account and (message := _approve(purchase, swipe, covered, account, counter, rules.monthly_limit_minor)):
+        if account and (message := _approve(card, purchase, swipe, covered, account=account, counter=counter)):
             return Decision(purchase, message)
     done.append(_funds(account, swipe, passed=False if controls.first_failure(done) is None else _looks_covered(account, swipe)))
-    return Decision(purchase, _decline(purchase, swipe, done))
+    return Decision(purchase, _decline(card, purchase, swipe, done))
 
 
 def _answer_to(connection: str, network_id: str) -> Decision | None:
@@ -113,16 +113,17 @@ def _new_transaction(card: Card, swipe: Swipe, day: date) -> Transaction:
 
 
 def _approve(
-    purchase: Transaction, swipe: Swipe, done: list[Check], account: FundingAccount, counter: LimitCounter, limit: int | None
+    card: Card, purchase: Transaction, swipe: Swipe, done: list[Check], *, account: FundingAccount, counter: LimitCounter
 ) -> Message | None:
     """Hold the money and record all of it, or leave nothing behind and answer None when the account does not cover it."""
     try:
         with transaction.atomic():
             purchase.status, purchase.held_minor = TransactionStatus.PENDING, swipe.amount.minor
             purchase.save(force_insert=True)
-            message = _record(purchase, swipe, done, is_approved=True)
+            message = _record(card, purchase, swipe, done, is_approved=True)
+            limit = card.rules.monthly_limit_minor
             draws.draw(message, counter, held_delta=swipe.amount.minor, posted_delta=0, limit=limit, is_approval=True)
-            events.record("transaction.approved", purchase, actor=None, at=swipe.at, card=purchase.card.public_id)
+            events.record("transaction.approved", purchase, actor=None, at=swipe.at, card=card.public_id)
             moves = moves_between(Purchase(), fold([message]))
             ledger.post(
                 account, EntryKind.APPROVAL, moves, at=swipe.at, day=purchase.occurred_on, purchase=purchase, message=message,
@@ -134,19 +135,19 @@ def _approve(
     return message
 
 
-def _decline(purchase: Transaction, swipe: Swipe, done: list[Check]) -> Message:
+def _decline(card: Card, purchase: Transaction, swipe: Swipe, done: list[Check]) -> Message:
     failed = controls.first_failure(done)
     assert failed is not None
     purchase.status, purchase.decline_code = TransactionStatus.DECLINED, failed.decline
     purchase.save(force_insert=True)
-    events.record("transaction.declined", purchase, actor=None, at=swipe.at, card=purchase.card.public_id, reason=failed.decline)
-    return _record(purchase, swipe, done, is_approved=False)
+    events.record("transaction.declined", purchase, actor=None, at=swipe.at, card=card.public_id, reason=failed.decline)
+    return _record(card, purchase, swipe, done, is_approved=False)
 
 
-def _record(purchase: Transaction, swipe: Swipe, done: list[Check], *, is_approved: bool) -> Message:
+def _record(card: Card, purchase: Transaction, swipe: Swipe, done: list[Check], *, is_approved: bool) -> Message:
     return Message.objects.create(
         transaction=purchase,
-        connection=purchase.card.issuer,
+        connection=card.issuer,
         network_id=swipe.network_id,
         kind=MessageKind.AUTHORIZATION,
         amount_minor=swipe.amount.minor,

@@ -127,10 +127,10 @@ def _columns(table: Table) -> dict[str, str]:
     taken: set[str] = set()
     chosen: dict[str, str] = {}
     for name, synonyms in SYNONYMS.items():
-        column = next((by_plain[s] for s in synonyms if s in by_plain and by_plain[s] not in taken), None)
-        if column is not None:
-            chosen[name] = column
-            taken.add(column)
+        match = next((by_plain[s] for s in synonyms if s in by_plain and by_plain[s] not in taken), None)
+        if match is not None:
+            chosen[name] = match
+            taken.add(match)
     return chosen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -59,14 +60,12 @@ class Command(BaseCommand):
             for start in range(0, len(plans), _BATCH):
                 with transaction.atomic():
                     for plan in plans[start : start + _BATCH]:
-                        self._buy(plan, carried[plan.person.email], owner)
+                        self._buy(plan, carried[plan.person.email])
                 self._progress(company.name, min(start + _BATCH, len(plans)), len(plans))
 
     def _sign_up(self, company: DemoCompany, at: datetime) -> Membership:
         boss = company.people[0]
-        form = people.SignUp(
-            company.name, company.country, company.currency, company.time_zone, boss.name, boss.email, demo.PASSWORD
-        )
+        form = people.SignUp(company.name, company.country, company.currency, company.time_zone, boss.name, boss.email, demo.PASSWORD)
         return people.sign_up(form, at=at, kind=SessionKind.PAGES).member
 
     def _hire(self, company: DemoCompany, owner: Membership, at: datetime) -> dict[str, Card]:
@@ -95,7 +94,7 @@ class Command(BaseCommand):
             at = datetime.combine(add_months(demo.first_day(until), 3 * quarter), time(5), UTC)
             accounts.top_up(Money(company.funding, company.currency), actor=owner, at=at)
 
-    def _buy(self, plan: Plan, card: Card, owner: Membership) -> None:
+    def _buy(self, plan: Plan, card: Card) -> None:
         network_id = f"demo_{card.public_id}_{plan.at:%Y%m%d%H%M}_{plan.shop.code}"
         swipe = Swipe(network_id, Money(plan.minor, card.currency), plan.shop.name, plan.shop.code, plan.shop.country, plan.at)
         decision = swipes.authorize(card, swipe)
@@ -124,11 +123,13 @@ class Command(BaseCommand):
     def _tell(self, port: int) -> None:
         here = f"http://127.0.0.1:{port}"
         alice, mallory = demo.NORTHWIND.people[0].email, demo.BERGWERK.people[0].email
-        login = f"""curl -s {here}/api/v1/auth/login/ -H 'Content-Type: application/json' -d '{{"email":"{alice}","password":"{demo.PASSWORD}"}}'"""
+        body = json.dumps({"email": alice, "password": demo.PASSWORD})
+        login = f"curl -s {here}/api/v1/auth/login/ -H 'Content-Type: application/json' -d '{body}'"
+        token = f'$({login} | sed \'s/.*"access":"\\([^"]*\\)".*/\\1/\')'
         self.stdout.write(f"""
 Open      {here}/
 Sign in   {alice}  (owner), erin@northwind.example  (employee), {mallory}  (another company)
 Password  {demo.PASSWORD}
 API docs  {here}/api/v1/docs/
-Try       curl -s -H "Authorization: Bearer $({login} | sed 's/.*"access":"\\([^"]*\\)".*/\\1/')" '{here}/api/v1/reports/spend/?group_by=category'
+Try       curl -s -H "Authorization: Bearer {token}" '{here}/api/v1/reports/spend/?group_by=category'
 """)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, OperationalError
+from django.test import Client
+
+SHAPE = {"code", "message", "field", "errors", "request_id"}
+
+
+def test_every_refusal_has_one_shape_and_names_the_request(world, api):
+    for response in (
+        api(None).get("/api/v1/cards/"),
+        api(world.bob).post("/api/v1/cards/", {}),
+        api(world.alice).get("/api/v1/cards/card_unknown/"),
+        api(world.alice).post("/api/v1/cards/", {"holder": 5}),
+        api(world.alice).get("/api/v1/nowhere/"),
+        api(world.alice).put("/api/v1/cards/", {}),
+        api(world.alice).post("/api/v1/cards/", "<x/>", content_type="application/xml"),
+    ):
+        assert response.status_code >= 400
+        assert set(response.json()) == SHAPE
+        assert response.json()["request_id"] == response["X-Request-Id"]
+
+
+def test_an_error_names_the_field_with_its_path(world, api):
+    body = {"amount": {"minor": "12", "currency": "USD"}}
+    response = api(world.alice).post("/api/v1/simulator/topups/", body)
+    assert (response.status_code, response.json()["field"]) == (400, "amount.minor")
+
+
+def test_all_fields_at_fault_are_listed(world, api):
+    response = api(None).post("/api/v1/auth/signup/", {"company_name": "X"})
+    fields = {error["field"] for error in response.json()["errors"]}
+    assert fields == {"country", "currency", "time_zone", "name", "email", "password"}
+
+
+@pytest.mark.parametrize("field", ["spent_minor", "id", "status"])
+def test_unknown_and_read_only_fields_are_refused(world, api, field):
+    body = {"holder": world.bob.public_id, field: "x"}
+    response = api(world.alice).post("/api/v1/cards/", body)
+    assert (response.status_code, response.json()["code"], response.json()["field"]) == (400, "unknown_field", field)
+
+
+def test_an_unknown_query_parameter_is_refused(world, api):
+    response = api(world.alice).get("/api/v1/cards/?hodler=x")
+    assert (response.status_code, response.json()["field"]) == (400, "hodler")
+    assert api(world.alice).get(f"/api/v1/cards/{world.card.public_id}/?status=active").status_code == 400
+
+
+def test_malformed_json_is_a_400(world, api):
+    response = api(world.alice).post("/api/v1/simulator/topups/", "{not json", content_type="application/json")
+    assert (response.status_code, response.json()["code"]) == (400, "parse_error")
+
+
+@pytest.mark.parametrize("body", ["[]", "5", '"x"', "null", '{"amount": []}', '{"amount": {"minor": 1e400, "currency": "USD"}}'])
+def test_a_body_of_the_wrong_shape_is_a_400(world, api, body):
+    response = api(world.alice).post("/api/v1/simulator/topups/", body, content_type="application/json")
+    assert response.status_code == 400
+
+
+def test_a_database_that_is_away_is_a_503_with_retry_after(world, api, monkeypatch):
+    def away(*args, **kwargs):
+        raise OperationalError(2002, "cannot connect")
+
+    monkeypatch.setattr("cards.viewsets.CardViewSet.rows", away)
+    response = api(world.alice).get("/api/v1/cards/")
+    assert (response.status_code, response.json()["code"], response["Retry-After"]) == (503, "unavailable", "1")
+
+
+def test_pages_say_it_too_when_the_database_is_away(world, pages, monkeypatch):
+    client = pages(world.alice)
+
+    def away(*args, **kwargs):
+        raise OperationalError(2002, "cannot connect")
+
+    monkeypatch.setattr("users.authentication.membership_of", away)
+    client.raise_request_exception = False
+    response = client.get("/")
+    assert (response.status_code, response["Retry-After"]) == (503, "1")
+    assert b"Back in a moment" in response.content
+
+
+def test_a_violated_constraint_is_a_409_and_not_a_500(world, api, monkeypatch):
+    def violated(*args, **kwargs):
+        raise IntegrityError("UNIQUE constraint failed")
+
+    monkeypatch.setattr("transactions.operations.accounts.top_up", violated)
+    response = api(world.alice).post("/api/v1/simulator/topups/", {"amount": {"minor": 1, "currency": "USD"}})
+    assert (response.status_code, response.json()["code"]) == (409, "conflict")
+
+
+def test_a_crash_is_a_500_in_the_same_shape_and_tells_nothing(world, api, monkeypatch):
+    def broken(*args, **kwargs):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("cards.viewsets.CardViewSet.rows", broken)
+    client = api(world.alice)
+    client.raise_request_exception = False
+    response = client.get("/api/v1/cards/")
+    assert (response.status_code, response.json()["code"]) == (500, "server_error")
+    assert b"secret" not in response.content
+
+
+def test_a_page_that_does_not_exist_says_so(db):
+    response = Client().get("/nowhere/")
+    assert response.status_code == 404
+    assert b"Nothing here" in response.content
+
+
+def test_the_health_check_asks_the_database(db, client):
+    assert client.get("/health/").json() == {"status": "ok"}

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from spendtrackr.tenancy import company_scope
+from tests.factories import swipe
+from transactions.models import Transaction
+from transactions.operations.swipes import authorize
+
+
+@pytest.fixture
+def seven(world):
+    with company_scope(world.acme.pk):
+        for _ in range(7):
+            authorize(world.card, swipe(1_00))
+    return world
+
+
+def walk(client, path: str, limit: int) -> list[list[str]]:
+    pages, cursor = [], ""
+    while cursor is not None:
+        page = client.get(f"{path}?limit={limit}" + (f"&cursor={cursor}" if cursor else "")).json()
+        pages.append([row["id"] for row in page["data"]])
+        cursor = page["next_cursor"]
+    return pages
+
+
+@pytest.mark.parametrize("path", ["/api/v1/transactions/", "/api/v1/categories/"])
+@pytest.mark.parametrize("limit", [1, 3, 7, 200])
+def test_pages_hold_every_row_once(seven, api, path, limit):
+    client = api(seven.alice)
+    everything = [row["id"] for row in client.get(f"{path}?limit=200").json()["data"]]
+    pages = walk(client, path, limit)
+    assert [row for page in pages for row in page] == everything
+    assert all(len(page) == limit for page in pages[:-1])
+
+
+def test_rows_that_come_in_between_do_not_shift_the_pages(seven, api):
+    client = api(seven.alice)
+    first = client.get("/api/v1/transactions/?limit=3").json()
+    with company_scope(seven.acme.pk):
+        before = set(Transaction.objects.values_list("public_id", flat=True))
+        authorize(seven.card, swipe(1_00))
+    rest = client.get(f"/api/v1/transactions/?limit=200&cursor={first['next_cursor']}").json()["data"]
+    assert {row["id"] for row in [*first["data"], *rest]} == before
+
+
+def packed(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        "%00",
+        packed("[1]"),
+        packed('["2026-01-01", null]'),
+        packed('["x", 1]'),
+        packed("{}"),
+        packed('["2026-01-01", 99999999999999999999]'),
+        "é",
+    ],
+)
+def test_a_cursor_that_we_did_not_make_is_refused(seven, api, cursor):
+    response = api(seven.alice).get("/api/v1/transactions/", {"cursor": cursor})
+    assert (response.status_code, response.json()["field"]) == (400, "cursor")
+
+
+@pytest.mark.parametrize("limit", ["0", "201", "-1", "x", "1.5", "", "٣"])
+def test_a_limit_is_a_whole_number_from_1_to_200(seven, api, limit):
+    response = api(seven.alice).get("/api/v1/transactions/", {"limit": limit})
+    assert (response.status_code, response.json()["field"]) == (400, "limit")
