@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -13,16 +13,16 @@ _EARLIEST, _LATEST = date(1990, 1, 1), date(2099, 12, 31)
 _LONGEST_YEARS = 30
 
 
-def period_from(given: Mapping[str, Any], usual: Period) -> Period:
-    """`from` and `to` as days. Raises `Invalid` naming the parameter."""
+def period_from(given: Mapping[str, Any], usual: Callable[[], Period]) -> Period:
+    """`from` and `to` as days; `usual` is asked for what is missing. Raises `Invalid` naming the parameter."""
     first, last = _day(given, "from"), _day(given, "to")
     if first is None and last is None:
-        return usual
+        return usual()
     if first is None:
         assert last is not None
         first = add_months(last.replace(day=1), -11)
     if last is None:
-        last = max(usual.last, first)
+        last = max(usual().last, first)
     if last < first:
         raise errors.Invalid("The period ends before it starts.", field="to")
     if last.year - first.year > _LONGEST_YEARS:

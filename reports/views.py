@@ -33,7 +33,7 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
     usual = queries.usual_period(today, only=only)
     problem = None
     try:
-        period = period_from(request.GET, usual)
+        period = period_from(request.GET, lambda: usual)
     except errors.Invalid as error:
         period, problem = usual, error
     currency = request.GET.get("currency", member.company.currency)

@@ -48,5 +48,5 @@ class ReportViewSet(TenantViewSet):
             raise errors.Invalid("group_by is month or category.", field="group_by")
         only = queries.reader(request.membership)
         today = local_day(timezone.now(), request.membership.company.time_zone)
-        period = period_from(request.query_params, queries.usual_period(today, only=only))
+        period = period_from(request.query_params, lambda: queries.usual_period(today, only=only))
         return self.reply(queries.spend(period, group_by, only=only))

@@ -42,7 +42,7 @@ from transactions.purchases import Move
 from transactions.statements import mapping as mappings
 from transactions.statements.lines import Issue, Line, Reading, identities, read_lines
 from transactions.statements.mapping import Mapping
-from transactions.statements.table import Table, read
+from transactions.statements.table import Table, plain, read
 from users.models import Membership
 
 DEFAULT_SOURCE = "Statement"
@@ -74,13 +74,20 @@ def propose(company: Company, content: bytes, given: Any = None) -> Proposal:
     """How to read this file: as given, else as kept for its header, else as its header suggests. Raises `Invalid`."""
     if len(content) > settings.IMPORT_MAX_BYTES:
         raise errors.TooLarge(f"A statement may have {settings.IMPORT_MAX_BYTES // 1024 // 1024} MB.", field="file")
-    table = read(content, known=mappings.KNOWN)
+    table = read(content, known=_known_columns(given))
     if given is not None:
         return Proposal(table, Mapping.from_dict(given, table), is_kept=False)
     kept = StatementMapping.objects.filter(header_hash=mappings.header_hash(table)).first()
     if kept:
         return Proposal(table, Mapping.from_dict(json.loads(kept.mapping), table), is_kept=True)
     return Proposal(table, mappings.propose(table, country=company.country), is_kept=False)
+
+
+def _known_columns(given: Any) -> frozenset[str]:
+    """Names that make a row a header: those of the banks we know, of this mapping, and of the mappings that the company keeps."""
+    kept = [json.loads(written) for written in StatementMapping.objects.values_list("mapping", flat=True)]
+    own = [m["columns"] for m in [given, *kept] if isinstance(m, dict) and isinstance(m.get("columns"), dict)]
+    return mappings.KNOWN | {plain(str(column)) for columns in own for column in columns.values()}
 
 
 def import_statement(

@@ -95,7 +95,7 @@ def _cell(text: str) -> str:
 
 def _separator(text: str) -> str:
     """The separator that cuts the most of the first lines into the same, largest number of cells."""
-    sample = [line for line in text.splitlines()[:30] if line.strip()]
+    sample = [line[:10_000] for line in text.splitlines()[:30] if line.strip()]
 
     def score(separator: str) -> tuple[int, int]:
         widths = [len(row) for row in csv.reader(sample, delimiter=separator)]

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from reports import queries
+from spendtrackr.money import Money
+from spendtrackr.periods import Period
+from spendtrackr.tenancy import company_scope
+from tests.factories import PASSWORD, swipe
+from transactions.models import FundingAccount
+from transactions.operations.clearing import Clearing, clear
+from transactions.operations.statements import StatementFile, import_statement
+from transactions.operations.swipes import authorize
+from users.models import Session
+
+JANUARY = {"from": "2026-01-01", "to": "2026-01-31"}
+
+
+@pytest.fixture
+def spent(world):
+    at = datetime(2026, 1, 10, 15, tzinfo=UTC)
+    for company_id, card, minor in ((world.acme.pk, world.card, 123_45), (world.mallory.company_id, world.her_card, 77_77)):
+        with company_scope(company_id):
+            purchase = authorize(card, swipe(minor, at=at)).transaction
+            clear(purchase, Clearing("capture", "c", at, is_final=True), actor=None)
+    return world
+
+
+def text(response) -> str:
+    return re.sub(r"\s+", " ", response.content.decode())
+
+
+def test_a_visitor_is_sent_to_sign_in_and_back(world, client):
+    response = client.get("/transactions/?status=posted")
+    assert (response.status_code, response["Location"]) == (302, "/sign-in/?next=%2Ftransactions%2F%3Fstatus%3Dposted")
+    answer = client.post("/sign-in/", {"email": "alice@acme.example", "password": PASSWORD, "next": "/transactions/?status=posted"})
+    assert answer["Location"] == "/transactions/?status=posted"
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "javascript:alert(1)", ""])
+def test_signing_in_leads_nowhere_else(world, client, target):
+    answer = client.post("/sign-in/", {"email": "alice@acme.example", "password": PASSWORD, "next": target})
+    assert answer["Location"] == "/"
+
+
+def test_wrong_credentials_are_said_and_nobody_is_signed_in(world, client):
+    answer = client.post("/sign-in/", {"email": "alice@acme.example", "password": "wrong"})
+    assert answer.status_code == 401
+    assert "The e-mail address or the password is wrong." in text(answer)
+    assert client.get("/").status_code == 302
+
+
+def test_guessing_on_the_page_is_limited_with_the_api(world, client, api):
+    for _ in range(10):
+        client.post("/sign-in/", {"email": "alice@acme.example", "password": "wrong"})
+    assert client.post("/sign-in/", {"email": "alice@acme.example", "password": PASSWORD}).status_code == 429
+    assert api(None).post("/api/v1/auth/login/", {"email": "alice@acme.example", "password": PASSWORD}).status_code == 429
+
+
+def test_forms_need_their_token(world):
+    strict = Client(enforce_csrf_checks=True)
+    answer = strict.post("/sign-in/", {"email": "alice@acme.example", "password": PASSWORD})
+    assert answer.status_code == 403
+    assert "Please send that again" in text(answer)
+
+
+def test_signing_out_ends_the_session_row_too(world, pages):
+    client = pages(world.alice)
+    assert client.get("/sign-out/").status_code == 405
+    assert client.post("/sign-out/")["Location"] == "/sign-in/"
+    assert client.get("/").status_code == 302
+    assert not Session.across_companies.filter(
+        kind="pages", revoked_at=None, created_at__gt=timezone.now().replace(year=2026, month=6)
+    ).exists()
+
+
+def test_a_revoked_session_loses_its_page_at_once(world, pages):
+    client = pages(world.alice)
+    with company_scope(world.acme.pk):
+        Session.objects.update(revoked_at=timezone.now())
+    assert client.get("/").status_code == 302
+
+
+def test_page_api_and_ledger_agree_to_the_minor_unit(spent, pages, api):
+    page = text(pages(spent.alice).get("/", JANUARY))
+    by_api = api(spent.alice).get("/api/v1/reports/spend/", {"group_by": "month", **JANUARY}).json()["totals"]
+    with company_scope(spent.acme.pk):
+        by_ledger = FundingAccount.objects.get().spent
+        by_query = queries.spend(Period(date(2026, 1, 1), date(2026, 2, 1)), "category").totals
+    assert by_api == [{"minor": by_ledger.minor, "currency": "USD"}] == [{"minor": 123_45, "currency": "USD"}]
+    assert by_query == [by_ledger]
+    assert f'<p class="amount">{by_ledger}</p>' in page
+
+
+def test_the_page_shows_one_companys_figures(spent, pages):
+    page = text(pages(spent.mallory).get("/", JANUARY))
+    assert "$77.77" in page
+    assert "123.45" not in page
+
+
+def test_the_chart_has_its_table_and_each_mark_leads_to_its_rows(spent, pages):
+    client = pages(spent.alice)
+    page = text(client.get("/", JANUARY))
+    link, title = re.search(r'<a href="(/transactions/[^"]+)"[^>]*><rect class="s0".*?<title>([^<]+)', page).groups()
+    assert title == "Meals, January 2026: $123.45"
+    assert "Blue Bottle Coffee" in text(client.get(link.replace("&amp;", "&")))
+    assert re.search(r'<th scope="row">Jan 2026</th><td class="number">\$123.45</td>', page)
+
+
+def test_nothing_on_a_page_is_inline_or_from_elsewhere(spent, pages):
+    client = pages(spent.alice)
+    for path in ("/", "/transactions/", "/sign-in/", "/nowhere/"):
+        response = client.get(path)
+        page = response.content.decode()
+        assert "style=" not in page
+        assert "<style" not in page
+        assert "<script" not in page
+        assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
+        assert "default-src 'self'" in response["Content-Security-Policy"]
+
+
+def test_every_field_has_its_label(world, pages, client):
+    for page in (client.get("/sign-in/").content.decode(), pages(world.alice).get("/transactions/").content.decode()):
+        fields = set(re.findall(r'<(?:input|select)(?![^>]*type="hidden")[^>]* id="([^"]+)"', page))
+        assert fields
+        assert fields == set(re.findall(r'<label for="([^"]+)"', page))
+
+
+def test_an_employee_sees_their_own_spend_and_no_balances(spent, pages):
+    page = text(pages(spent.bob).get("/", JANUARY))
+    assert "Your spend" in page
+    assert "$123.45" in page
+    assert "Available now" not in page
+
+
+def test_an_empty_company_is_told_what_will_appear(world, pages):
+    page = text(pages(world.alice).get("/"))
+    assert "No spend in this period" in page
+    assert "No transactions yet" in page
+    assert "No transactions yet" in text(pages(world.alice).get("/transactions/"))
+
+
+def test_a_bad_period_is_said_and_the_usual_one_is_shown(spent, pages):
+    response = pages(spent.alice).get("/", {"from": "yesterday"})
+    assert response.status_code == 400
+    assert "from is a day such as 2026-03-31." in text(response)
+
+
+def test_another_currency_is_offered_and_shown(spent, pages):
+    with company_scope(spent.acme.pk):
+        file = StatementFile(b"Date,Amount,Currency,Merchant\n2026-01-05,1200,JPY,Sushi\n", "s.csv", attribution="Open data, with thanks")
+        import_statement(spent.acme, file, actor=spent.alice, at=timezone.now())
+    client = pages(spent.alice)
+    page = text(client.get("/", JANUARY))
+    assert "currency=JPY" in page
+    assert "¥1,200" in page
+    assert "Open data, with thanks" in page
+    assert '<p class="amount">¥1,200</p>' in text(client.get("/", {**JANUARY, "currency": "JPY"}))
+    assert client.get("/", {"currency": "<script>"}).status_code == 200
+
+
+def test_transactions_are_filtered_and_paged(world, pages):
+    with company_scope(world.acme.pk):
+        for _ in range(51):
+            authorize(world.card, swipe(1_00))
+        authorize(world.card, swipe(9_999_00, merchant_name="Yacht Club"))
+    client = pages(world.alice)
+    first = text(client.get("/transactions/"))
+    older = re.search(r'href="(\?[^"]*cursor=[^"]+)"', first)[1].replace("&amp;", "&")
+    assert first.count("<tr>") == 51
+    assert text(client.get("/transactions/" + older)).count("<tr>") == 3
+    declined = text(client.get("/transactions/?status=declined"))
+    assert (declined.count("<tr>"), "Yacht Club" in declined) == (2, True)
+    assert "Nothing matches" in text(client.get("/transactions/?from=2030-01-01"))
+    for bad in ("from=soon", "cursor=x", "status=lost"):
+        assert client.get(f"/transactions/?{bad}").status_code == 400
+
+
+def test_pages_are_not_kept_by_caches(world, pages):
+    assert "no-store" in pages(world.alice).get("/")["Cache-Control"]
+
+
+def test_names_from_outside_are_escaped(world, pages):
+    with company_scope(world.acme.pk):
+        authorize(world.card, swipe(merchant_name="<b>Shop</b>"))
+    page = pages(world.alice).get("/transactions/").content.decode()
+    assert "&lt;b&gt;Shop" in page
+    assert "<b>Shop" not in page
+
+
+def test_pages_ask_few_questions_however_many_rows_there_are(world, pages, django_assert_num_queries):
+    client = pages(world.alice)
+    with company_scope(world.acme.pk):
+        for _ in range(12):
+            authorize(world.card, swipe(1_00))
+    with django_assert_num_queries(10):
+        client.get("/")
+    with django_assert_num_queries(5):
+        client.get("/transactions/")
+
+
+def test_money_is_written_as_people_write_it():
+    assert str(Money(-1_234_50, "GBP")) == "-£1,234.50"

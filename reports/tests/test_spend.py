@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import time_machine
+
+from cards import operations as cards
+from reports import overview, queries
+from reports.forms import period_from
+from spendtrackr import errors
+from spendtrackr.periods import Period
+from spendtrackr.tenancy import company_scope
+from tests.factories import swipe
+from transactions.operations.clearing import Clearing, clear
+from transactions.operations.statements import StatementFile, import_statement
+from transactions.operations.swipes import authorize
+
+SPEND = "/api/v1/reports/spend/"
+
+
+def buy(card, minor: int, day: str, code: str = "5812", refund: int = 0):
+    at = datetime.fromisoformat(day).replace(hour=15, tzinfo=UTC)
+    purchase = authorize(card, swipe(minor, merchant_code=code, at=at)).transaction
+    clear(purchase, Clearing("capture", f"c{purchase.pk}", at, is_final=True), actor=None)
+    if refund:
+        clear(purchase, Clearing("refund", f"r{purchase.pk}", at + timedelta(days=30), refund), actor=None)
+
+
+@pytest.fixture
+def spent(world):
+    """Acme: 100 of meals and 50 of travel in January, 30 of meals back in February; Bob's card, and one of Alice's."""
+    with company_scope(world.acme.pk):
+        hers = cards.issue(
+            world.alice, name="A", currency="USD", controls=cards.Controls(), actor=world.alice, at=datetime(2026, 1, 1, tzinfo=UTC)
+        )
+        buy(world.card, 100_00, "2026-01-10", refund=30_00)
+        buy(hers, 50_00, "2026-01-20", code="3008")
+    with company_scope(world.mallory.company_id):
+        buy(world.her_card, 77_00, "2026-01-10")
+    return world
+
+
+def report(api, member, **query):
+    response = api(member).get(SPEND, {"group_by": "month", "from": "2026-01-01", "to": "2026-02-28", **query})
+    assert response.status_code == 200, response.content
+    return response.json()
+
+
+def rows(told) -> list[tuple]:
+    return [(row["key"], row["spend"]["minor"], row["lines"]) for row in told["rows"]]
+
+
+def test_spend_by_month(spent, api):
+    told = report(api, spent.alice)
+    assert rows(told) == [("2026-01", 150_00, 2), ("2026-02", -30_00, 1)]
+    assert told["totals"] == [{"minor": 120_00, "currency": "USD"}]
+    assert (told["first_day"], told["last_day"]) == ("2026-01-01", "2026-02-28")
+
+
+def test_spend_by_category(spent, api):
+    told = report(api, spent.alice, group_by="category")
+    assert [(row["label"], row["spend"]["minor"]) for row in told["rows"]] == [("Meals", 70_00), ("Travel", 50_00)]
+    assert all(row["key"].startswith("cat_") for row in told["rows"])
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "total"),
+    [
+        ("2026-01-10", "2026-01-10", 100_00),
+        ("2026-01-11", "2026-01-20", 50_00),
+        ("2026-01-11", "2026-01-19", 0),
+        ("2026-01-01", "2026-02-09", 120_00),
+    ],
+)
+def test_parts_of_months_are_exact_to_the_day(spent, api, first, last, total):
+    told = report(api, spent.alice, **{"from": first, "to": last})
+    assert sum(row["spend"]["minor"] for row in told["rows"]) == total
+
+
+def test_an_employee_sees_their_own_spend(spent, api):
+    assert rows(report(api, spent.bob)) == [("2026-01", 100_00, 1), ("2026-02", -30_00, 1)]
+
+
+@pytest.mark.parametrize("role", ["admin", "finance", "auditor"])
+def test_who_looks_after_the_company_sees_all_of_it(spent, api, role):
+    with company_scope(spent.acme.pk):
+        member = spent.hire("Zoe", role)
+    assert report(api, member)["totals"] == [{"minor": 120_00, "currency": "USD"}]
+
+
+def test_another_company_has_its_own_figure(spent, api):
+    assert report(api, spent.mallory)["totals"] == [{"minor": 77_00, "currency": "USD"}]
+
+
+def test_currencies_stand_side_by_side(spent, api):
+    with company_scope(spent.acme.pk):
+        text = b"Date,Amount,Currency,Merchant\n2026-01-05,1200,JPY,Sushi\n2026-01-06,1.234,KWD,Hotel\n"
+        import_statement(spent.acme, StatementFile(text, "s.csv"), actor=spent.alice, at=datetime(2026, 2, 1, tzinfo=UTC))
+    told = report(api, spent.alice)
+    assert told["totals"] == [{"minor": m, "currency": c} for m, c in ((1200, "JPY"), (1234, "KWD"), (120_00, "USD"))]
+    by_category = report(api, spent.alice, group_by="category")
+    assert ("", 1200) in [(row["key"], row["spend"]["minor"]) for row in by_category["rows"]]
+
+
+def test_without_a_period_it_is_the_last_twelve_months(spent, api):
+    with time_machine.travel("2026-03-15 12:00+00:00"):
+        told = api(spent.alice).get(SPEND, {"group_by": "month"}).json()
+    assert (told["first_day"], told["last_day"]) == ("2025-04-01", "2026-03-31")
+
+
+def test_where_spend_ended_long_ago_the_usual_period_ends_with_it(spent):
+    with company_scope(spent.acme.pk):
+        assert queries.usual_period(date(2027, 6, 1)) == Period(date(2025, 3, 1), date(2026, 3, 1))
+        assert queries.usual_period(date(2026, 3, 1)) == Period(date(2025, 4, 1), date(2026, 4, 1))
+    with company_scope(spent.mallory.company_id):
+        assert queries.usual_period(date(2026, 2, 28)) == Period(date(2025, 3, 1), date(2026, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({}, "group_by"),
+        ({"group_by": "merchant"}, "group_by"),
+        ({"group_by": "month", "from": "2026-1-1"}, "from"),
+        ({"group_by": "month", "to": "2026-02-30"}, "to"),
+        ({"group_by": "month", "from": "2026-02-01", "to": "2026-01-01"}, "to"),
+        ({"group_by": "month", "from": "0001-01-01", "to": "2026-01-01"}, "from"),
+        ({"group_by": "month", "to": "9999-12-31"}, "to"),
+        ({"group_by": "month", "from": "1990-01-01", "to": "2026-01-01"}, "from"),
+        ({"group_by": "month", "category": "x"}, "category"),
+    ],
+)
+def test_a_question_that_makes_no_sense_names_its_parameter(spent, api, query, field):
+    response = api(spent.alice).get(SPEND, query)
+    assert (response.status_code, response.json()["field"]) == (400, field)
+
+
+def test_one_day_alone_is_completed():
+    usual = Period(date(2025, 4, 1), date(2026, 4, 1))
+    assert period_from({"from": "2026-02-05"}, lambda: usual) == Period(date(2026, 2, 5), date(2026, 4, 1))
+    assert period_from({"to": "2026-02-05"}, lambda: usual) == Period(date(2025, 3, 1), date(2026, 2, 6))
+    assert period_from({}, lambda: usual) == usual
+    with pytest.raises(errors.Invalid):
+        period_from({"from": "x"}, lambda: usual)
+
+
+def test_the_cost_of_a_report_does_not_grow_with_purchases(spent, api, django_assert_num_queries):
+    client = api(spent.alice)
+    report(api, spent.alice)
+    with django_assert_num_queries(3):
+        client.get(SPEND, {"group_by": "month", "from": "2026-01-01", "to": "2026-01-31"})
+    with company_scope(spent.acme.pk):
+        for _ in range(5):
+            buy(spent.card, 1_00, "2026-01-11")
+    with django_assert_num_queries(3):
+        client.get(SPEND, {"group_by": "month", "from": "2026-01-01", "to": "2026-01-31"})
+
+
+def test_the_overview_lays_out_the_same_figures(spent):
+    with company_scope(spent.acme.pk):
+        shown = overview.build(Period(date(2026, 1, 1), date(2026, 3, 1)), "USD")
+    assert (shown.total.minor, shown.lines, shown.series) == (120_00, 3, ["Meals", "Travel"])
+    assert [(bar.label, bar.spend.minor, bar.share) for bar in shown.categories] == [("Meals", 70_00, 100), ("Travel", 50_00, 71)]
+    assert [(row.label, [a.minor for a in row.amounts], row.total.minor) for row in shown.table] == [
+        ("Jan 2026", [100_00, 50_00], 150_00),
+        ("Feb 2026", [-30_00, 0], -30_00),
+    ]
+    assert [total.minor for total in shown.table_totals] == [70_00, 50_00, 120_00]
+    assert len(shown.wide.marks) == 3
+
+
+def test_the_change_is_against_the_period_before(spent):
+    with company_scope(spent.acme.pk):
+        february = overview.build(Period(date(2026, 2, 1), date(2026, 3, 1)), "USD")
+        january = overview.build(Period(date(2026, 1, 1), date(2026, 2, 1)), "USD")
+    assert (february.change.text, february.change.is_up) == ("−120.0 %", False)
+    assert (january.change.text, january.change.against) == ("", "Nothing in the period before")
+
+
+def test_what_comes_after_the_largest_seven_is_one_colour(spent):
+    codes = ["5812", "3008", "7011", "4121", "5411", "5542", "7372", "4814", "4900"]
+    with company_scope(spent.acme.pk):
+        for place, code in enumerate(codes):
+            buy(spent.card, (20 - place) * 1_00, "2026-05-10", code=code)
+        shown = overview.build(Period(date(2026, 5, 1), date(2026, 6, 1)), "USD")
+    assert len(shown.series) == 8
+    assert shown.series[-1] == "Other"
+    assert shown.table[0].amounts[-1].minor == 13_00 + 12_00
+    assert sum(a.minor for a in shown.table[0].amounts) == shown.total.minor

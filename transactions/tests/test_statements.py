@@ -1,0 +1,379 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from spendtrackr import errors
+from spendtrackr.money import Money
+from tests.factories import NOON
+from transactions.models import (
+    DaySpend,
+    ImportedLine,
+    SpendLine,
+    StatementImport,
+    StatementMapping,
+    Transaction,
+)
+from transactions.operations.statements import StatementFile, import_statement, propose
+from transactions.statements import mapping as mappings
+from transactions.statements.table import read
+
+HEADER = "Date,Amount,Currency,Description,MCC,Card Number\n"
+
+
+def bring(world, text: str | bytes, *, mapping=None, source="Bank", company=None) -> StatementImport:
+    content = text.encode() if isinstance(text, str) else text
+    return import_statement(company or world.acme, StatementFile(content, "s.csv", source), actor=world.alice, at=NOON, mapping=mapping)
+
+
+def counts(record: StatementImport) -> tuple[int, int, int, int]:
+    return record.booked, record.duplicates, record.skipped, record.rejected
+
+
+def reasons(record: StatementImport) -> list[tuple[int, str]]:
+    return [(issue["line"], issue["reason"]) for issue in record.details["issues"]]
+
+
+def test_a_line_becomes_a_posted_transaction_and_spend(acme):
+    record = bring(acme, HEADER + "2026-01-05,42.50,USD,Blue Bottle,5812,************8738\n")
+
+    assert counts(record) == (1, 0, 0, 0)
+    line = Transaction.objects.get()
+    assert (line.source, line.status, line.amount, line.captured_minor) == ("statement", "posted", Money(42_50, "USD"), 42_50)
+    assert (line.descriptor, line.merchant.name, line.category.name, line.card_last4) == ("Blue Bottle", "Blue Bottle", "Meals", "8738")
+    assert (line.member, line.card, line.occurred_on) == (None, None, date(2026, 1, 5))
+    spend = SpendLine.objects.get()
+    assert (spend.day, spend.amount_minor, spend.category) == (date(2026, 1, 5), 42_50, line.category)
+    assert (acme.account().external_minor, acme.account().spent_minor, acme.account().available_minor) == (-1_042_50, 42_50, 1_000_00)
+
+
+def test_a_credit_lowers_spend(acme):
+    bring(acme, HEADER + "2026-01-05,42.50,USD,Shop,,\n2026-01-06,-12.50,USD,Shop,,\n")
+    assert acme.account().spent_minor == 30_00
+    assert sum(DaySpend.objects.values_list("amount_minor", flat=True)) == 30_00
+    credit = Transaction.objects.get(amount_minor__lt=0)
+    assert (credit.captured_minor, credit.refunded_minor) == (0, 12_50)
+
+
+def test_spend_counts_on_the_posting_day_where_the_file_has_one(acme):
+    bring(acme, "Transaction Date,Posting Date,Amount,Merchant\n2026-01-30,2026-02-02,10.00,Shop\n2026-01-31,,5.00,Shop\n")
+    assert sorted(SpendLine.objects.values_list("day", "amount_minor")) == [(date(2026, 1, 31), 5_00), (date(2026, 2, 2), 10_00)]
+    assert Transaction.objects.get(amount_minor=10_00).occurred_on == date(2026, 1, 30)
+
+
+def test_the_same_file_twice_adds_nothing(acme):
+    text = HEADER + "2026-01-05,42.50,USD,Blue Bottle,5812,\n2026-01-06,1.00,USD,Shop,,\n"
+    bring(acme, text)
+    again = bring(acme, text)
+    assert counts(again) == (0, 2, 0, 0)
+    assert (Transaction.objects.count(), acme.account().spent_minor) == (2, 43_50)
+    assert reasons(again) == [(2, "This row is in already."), (3, "This row is in already.")]
+
+
+def test_same_day_twins_are_kept_and_an_overlap_is_dropped(acme):
+    twin = "2026-01-05,3.20,USD,City Parking,7523,\n"
+    bring(acme, HEADER + twin * 3)
+    assert Transaction.objects.count() == 3
+    assert counts(bring(acme, HEADER + twin * 4 + "2026-01-07,1.00,USD,Shop,,\n")) == (2, 3, 0, 0)
+
+
+def test_a_row_is_recognised_however_the_columns_are_ordered_or_spaced(acme):
+    bring(acme, HEADER + "2026-01-05,42.50,USD,Blue Bottle,5812,\n")
+    other = 'Description;Card Number;MCC;Date;Currency;Amount\n"  BLUE   bottle ";;5812;2026-01-05;USD;42.5\n'
+    assert counts(bring(acme, other)) == (0, 1, 0, 0)
+
+
+def test_the_same_row_from_another_source_is_another_line(acme):
+    text = HEADER + "2026-01-05,42.50,USD,Blue Bottle,5812,\n"
+    bring(acme, text, source="Bank")
+    assert counts(bring(acme, text, source="Other bank")) == (1, 0, 0, 0)
+    assert counts(bring(acme, text, source=" BANK ")) == (0, 1, 0, 0)
+
+
+def test_companies_do_not_see_each_others_lines(world):
+    text = HEADER + "2026-01-05,42.50,USD,Blue Bottle,5812,\n"
+    bring(world, text)
+    hers = import_statement(world.mallory.company, StatementFile(text.encode(), "s.csv", "Bank"), actor=None, at=NOON)
+    assert counts(hers) == (1, 0, 0, 0)
+
+
+def test_every_row_is_booked_or_reported_with_its_line_and_reason(acme):
+    text = (
+        "Statement of account,,,,,\n"
+        + HEADER
+        + "2026-01-05,10.00,USD,Good,,\n"
+        + "\n"
+        + ",,,,,\n"
+        + HEADER
+        + "05/01/2026,10.00,USD,Bad date,,\n"
+        + "2026-01-05,ten,USD,Bad amount,,\n"
+        + "2026-01-05,,USD,No amount,,\n"
+        + "2026-01-05,0.00,USD,Zero,,\n"
+        + "2026-01-05,1.005,USD,Too fine,,\n"
+        + "2026-01-05,1.00,QQQ,No currency,,\n"
+        + "2026-01-05,1.00,USD,Bad code,58a,\n"
+        + ",1.00,USD,No date,,\n"
+        + "2026-01-05,1.00,USD,Too long,,,extra\n"
+        + "#N/A,#N/A,#N/A,#N/A,#N/A,#N/A\n"
+        + "2026-02-30,1.00,USD,No such day,,\n"
+        + "2026-01-05,99999999999999999.00,USD,Too much,,\n"
+        + "2026-01-05,1.00,USD,Short\n"
+    )
+    record = bring(acme, text)
+
+    assert counts(record) == (2, 0, 5, 11)
+    assert record.rows == 18
+    told = dict(reasons(record))
+    assert [line for line, _ in reasons(record)] == [1, 4, 5, 6, *range(7, 19)]
+    assert told[1] == "It stands above the header."
+    assert (told[4], told[5], told[16]) == ("The row is blank.",) * 3
+    assert told[6] == "The header is repeated."
+    assert told[7] == "'05/01/2026' is not a date written as %Y-%m-%d."
+    assert told[8] == "'ten' is not a number."
+    assert told[9] == "The amount is missing."
+    assert told[10].startswith("The amount is zero")
+    assert told[11] == "1.005 has more decimal places than USD has."
+    assert told[12] == "'QQQ' is not an ISO 4217 currency."
+    assert told[13] == "'58a' is not a merchant category code."
+    assert told[14] == "The date is missing."
+    assert told[15] == "The row has more cells than the header's 6."
+    assert told[18] == "The amount is larger than we can book."
+    assert acme.account().spent_minor == 11_00
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "minor"),
+    [
+        ("Datum;Bedrag;Munt;Handelaar", "05/02/2026;-1.234,50;EUR;Winkel", 1_234_50),
+        ("Date,Debit,Credit,Description", '2026-02-05,"1,234.50",,Shop', 1_234_50),
+        ("Date,Debit,Credit,Description", '2026-02-05,,"-1,234.50",Shop', -1_234_50),
+        ("Date\tAmount\tDescription", "2026-02-05\t(1 234.50)\tShop", 1_234_50),
+        ("Date|Amount|Description", "2026-02-05|$1,234.50-|Shop", 1_234_50),
+    ],
+)
+def test_numbers_and_separators_of_many_banks(acme, header, row, minor):
+    bring(acme, f"{header}\n{row}\n")
+    assert abs(Transaction.objects.get().amount_minor) == abs(minor)
+    if "Debit" in header:
+        assert Transaction.objects.get().amount_minor == minor
+
+
+def test_where_charges_are_negative_the_sign_is_turned(acme):
+    record = bring(acme, "Date,Amount,Description\n2026-01-05,-10.00,Shop\n2026-01-06,-5.00,Shop\n2026-01-07,2.00,Refund\n")
+    assert json.loads(record.mapping)["charges"] == "negative"
+    assert acme.account().spent_minor == 13_00
+
+
+@pytest.mark.parametrize(
+    ("dates", "country", "fmt"),
+    [
+        (["2026-01-05"], "US", "%Y-%m-%d"),
+        (["13/01/2026", "05/02/2026"], "US", "%d/%m/%Y"),
+        (["01/13/2026", "02/05/2026"], "DE", "%m/%d/%Y"),
+        (["01/02/2026"], "US", "%m/%d/%Y"),
+        (["01/02/2026"], "GB", "%d/%m/%Y"),
+        (["05.01.2026"], "DE", "%d.%m.%Y"),
+        (["20260105"], "GB", "%Y%m%d"),
+        (["05 Jan 2026"], "GB", "%d %b %Y"),
+        (["Jan 5, 2026"], "US", "%b %d, %Y"),
+        (["2026-01-05T10:11:12Z"], "US", "%Y-%m-%d"),
+        (["04-17-2024 21:30:40"], "US", "%m-%d-%Y"),
+        (["05/01/26"], "GB", "%d/%m/%y"),
+    ],
+)
+def test_date_formats_are_told_from_the_dates_and_then_from_the_country(dates, country, fmt):
+    table = read(("Date;Amount\n" + "".join(f"{day};1.00\n" for day in dates)).encode(), known=mappings.KNOWN)
+    assert mappings.propose(table, country=country).date_format == fmt
+
+
+def test_an_ambiguous_date_is_said_so(acme):
+    record = bring(acme, "Date,Amount,Description\n01/02/2026,10.00,Shop\n")
+    assert record.details["notes"] == ["Every date could be read with the day or the month first; the month was taken first, as in US."]
+    assert Transaction.objects.get().occurred_on == date(2026, 1, 2)
+
+
+def test_a_foreign_row_without_billing_amount_is_booked_in_its_own_currency_and_said_so(acme):
+    header = "Trans Date,Original Gross Amt,Original Cur,Billing Cur Code,Merchant Name\n"
+    text = header + "2026-01-05,10.00,EUR,USD,Hotel\n2026-01-06,4.00,USD,USD,Shop\n"
+    record = bring(acme, text)
+    assert record.details["totals"] == [{"minor": 10_00, "currency": "EUR"}, {"minor": 4_00, "currency": "USD"}]
+    assert record.details["notes"] == ["1 foreign row has no billing amount; booked in their own currency: 1 in EUR."]
+    assert acme.account("EUR").spent_minor == 10_00
+
+
+def test_a_foreign_row_with_billing_amount_keeps_what_the_merchant_charged(acme):
+    bring(acme, "Date,Amount,Currency,Original Amount,Original Currency,Merchant\n2026-01-05,10.80,USD,10.00,EUR,Hotel\n")
+    line = Transaction.objects.get()
+    assert (line.amount, line.merchant_amount) == (Money(10_80, "USD"), Money(10_00, "EUR"))
+
+
+@pytest.mark.parametrize(("currency", "text", "minor"), [("JPY", "1200", 1200), ("KWD", "1.234", 1234), ("HRK", "12.50", 12_50)])
+def test_amounts_have_the_places_of_their_currency(acme, currency, text, minor):
+    bring(acme, f"Date,Amount,Currency,Merchant\n2026-01-05,{text},{currency},Shop\n")
+    assert acme.account(currency).spent_minor == minor
+
+
+def test_a_category_named_in_the_file_comes_before_its_code_and_is_added_once(acme):
+    record = bring(
+        acme,
+        "Date,Amount,Merchant,MCC,Category\n"
+        "2026-01-05,1.00,A,5812,Vehicle Fuel\n2026-01-06,2.00,B,5812, vehicle  fuel \n2026-01-07,3.00,C,5812,\n",
+    )
+    assert record.booked == 3
+    names = list(Transaction.objects.order_by("occurred_on").values_list("category__name", flat=True))
+    assert names == ["Vehicle Fuel", "Vehicle Fuel", "Meals"]
+
+
+def test_only_the_last_four_of_a_card_number_are_kept_anywhere(acme):
+    bring(acme, "Date,Amount,Merchant,Card Number,Reference\n2026-01-05,1.00,PAID 4111111111111111,4111111111111111,4111111111111111\n")
+    line = Transaction.objects.get()
+    assert (line.card_last4, line.descriptor) == ("1111", "PAID ••••••••••••1111")
+    assert "4111111111111111" not in StatementImport.objects.get().report
+
+
+def test_a_given_mapping_reads_a_header_that_nobody_knew_and_is_kept_for_the_next_file(acme):
+    text = 'When;How much;Who\n05.01.2026;"10,00";Shop\n'
+    given = {
+        "columns": {"transaction_date": "When", "amount": "How much", "merchant": "Who"},
+        "date_format": "%d.%m.%Y",
+        "decimal_mark": ",",
+    }
+    with pytest.raises(errors.Invalid, match="No header row was found"):
+        bring(acme, text)
+    assert bring(acme, text, mapping=given).booked == 1
+    assert bring(acme, text.replace("10,00", "11,00")).booked == 1
+    assert acme.account().spent_minor == 21_00
+
+
+def test_a_kept_mapping_reads_the_next_file_with_the_same_header(acme):
+    text = "Date,Value Date,Amount,Description\n2026-01-05,2026-01-09,10.00,Shop\n"
+    given = {"columns": {"transaction_date": "Value Date", "amount": "Amount", "merchant": "Description"}}
+    assert propose(acme.acme, text.encode()).mapping.columns["transaction_date"] == "Date"
+    bring(acme, text, mapping=given)
+    kept = propose(acme.acme, b"AMOUNT,DESCRIPTION,DATE,VALUE DATE\n11.00,Shop,2026-02-05,2026-02-09\n")
+    assert (kept.is_kept, kept.mapping.columns["transaction_date"]) == (True, "VALUE DATE")
+    assert StatementMapping.objects.count() == 1
+    assert Transaction.objects.get().occurred_on == date(2026, 1, 9)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "field"),
+    [
+        ([], "mapping"),
+        ({}, "mapping"),
+        ({"columns": {"amount": "Amount"}}, "mapping.columns.transaction_date"),
+        ({"columns": {"transaction_date": "Date"}}, "mapping.columns.amount"),
+        ({"columns": {"transaction_date": "Day", "amount": "Amount"}}, "mapping.columns.transaction_date"),
+        ({"columns": {"date": "Date"}}, "mapping.columns.date"),
+        ({"columns": {"transaction_date": "Date", "amount": "Amount"}, "date_format": "%x"}, "mapping.date_format"),
+        ({"columns": {"transaction_date": "Date", "amount": "Amount"}, "decimal_mark": ";"}, "mapping.decimal_mark"),
+        ({"columns": {"transaction_date": "Date", "amount": "Amount"}, "charges": "both"}, "mapping.charges"),
+        ({"columns": {"transaction_date": "Date", "amount": "Amount"}, "sheet": 1}, "mapping.sheet"),
+    ],
+)
+def test_a_mapping_that_cannot_work_names_its_part(acme, mapping, field):
+    with pytest.raises(errors.Invalid) as refused:
+        bring(acme, HEADER + "2026-01-05,1.00,USD,Shop,,\n", mapping=mapping)
+    assert refused.value.field == field
+    assert not StatementImport.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"  \n \n", "empty"),
+        (b"hello\nworld\n", "No header row"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "not a text file"),
+        (b"Date,Amount\n" + b'"2026-01-05,1.00\n' * 2 + b"x" * 140_000, "cannot be read as CSV"),
+        (("Date,Amount," + ",".join(f"c{i}" for i in range(300)) + "\n").encode(), "more than 200 columns"),
+        (b"Description,Merchant\nx,y\n", "No column is known to hold the date"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why_and_books_nothing(acme, content, message):
+    with pytest.raises(errors.Invalid, match=message):
+        bring(acme, content)
+    assert not StatementImport.objects.exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_encodings_are_recognised(acme, encoding):
+    bring(acme, "Date;Amount;Merchant\r\n2026-01-05;1.00;Café Zürich\r\n".encode(encoding))
+    assert Transaction.objects.get().descriptor == "Café Zürich"
+
+
+def test_doubled_columns_and_quoted_line_breaks_do_not_confuse_the_line_numbers(acme):
+    text = 'Date,Amount,Description,Amount\n2026-01-05,1.00,"two\nlines",9\n2026-01-06,bad,x,9\n'
+    record = bring(acme, text)
+    assert Transaction.objects.get().descriptor == "two lines"
+    assert reasons(record)[0][0] == 4
+
+
+def test_a_file_that_fails_half_way_leaves_nothing(acme, monkeypatch):
+    monkeypatch.setattr("transactions.operations.statements.rollups.add", lambda spend: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        bring(acme, HEADER + "2026-01-05,1.00,USD,Shop,,\n")
+    assert (Transaction.objects.count(), ImportedLine.objects.count(), StatementImport.objects.count()) == (0, 0, 0)
+    assert acme.account().spent_minor == 0
+
+
+def upload(text: str | bytes, name="march.csv"):
+    return SimpleUploadedFile(name, text if isinstance(text, bytes) else text.encode(), "text/csv")
+
+
+def test_the_api_imports_and_reports(world, api):
+    client = api(world.alice)
+    body = {"file": upload(HEADER + "2026-01-05,42.50,USD,Shop,,\nbad,1,USD,x,,\n"), "source": "Bank", "attribution": "Open data"}
+    response = client.post("/api/v1/imports/", body, format="multipart")
+    told = response.json()
+    assert response.status_code == 201
+    assert (told["rows"], told["booked"], told["rejected"], told["filename"], told["source"]) == (2, 1, 1, "march.csv", "Bank")
+    assert told["totals"] == [{"minor": 42_50, "currency": "USD"}]
+    assert told["issues"] == [
+        {"line": 3, "kind": "rejected", "reason": "'bad' is not a date written as %Y-%m-%d.", "field": "transaction_date"}
+    ]
+    assert client.get(f"/api/v1/imports/{told['id']}/").json() == told
+    assert "issues" not in client.get("/api/v1/imports/").json()["data"][0]
+
+
+def test_the_api_proposes_without_booking(world, api):
+    response = api(world.alice).post("/api/v1/imports/propose/", {"file": upload(HEADER + "2026-01-05,1,USD,S,,\n")}, format="multipart")
+    told = response.json()
+    assert (response.status_code, told["rows"], told["is_kept"]) == (200, 1, False)
+    assert told["mapping"]["columns"]["merchant_code"] == "MCC"
+    assert not Transaction.across_companies.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "file"),
+        ({"file": "text"}, "file"),
+        ({"file": upload(b"")}, "file"),
+        ({"file": upload(HEADER), "mapping": "{"}, "mapping"),
+        ({"file": upload(HEADER), "company": "x"}, "company"),
+    ],
+)
+def test_a_bad_upload_names_its_field(world, api, body, field):
+    response = api(world.alice).post("/api/v1/imports/", body, format="multipart")
+    assert (response.status_code, response.json()["field"]) == (400, field)
+
+
+def test_a_file_that_is_too_large_is_a_413(world, api, settings):
+    settings.IMPORT_MAX_BYTES = 50
+    response = api(world.alice).post("/api/v1/imports/", {"file": upload(HEADER + "x" * 60)}, format="multipart")
+    assert (response.status_code, response.json()["code"], response.json()["field"]) == (413, "too_large", "file")
+
+
+@pytest.mark.parametrize(("role", "see", "write"), [("finance", 200, 201), ("auditor", 200, 403), ("employee", 403, 403)])
+def test_who_may_import(world, api, role, see, write):
+    from spendtrackr.tenancy import company_scope
+
+    with company_scope(world.acme.pk):
+        member = world.hire("Zoe", role)
+    assert api(member).get("/api/v1/imports/").status_code == see
+    body = {"file": upload(HEADER + "2026-01-05,1,USD,S,,\n")}
+    assert api(member).post("/api/v1/imports/", body, format="multipart").status_code == write
