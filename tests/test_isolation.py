@@ -1,0 +1,223 @@
+"""Mallory asks for everything of Acme's, on every route there is. She learns nothing, not even that it exists."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from companies.models import Category
+from spendtrackr.tenancy import company_scope
+from tests.factories import swipe
+from tests.routes import all_routes
+from transactions.models import FundingAccount, StatementImport, Transaction
+from transactions.operations.clearing import Clearing, clear
+from transactions.operations.statements import StatementFile, import_statement
+from transactions.operations.swipes import authorize
+from users import operations
+from users.models import Invitation
+
+AT = datetime(2026, 1, 10, 15, tzinfo=UTC)
+MONEY = {"minor": 1_00, "currency": "USD"}
+
+# For each route that names an object: what Mallory sends. The object is Acme's, then one that never existed.
+BY_ID = {
+    "GET /api/v1/cards/{public_id}/": ("card", None),
+    "PATCH /api/v1/cards/{public_id}/": ("card", {"name": "Mine"}),
+    "POST /api/v1/cards/{public_id}/freeze/": ("card", {}),
+    "POST /api/v1/cards/{public_id}/unfreeze/": ("card", {}),
+    "POST /api/v1/cards/{public_id}/close/": ("card", {}),
+    "GET /api/v1/members/{public_id}/": ("member", None),
+    "PATCH /api/v1/members/{public_id}/": ("member", {"role": "employee"}),
+    "GET /api/v1/invitations/{public_id}/": ("invitation", None),
+    "GET /api/v1/categories/{public_id}/": ("category", None),
+    "GET /api/v1/transactions/{public_id}/": ("transaction", None),
+    "GET /api/v1/accounts/{public_id}/": ("account", None),
+    "GET /api/v1/imports/{public_id}/": ("import", None),
+    "POST /api/v1/simulator/authorizations/{public_id}/capture/": ("transaction", {}),
+    "POST /api/v1/simulator/authorizations/{public_id}/reverse/": ("transaction", {}),
+    "POST /api/v1/simulator/authorizations/{public_id}/refund/": ("transaction", {}),
+}
+# Lists, reports and pages: none of Acme's ids, names or figures may be in the answer.
+BY_READING = {
+    "GET /api/v1/cards/": "",
+    "GET /api/v1/members/": "",
+    "GET /api/v1/invitations/": "",
+    "GET /api/v1/categories/": "?limit=200",
+    "GET /api/v1/transactions/": "",
+    "GET /api/v1/accounts/": "",
+    "GET /api/v1/imports/": "",
+    "GET /api/v1/auth/me/": "",
+    "GET /api/v1/reports/spend/": "?group_by=category&from=2026-01-01&to=2026-12-31",
+    "GET /": "?from=2026-01-01&to=2026-12-31",
+    "GET /transactions/": "",
+}
+# Routes that take ids in their body, or act for the whole company.
+BY_BODY = {
+    "POST /api/v1/cards/": lambda acme: {"holder": acme["member"]},
+    "POST /api/v1/simulator/authorizations/": lambda acme: {
+        "card": acme["card"], "amount": MONEY, "merchant_name": "x", "merchant_code": "5812", "country": "US",
+    },
+    "POST /api/v1/invitations/": lambda acme: {"email": "bob@acme.example", "role": "employee"},
+    "POST /api/v1/simulator/topups/": lambda acme: {"amount": MONEY},
+    "POST /api/v1/imports/": lambda acme: {"file": _file()},
+    "POST /api/v1/imports/propose/": lambda acme: {"file": _file()},
+    "POST /api/v1/auth/logout/": lambda acme: {},
+}  # fmt: skip
+# Routes without a credential: they open one, or show what is no company's.
+OPEN = {
+    "POST /api/v1/auth/signup/",
+    "POST /api/v1/auth/login/",
+    "POST /api/v1/auth/refresh/",
+    "POST /api/v1/auth/accept-invitation/",
+    "GET /api/v1/schema/",
+    "GET /api/v1/docs/",
+    "GET /health/",
+    "GET /sign-in/",
+    "POST /sign-in/",
+    "POST /sign-out/",
+}
+FILTERS = {
+    "/api/v1/cards/": {"holder": "member"},
+    "/api/v1/transactions/": {"card": "card", "member": "member", "category": "category"},
+    "/transactions/": {"card": "card", "member": "member", "category": "category"},
+}
+
+
+def _file() -> SimpleUploadedFile:
+    return SimpleUploadedFile("s.csv", b"Date,Amount,Merchant\n2026-01-05,1.00,Shop\n")
+
+
+@pytest.fixture
+def theirs(world) -> dict[str, str]:
+    """One of each of Acme's objects, by its public id."""
+    with company_scope(world.acme.pk):
+        purchase = authorize(world.card, swipe(123_45, at=AT, merchant_name="Acme Secret Supplier")).transaction
+        clear(purchase, Clearing("capture", "c", AT, is_final=True), actor=None)
+        invitation, _ = operations.invite(email="eve@acme.example", role="employee", actor=world.alice, at=timezone.now())
+        file = StatementFile(
+            b"Date,Amount,Merchant,Category\n2026-01-05,678.90,Acme Import,Acme Category\n", "acme-file.csv", attribution="Acme licence"
+        )
+        record = import_statement(world.acme, file, actor=world.alice, at=AT)
+        return {
+            "card": world.card.public_id,
+            "member": world.bob.public_id,
+            "invitation": invitation.public_id,
+            "category": Category.objects.get(name="Acme Category").public_id,
+            "transaction": purchase.public_id,
+            "account": FundingAccount.objects.get().public_id,
+            "import": record.public_id,
+        }
+
+
+SECRETS = ["Acme", "acme.example", "Bob", "123.45", "12345", "678.90", "67890"]
+
+
+def ask(api, world, route: str, object_id: str = "", body=None):
+    method, path = route.split()
+    client = api(world.mallory)
+    kind = {"format": "multipart"} if body and "file" in body else {}
+    return getattr(client, method.lower())(path.replace("{public_id}", object_id), body, **kind)
+
+
+def test_every_route_has_its_isolation_case():
+    """A new route without a case fails here."""
+    covered = {*BY_ID, *BY_READING, *BY_BODY, *OPEN}
+    assert {str(route) for route in all_routes()} == covered
+
+
+@pytest.mark.parametrize("route", BY_ID)
+def test_another_companys_object_answers_like_one_that_never_existed(world, theirs, api, route):
+    kind, body = BY_ID[route]
+    prefix = theirs[kind].split("_")[0]
+    foreign = ask(api, world, route, theirs[kind], body)
+    unknown = ask(api, world, route, f"{prefix}_00000000000000000000000000", body)
+
+    assert foreign.status_code == unknown.status_code == 404
+    answers = [{k: v for k, v in answer.json().items() if k != "request_id"} for answer in (foreign, unknown)]
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("route", BY_ID)
+def test_the_owner_gets_past_it(world, theirs, api, route):
+    """The case above proves nothing if the route answers 404 to everybody."""
+    kind, body = BY_ID[route]
+    method, path = route.split()
+    answer = getattr(api(world.alice), method.lower())(path.replace("{public_id}", theirs[kind]), body)
+    assert answer.status_code in {200, 409}, answer.content
+
+
+@pytest.mark.parametrize("route", BY_READING)
+def test_what_mallory_reads_holds_nothing_of_acmes(world, theirs, api, pages, route):
+    path = route.split()[1] + BY_READING[route]
+    answer = api(world.mallory).get(path) if path.startswith("/api/") else pages(world.mallory).get(path)
+    assert answer.status_code == 200
+    told = answer.content.decode()
+    assert not [secret for secret in [*SECRETS, *theirs.values()] if secret in told]
+
+
+@pytest.mark.parametrize("route", [route for route in BY_READING if route != "GET /api/v1/auth/me/"])
+def test_what_alice_reads_there_holds_something_of_acmes(world, theirs, api, pages, route):
+    """Data that could have leaked is there."""
+    path = route.split()[1] + BY_READING[route]
+    answer = api(world.alice).get(path) if path.startswith("/api/") else pages(world.alice).get(path)
+    told = answer.content.decode()
+    assert [secret for secret in [*SECRETS, *theirs.values()] if secret in told]
+
+
+@pytest.mark.parametrize(("path", "name", "kind"), [(path, name, kind) for path, names in FILTERS.items() for name, kind in names.items()])
+def test_filtering_by_another_companys_id_finds_what_an_unknown_id_finds(world, theirs, api, pages, path, name, kind):
+    client = api(world.mallory) if path.startswith("/api/") else pages(world.mallory)
+    foreign, unknown = (client.get(path, {name: value}) for value in (theirs[kind], f"{kind}_unknown"))
+    assert foreign.status_code == unknown.status_code == 200
+    assert comparable(foreign, theirs[kind]) == comparable(unknown, f"{kind}_unknown")
+
+
+def comparable(answer, asked_for: str) -> str:
+    """The answer without what was asked for and without the form's one-time token."""
+    return re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"', "", answer.content.decode()).replace(asked_for, "")
+
+
+@pytest.mark.parametrize("route", ["POST /api/v1/cards/", "POST /api/v1/simulator/authorizations/"])
+def test_another_companys_id_in_a_body_is_unknown(world, theirs, api, route):
+    body = BY_BODY[route](theirs)
+    name = "holder" if "holder" in body else "card"
+    foreign = ask(api, world, route, body=body)
+    unknown = ask(api, world, route, body={**body, name: "mem_unknown"})
+    assert foreign.status_code == unknown.status_code == 400
+    assert (foreign.json()["field"], foreign.json()["message"]) == (unknown.json()["field"], unknown.json()["message"])
+
+
+@pytest.mark.parametrize("route", ["POST /api/v1/invitations/", "POST /api/v1/simulator/topups/", "POST /api/v1/imports/"])
+def test_what_mallory_does_changes_nothing_of_acmes(world, theirs, api, route):
+    def acme():
+        with company_scope(world.acme.pk):
+            return (
+                list(FundingAccount.objects.values()), list(Transaction.objects.values()), list(StatementImport.objects.values()),
+                list(Invitation.objects.values()),
+            )  # fmt: skip
+
+    before = acme()
+    assert ask(api, world, route, body=BY_BODY[route](theirs)).status_code == 201
+    assert acme() == before
+
+
+def test_proposing_a_mapping_does_not_use_another_companys(world, api):
+    text = b"Date,Value Date,Amount,Merchant\n2026-01-05,2026-01-09,1.00,Shop\n"
+    mapping = {"columns": {"transaction_date": "Value Date", "amount": "Amount"}}
+    import_statement(world.acme, StatementFile(text, "s.csv"), actor=None, at=AT, mapping=mapping)
+    told = ask(api, world, "POST /api/v1/imports/propose/", body={"file": SimpleUploadedFile("s.csv", text)}).json()
+    assert (told["is_kept"], told["mapping"]["columns"]["transaction_date"]) == (False, "Date")
+
+
+@pytest.mark.parametrize("route", [*BY_ID, *BY_READING, *BY_BODY])
+def test_without_a_credential_there_is_nothing(world, theirs, api, client, route):
+    method, path = route.split()
+    path = path.replace("{public_id}", "x_1")
+    if path.startswith("/api/"):
+        assert getattr(api(None), method.lower())(path).status_code == 401
+    else:
+        assert client.get(path)["Location"].startswith("/sign-in/")

@@ -1,0 +1,174 @@
+"""`manage.py verify` finds nothing in healthy books, and names each kind of damage."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from spendtrackr import events
+from spendtrackr.models import Event
+from spendtrackr.tenancy import company_scope
+from tests.factories import NOON, swipe
+from transactions.models import Entry, FundingAccount, Message, Posting, SpendLine, Transaction
+from transactions.operations.clearing import Clearing, clear
+from transactions.operations.statements import StatementFile, import_statement
+from transactions.operations.swipes import authorize
+
+
+@pytest.fixture
+def books(world, monkeypatch):
+    """A company with a bit of everything, sealed."""
+    monkeypatch.setattr("reports.management.commands.verify.SECOND_LOOK_AFTER", 0)
+    with company_scope(world.acme.pk):
+        for number, (kind, amount) in enumerate([("capture", None), ("capture", 5_00), ("reversal", None), ("", None)]):
+            purchase = authorize(world.card, swipe(20_00)).transaction
+            if kind:
+                clear(purchase, Clearing(kind, f"m{number}", NOON + timedelta(days=1), amount, is_final=not amount), actor=None)
+        first = Transaction.objects.order_by("pk").first()
+        clear(first, Clearing("refund", "r", NOON + timedelta(days=40), 7_00), actor=None)
+        authorize(world.card, swipe(9_999_00))
+        import_statement(
+            world.acme, StatementFile(b"Date,Amount,Merchant\n2026-01-05,4.00,A\n2026-01-06,-1.00,B\n", "s.csv"), actor=None, at=NOON
+        )
+    events.seal_all()
+    return world
+
+
+def verify(capsys, **options) -> tuple[int, str]:
+    try:
+        call_command("verify", **options)
+        code = 0
+    except SystemExit as stopped:
+        code = stopped.code
+    out, err = capsys.readouterr()
+    return code, out + err
+
+
+def damage(sql: str, *values) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        assert cursor.rowcount >= 1, "the damage was not done"
+
+
+def test_healthy_books_verify(books, capsys):
+    code, told = verify(capsys)
+    assert code == 0
+    assert "WRONG" not in told
+    assert "2 companies verified" in told
+
+
+def test_a_posting_that_was_changed_by_sql_is_named(books, capsys):
+    posting = Posting.across_companies.filter(from_account="held", to_account="spent").order_by("pk").first()
+    damage("UPDATE postings SET amount_minor = amount_minor + 1 WHERE id = %s", posting.pk)
+    code, told = verify(capsys)
+    assert code == 1
+    assert f"entry {posting.entry.public_id} was written with other postings" in told
+    assert f"posting {posting.pk}: 2001 held to spent" in told
+    assert "balances: account" in told
+
+
+def test_a_posting_that_was_deleted_is_missed(books, capsys):
+    posting = Posting.across_companies.filter(to_account="held").order_by("pk").first()
+    damage("DELETE FROM postings WHERE id = %s", posting.pk)
+    code, told = verify(capsys)
+    assert code == 1
+    assert f"entry {posting.entry.public_id} was written with other postings than it has now (no posting)" in told
+
+
+@pytest.mark.parametrize(
+    ("sql", "check", "words"),
+    [
+        (
+            "UPDATE funding_accounts SET available_minor = available_minor - 1, external_minor = external_minor + 1",
+            "balances",
+            "its postings say",
+        ),
+        (
+            "UPDATE transactions SET captured_minor = captured_minor + 1 WHERE captured_minor > 0 AND source = 'card'",
+            "purchases",
+            "its messages say",
+        ),
+        ("UPDATE transactions SET amount_minor = amount_minor + 1 WHERE source = 'statement'", "imported lines", "its entry moved"),
+        ("UPDATE transactions SET held_minor = held_minor + 1 WHERE held_minor > 0", "holds", "its transactions hold"),
+        ("UPDATE limit_counters SET held_minor = held_minor + 1", "limit counters", "its draws say"),
+        ("UPDATE limit_counters SET posted_minor = posted_minor + 1", "limit windows", "its purchases say"),
+        ("UPDATE draws SET used_before_minor = used_before_minor + 1 WHERE seq = 3", "limit counters", "those before say"),
+        ("DELETE FROM draws WHERE seq = 2", "limit counters", "those before say"),
+        ("UPDATE messages SET amount_minor = amount_minor + 1 WHERE kind = 'capture'", "purchases", "its purchase says"),
+        ("UPDATE spend_lines SET amount_minor = amount_minor + 1", "spend lines", "than its spend lines say"),
+        ("UPDATE day_spend SET amount_minor = amount_minor + 1", "day rollup", "its lines are"),
+        ("UPDATE day_spend SET line_count = line_count + 1", "day rollup", "its lines are"),
+        ("DELETE FROM month_spend", "month rollup", "misses"),
+        ("UPDATE month_spend SET amount_minor = amount_minor - 1", "month rollup", "its lines are"),
+        ("UPDATE events SET type = 'card.closed' WHERE sequence = 3", "events", "does not fit the chain"),
+        ("UPDATE events SET sequence = sequence + 100 WHERE sequence > 3", "events", "event number 4 is missing"),
+        ("UPDATE event_chains SET last_sequence = last_sequence + 1", "events", "the chain ends at"),
+        ("UPDATE memberships SET role = 'admin' WHERE role = 'owner'", "owners", "no active owner"),
+    ],
+)
+def test_every_kind_of_damage_is_named(books, capsys, sql, check, words):
+    damage(sql)
+    code, told = verify(capsys)
+    assert code == 1
+    line = next(line for line in told.splitlines() if "WRONG" in line and f": {check}:" in line)
+    assert words in line
+
+
+def test_a_relation_into_another_company_is_found(books, capsys):
+    damage("UPDATE transactions SET card_id = %s WHERE card_id = %s", books.her_card.pk, books.card.pk)
+    code, told = verify(capsys)
+    assert code == 1
+    assert f"points at cards row {books.her_card.pk} outside its company" in told
+
+
+def test_a_relation_to_nothing_is_found_where_the_database_does_not_look(books, capsys):
+    damage("UPDATE draws SET counter_id = 999999 WHERE seq = 1")
+    assert "points at limit_counters row 999999 outside its company" in verify(capsys)[1]
+
+
+def test_one_company_can_be_verified_alone(books, capsys):
+    with company_scope(books.mallory.company_id):
+        theirs = FundingAccount.objects.get()
+    damage("UPDATE funding_accounts SET available_minor = available_minor - 1, spent_minor = spent_minor + 1 WHERE id = %s", theirs.pk)
+    assert verify(capsys, company=books.acme.slug)[0] == 0
+    assert verify(capsys, company=books.mallory.company.public_id)[0] == 1
+    assert verify(capsys)[0] == 1
+
+
+def test_a_difference_that_is_gone_at_the_second_look_is_no_finding(books, capsys, monkeypatch):
+    looks = []
+
+    def once():
+        looks.append(1)
+        if len(looks) == 1:
+            yield "a write committed between two reads"
+
+    monkeypatch.setattr("reports.verification.COMPANY_CHECKS", {"once": once})
+    assert verify(capsys, company=books.acme.slug)[0] == 0
+    assert len(looks) == 2
+
+
+def test_every_promise_is_asked_for():
+    from reports.verification import COMPANY_CHECKS
+
+    assert list(COMPANY_CHECKS) == [
+        "postings", "balances", "purchases", "imported lines", "holds", "limit counters", "limit windows", "spend lines", "day rollup",
+        "month rollup", "events", "owners",
+    ]  # fmt: skip
+
+
+def test_the_books_hold_a_bit_of_everything(books):
+    """Checks that find nothing in nothing would prove nothing."""
+    for model in (Entry, Event, Message, SpendLine):
+        assert model.across_companies.count() >= 5
+    assert set(Entry.across_companies.values_list("kind", flat=True)) == {
+        "topup",
+        "approval",
+        "capture",
+        "reversal",
+        "refund",
+        "import",
+    }
