@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from csp.constants import SELF, UNSAFE_INLINE
+from csp.decorators import csp_update
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -19,6 +22,7 @@ from reports.forms import period_from
 from spendtrackr import errors
 from spendtrackr.money import KNOWN_CURRENCIES
 from spendtrackr.periods import Period, add_months, local_day, month_of
+from spendtrackr.permissions import HasMembership
 from transactions import queries as transactions
 from users.authentication import TokenAuthentication
 from users.models import Membership
@@ -79,6 +83,7 @@ class SchemaView(SpectacularAPIView):
     """The contract itself: open in the demo, for members elsewhere."""
 
     authentication_classes = [TokenAuthentication]
+    permission_classes = [HasMembership]
 
     @extend_schema(summary="The contract", tags=["contract"], responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
@@ -88,6 +93,8 @@ class SchemaView(SpectacularAPIView):
         return [] if settings.DOCS_OPEN else list(super().get_permissions())
 
 
+# Swagger UI sets style attributes. It shows nothing but the contract, so styles alone are let through, on this page alone.
+@method_decorator(csp_update({"style-src": [SELF, UNSAFE_INLINE]}), name="dispatch")
 @extend_schema(exclude=True)
 class DocsView(SpectacularSwaggerSplitView):
     """The contract to browse, from our own origin."""

@@ -28,6 +28,13 @@ class ReadOnlyAdmin(admin.ModelAdmin[M]):
         rows: QuerySet[M] = getattr(self.model, "across_companies", self.model._base_manager).all()
         return rows.order_by("-pk")
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Every column, shown and not built as a form: a choice of rows would need a company in scope."""
+        return [field.name for field in self.opts.concrete_fields if field.name not in (self.exclude or [])]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.get_fields(request, obj)
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 

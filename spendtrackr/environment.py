@@ -45,6 +45,13 @@ def words(name: str) -> list[str]:
     return [word.strip() for word in env.str(name, "").split(",") if word.strip()]
 
 
+def required_words(name: str, *, when: bool) -> list[str]:
+    found = words(name)
+    if when and not found:
+        raise ImproperlyConfigured(f"{name} is not set. Name what it may be, separated by commas.")
+    return found
+
+
 def secret_key(current_mode: str, folder: Path) -> str:
     """The signing secret. Production must bring one; the demo makes its own and keeps it under `var/`."""
     given: str = env.str("SECRET_KEY", "")

@@ -1,4 +1,4 @@
-"""Around every request: an id to find it by."""
+"""Around every request: an id to find it by, and refusals that a page did not foresee."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from spendtrackr import views
+from spendtrackr.errors import DomainError
 from spendtrackr.ids import new_id
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -23,3 +25,16 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-Id"] = request.id  # type: ignore[attr-defined]
         return response
+
+
+class RefusalMiddleware:
+    """A domain error that leaves a page's view becomes a page with its status and sentence. The API answers its own."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        return views.refused(request, exception) if isinstance(exception, DomainError) else None

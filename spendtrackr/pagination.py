@@ -92,7 +92,7 @@ class CursorPages(BasePagination):
             "required": ["data", "next_cursor"],
             "additionalProperties": False,
             "properties": {
-                "data": {"type": "array", "items": schema},
+                "data": schema,
                 "next_cursor": {"type": ["string", "null"], "description": "Give it as `cursor` to get the next page; null at the end."},
             },
         }

@@ -24,7 +24,8 @@ IN_PRODUCTION = MODE == "production"
 DEBUG = False
 
 SECRET_KEY = environment.secret_key(MODE, VAR_DIR)
-ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or ([] if IN_PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"])
+# This machine's own name is always allowed: container health checks ask there.
+ALLOWED_HOSTS = [*environment.required_words("ALLOWED_HOSTS", when=IN_PRODUCTION), "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 
 # What an operator may switch. Each default is the careful one; the demo and the tests open what they show.
@@ -79,6 +80,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "spendtrackr.middleware.RefusalMiddleware",
     "spendtrackr.tenancy.TenancyMiddleware",
     "users.authentication.MembershipMiddleware",
 ]

@@ -46,6 +46,14 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _answer(request, status=403, code="csrf", title="Please send that again", message=message)
 
 
+def refused(request: HttpRequest, error: errors.DomainError) -> HttpResponse:
+    """A refusal that a page did not answer itself, such as too many attempts to sign in."""
+    response = _answer(request, status=error.status, code=error.code, title="That was refused", message=error.message)
+    if error.retry_after:
+        response["Retry-After"] = str(error.retry_after)
+    return response
+
+
 def unavailable(request: HttpRequest) -> HttpResponse:
     response = _answer(request, status=503, code="unavailable", title="Back in a moment", message=errors.Unavailable.message)
     response["Retry-After"] = "1"

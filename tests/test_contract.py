@@ -1,0 +1,100 @@
+"""The OpenAPI contract: complete, valid without a warning, and true."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import schemathesis
+from django.core.management import call_command
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+
+from conftest import client_of
+from spendtrackr.schema import ContractGenerator
+from spendtrackr.wsgi import application
+from tests.routes import all_routes
+
+CONTRACT = ContractGenerator().get_schema(request=None, public=True)
+OPERATIONS = [(path, method, told) for path, methods in CONTRACT["paths"].items() for method, told in methods.items()]
+
+
+def test_it_is_valid_without_a_warning(tmp_path):
+    call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "schema.yml"))
+
+
+def test_it_lists_the_routes_that_exist():
+    routes = {str(route) for route in all_routes() if route.path.startswith("/api/")}
+    described = {f"{method.upper()} {path}" for path, method, _ in OPERATIONS}
+    assert described == routes - {"GET /api/v1/docs/"}
+
+
+@pytest.mark.parametrize(("path", "method", "told"), OPERATIONS, ids=[f"{m.upper()} {p}" for p, m, _ in OPERATIONS])
+def test_every_operation_says_what_it_does_and_how_it_refuses(path, method, told):
+    assert told["summary"]
+    assert told["tags"]
+    assert {"400", "401", "503"} <= set(told["responses"])
+    success = [status for status in told["responses"] if status.startswith("2")]
+    assert len(success) == 1
+    for status, answer in told["responses"].items():
+        if not status.startswith("2"):
+            assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/Error"), status
+    keyed = [p["name"] for p in told.get("parameters", []) if p["in"] == "header"]
+    opens = "/auth/" in path and not path.endswith("logout/")
+    assert keyed == (["Idempotency-Key"] if method == "post" and not opens else [])
+
+
+def test_money_is_one_shape_everywhere():
+    shapes = CONTRACT["components"]["schemas"]
+    assert set(shapes["Money"]["properties"]) == {"minor", "currency"}
+    inline = re.findall(r"'minor': \{", str(CONTRACT["paths"]))
+    assert inline == []
+
+
+def test_it_is_open_in_the_demo_and_closed_where_it_says_so(world, api, client, settings):
+    assert client.get("/api/v1/schema/").status_code == 200
+    assert client.get("/api/v1/docs/").status_code == 200
+    settings.DOCS_OPEN = False
+    assert client.get("/api/v1/schema/").status_code == 401
+    assert client.get("/api/v1/docs/").status_code == 302
+    assert api(world.bob).get("/api/v1/schema/").status_code == 200
+
+
+def test_it_can_be_browsed_from_our_own_origin(client, db):
+    page = client.get("/api/v1/docs/").content.decode()
+    assert "swagger-ui-bundle" in page
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
+
+
+SCHEMA = schemathesis.openapi.from_dict(CONTRACT)
+SCHEMA.app = application
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.fixture
+def one_connection():
+    """The application runs inside the test's transaction, so it must not close the connection between requests."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.usefixtures("one_connection")
+@pytest.mark.parametrize("who", ["alice", "bob"])
+@pytest.mark.parametrize(("path", "method"), [(path, method) for path, method, _ in OPERATIONS])
+def test_no_request_gets_an_answer_that_is_not_in_the_contract(world, path, method, who):
+    member = getattr(world, who)
+
+    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+    @given(case=SCHEMA[path][method.upper()].as_strategy())
+    def try_it(case):
+        token = client_of(member)._credentials["HTTP_AUTHORIZATION"]
+        case.call_and_validate(headers={"Authorization": token}, checks=CHECKS)
+
+    try_it()
