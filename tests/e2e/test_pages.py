@@ -123,9 +123,15 @@ def test_text_can_be_read_in_light_and_dark(page, demo):
         sign_in(page, demo)
         for selector in READ:
             colours = page.locator(selector).first.evaluate(
-                """element => { let ground = element; let colour = 'rgba(0, 0, 0, 0)';
-                   while (ground && colour === 'rgba(0, 0, 0, 0)') { colour = getComputedStyle(ground).backgroundColor; ground = ground.parentElement; }
-                   return [getComputedStyle(element).color, colour]; }"""
+                """element => {
+                    const none = 'rgba(0, 0, 0, 0)';
+                    let ground = element, colour = none;
+                    while (ground && colour === none) {
+                        colour = getComputedStyle(ground).backgroundColor;
+                        ground = ground.parentElement;
+                    }
+                    return [getComputedStyle(element).color, colour];
+                }"""
             )
             assert contrast(*colours) >= 4.5, (scheme, selector, colours)
         page.get_by_role("button", name="Sign out").click()
