@@ -125,7 +125,10 @@ def test_nothing_on_a_page_is_inline_or_from_elsewhere(spent, pages):
 
 
 def test_every_field_has_its_label(world, pages, client):
-    for page in (client.get("/sign-in/").content.decode(), pages(world.alice).get("/transactions/").content.decode()):
+    for page in (
+        client.get("/sign-in/").content.decode(),
+        *(pages(world.alice).get(path).content.decode() for path in ("/", "/transactions/")),
+    ):
         fields = set(re.findall(r'<(?:input|select)(?![^>]*type="hidden")[^>]* id="([^"]+)"', page))
         assert fields
         assert fields == set(re.findall(r'<label for="([^"]+)"', page))
