@@ -35,10 +35,10 @@ class Command(BaseCommand):
             rounds += 1
             if once:
                 break
+            close_old_connections()
             stop.wait(every)
 
     def _round(self, *, prune: bool) -> None:
-        close_old_connections()
         for work in (events.seal_all, cards.complete_pending, *([idempotency.prune] if prune else [])):
             try:
                 work()

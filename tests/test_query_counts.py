@@ -1,0 +1,50 @@
+"""How many questions each list asks, whatever its length. A change here shows in the diff and wants a reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from cards import operations as cards
+from spendtrackr.tenancy import company_scope
+from tests.factories import NOON, swipe
+from transactions.operations.clearing import Clearing, clear
+from transactions.operations.statements import StatementFile, import_statement
+from transactions.operations.swipes import authorize
+from users import operations as people
+
+# One of them always reads the session, the member, the user and the company together.
+COUNTS = {
+    "/api/v1/cards/": 3,
+    "/api/v1/members/": 2,
+    "/api/v1/invitations/": 2,
+    "/api/v1/categories/": 2,
+    "/api/v1/transactions/": 2,
+    "/api/v1/accounts/": 2,
+    "/api/v1/imports/": 2,
+    "/api/v1/auth/me/": 2,
+    "/api/v1/reports/spend/?group_by=month&from=2026-01-01&to=2026-12-31": 3,
+    "/api/v1/reports/spend/?group_by=category": 4,
+}
+
+
+def fill(world, rounds: int, start: int) -> None:
+    with company_scope(world.acme.pk):
+        for number in range(start, start + rounds):
+            card = cards.issue(world.bob, name=f"Card {number}", currency="USD", controls=cards.Controls(), actor=world.alice, at=NOON)
+            cards.freeze(card, actor=world.bob, at=NOON)
+            purchase = authorize(world.card, swipe(1_00, merchant_name=f"Shop {number}")).transaction
+            clear(purchase, Clearing("capture", f"c{number}", NOON, is_final=True), actor=None)
+            people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
+            rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"
+            import_statement(world.acme, StatementFile(rows.encode(), "s.csv"), actor=world.alice, at=NOON)
+
+
+@pytest.mark.parametrize("path", COUNTS)
+def test_a_list_asks_as_many_questions_for_many_rows_as_for_few(world, api, path, django_assert_num_queries):
+    client = api(world.alice)
+    fill(world, 2, 0)
+    with django_assert_num_queries(COUNTS[path]):
+        assert client.get(path).status_code == 200
+    fill(world, 5, 2)
+    with django_assert_num_queries(COUNTS[path]):
+        assert client.get(path).status_code == 200
