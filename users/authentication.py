@@ -75,6 +75,12 @@ class MembershipMiddleware:
         return self.get_response(request)
 
 
+def throttle_guesses(request: HttpRequest | Request, subject: str) -> None:
+    """Ten guesses at one account, sixty from one address, in five minutes; pages and API count together."""
+    throttles.hit("guess", subject, limit=10, seconds=300)
+    throttles.hit("guess-from", str(request.META.get("REMOTE_ADDR")), limit=60, seconds=300)
+
+
 class OperatorBackend(ModelBackend):
     """Sign-in to the Django admin: platform staff only, and not more than ten guesses in five minutes."""
 

@@ -15,9 +15,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from spendtrackr import errors, throttles
+from spendtrackr import errors
 from users import operations
-from users.authentication import PAGE_SESSION_KEY
+from users.authentication import PAGE_SESSION_KEY, throttle_guesses
 from users.forms import SignInForm
 from users.models import Membership, SessionKind, email_key
 
@@ -54,8 +54,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _open(request: HttpRequest, given: dict[str, str]) -> HttpResponse:
-    throttles.hit("guess", email_key(given["email"]), limit=10, seconds=300)
-    throttles.hit("guess-from", str(request.META.get("REMOTE_ADDR")), limit=60, seconds=300)
+    throttle_guesses(request, email_key(given["email"]))
     signed_in = operations.sign_in(given["email"], given["password"], at=timezone.now(), kind=SessionKind.PAGES)
     request.session.flush()
     request.session[PAGE_SESSION_KEY] = signed_in.session.public_id

@@ -9,20 +9,14 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from spendtrackr import throttles
 from spendtrackr.viewsets import APIRequest, OpenViewSet, TenantViewSet
 from users import operations, permissions
 from users import serializers as shapes
+from users.authentication import throttle_guesses
 from users.models import Invitation, Membership, email_key
-
-
-def throttle_guesses(request: Request, subject: str) -> None:
-    """Ten guesses at one account, sixty from one address, in five minutes."""
-    throttles.hit("guess", subject, limit=10, seconds=300)
-    throttles.hit("guess-from", str(request.META.get("REMOTE_ADDR")), limit=60, seconds=300)
 
 
 @extend_schema(tags=["auth"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -377,3 +378,22 @@ def test_who_may_import(world, api, role, see, write):
     assert api(member).get("/api/v1/imports/").status_code == see
     body = {"file": upload(HEADER + "2026-01-05,1,USD,S,,\n")}
     assert api(member).post("/api/v1/imports/", body, format="multipart").status_code == write
+
+
+SAMPLES = Path(__file__).parents[2].parent / "shared" / "data" / "statements" / "csv"
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="the sample statements are not beside this checkout")
+@pytest.mark.parametrize(
+    ("name", "currency", "booked", "spent_minor"),
+    [
+        # Amounts as printed in the files: charges less credits.
+        ("bank2ynab_CSV_A_20180414_112204.csv", "EUR", 3, 337_49 - 50_00 + 750_00),
+        ("bank2ynab_KBC-Mastercard-Business-Essential.csv", "EUR", 3, 16_52 - 35_77 + 16_52),
+        ("beanhub_mercury.csv", "USD", 4, 46_00 + 353_63 + 54_99 + 1_500_00),
+    ],
+)
+def test_statements_of_other_banks_are_read_by_their_header(acme, name, currency, booked, spent_minor):
+    record = bring(acme, (SAMPLES / name).read_bytes())
+    assert (record.rejected, acme.account(currency).spent_minor) == (0, spent_minor)
+    assert record.booked == booked
