@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -46,6 +48,17 @@ class World:
 
     def reload(self, card: Card | None = None) -> Card:
         return Card.objects.with_state().get(pk=(card or self.card).pk)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker) -> Iterator[None]:
+    """Always a database of the tests' own, also where only a module's fixture asks for one: never the demo's."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+        assert "test" in str(connection.settings_dict["NAME"])
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture(autouse=True)

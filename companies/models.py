@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from spendtrackr.ids import KeyTextField, MachineTextField, PublicIdField
+from spendtrackr.ids import MachineTextField, PublicIdField
 from spendtrackr.tenancy import TenantModel
 
 
@@ -51,7 +51,7 @@ class Category(TenantModel):
 
     public_id = PublicIdField("cat")
     name = models.CharField(max_length=80)
-    name_key = KeyTextField(max_length=80)
+    name_key = MachineTextField(max_length=80)
     ledger_code = models.CharField(max_length=40, default="")
     created_at = models.DateTimeField()
 

@@ -114,7 +114,7 @@ def _visits(company: DemoCompany, person: Person, shop: Shop, until: date, dice:
         ending = (
             "refund" if chance < 0.03 else "reverse" if chance < 0.05 else "tip" if chance < 0.08 and shop.code == "5812" else "capture"
         )
-        yield Plan(at, person, shop, minor, "pending" if until - day < timedelta(days=2) else ending)
+        yield Plan(at, person, shop, minor, "pending" if until - day < timedelta(days=5) else ending)
 
 
 def _days(shop: Shop, until: date, dice: random.Random) -> Iterator[date]:

@@ -20,19 +20,14 @@ def new_id(prefix: str) -> str:
 
 
 class MachineTextField(models.CharField[Any, Any]):
-    """ASCII compared byte by byte. Collations call 'josé' and 'JOSE ' equal; a key, a hash or a code must not be."""
+    """Text compared byte by byte. Collations call 'josé' and 'JOSE ' equal; a key, a hash or a normalised name must not be.
 
-    _column = "CHARACTER SET ascii COLLATE ascii_bin"
+    Not ASCII, although most of it is: MySQL raises when a person's `é` is compared with an ASCII column.
+    """
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
         column = super().db_type(connection)
-        return f"{column} {self._column}" if connection.vendor == "mysql" else column
-
-
-class KeyTextField(MachineTextField):
-    """The same for normalised text of any language, such as an e-mail address or a merchant's name."""
-
-    _column = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+        return f"{column} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" if connection.vendor == "mysql" else column
 
 
 class PublicIdField(MachineTextField):

@@ -10,7 +10,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 
-from spendtrackr.ids import KeyTextField, MachineTextField, PublicIdField
+from spendtrackr.ids import MachineTextField, PublicIdField
 from spendtrackr.tenancy import TenantManager, TenantModel, TenantQuerySet
 
 
@@ -42,7 +42,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     public_id = PublicIdField("usr")
     email = models.EmailField(max_length=254)
-    email_key = KeyTextField(max_length=254, unique=True)
+    email_key = MachineTextField(max_length=254, unique=True)
     name = models.CharField(max_length=120)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
@@ -132,7 +132,7 @@ class Invitation(TenantModel):
 
     public_id = PublicIdField("inv")
     email = models.EmailField(max_length=254)
-    email_key = KeyTextField(max_length=254)
+    email_key = MachineTextField(max_length=254)
     role = MachineTextField(max_length=10, choices=Role)
     token_hash = MachineTextField(max_length=64, unique=True)
     invited_by = models.ForeignKey(Membership, models.PROTECT, related_name="+")
@@ -140,7 +140,7 @@ class Invitation(TenantModel):
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)
     # The address while the invitation is open, then null: at most one open invitation an address, on every engine.
-    open_email_key = KeyTextField(max_length=254, null=True)
+    open_email_key = MachineTextField(max_length=254, null=True)
 
     class Meta:
         db_table = "invitations"

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', spendtrackr.ids.PublicIdField('cat')),
                 ('name', models.CharField(max_length=80)),
-                ('name_key', spendtrackr.ids.KeyTextField(max_length=80)),
+                ('name_key', spendtrackr.ids.MachineTextField(max_length=80)),
                 ('ledger_code', models.CharField(default='', max_length=40)),
                 ('created_at', models.DateTimeField()),
                 ('company', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='companies.company')),

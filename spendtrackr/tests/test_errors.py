@@ -109,3 +109,30 @@ def test_a_page_that_does_not_exist_says_so(db):
 
 def test_the_health_check_asks_the_database(db, client):
     assert client.get("/health/").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("word", ["é", "🍣", "\x11B\u00cf", "٣", "' OR 1=1 --", "%", "x" * 5000])
+def test_any_word_may_be_asked_for(world, api, word):
+    """MySQL refuses to compare some alphabets with some columns; whatever a person types finds nothing, and breaks nothing."""
+    client = api(world.alice)
+    for path, name in (("transactions", "member"), ("transactions", "category"), ("transactions", "currency"), ("cards", "holder")):
+        assert client.get(f"/api/v1/{path}/", {name: word}).status_code in {200, 400}
+    assert client.post("/api/v1/auth/login/", {"email": word, "password": word, "company": word}).status_code in {400, 401}
+    assert client.post("/api/v1/auth/refresh/", {"refresh": word}).status_code in {400, 401}
+    assert client.post("/api/v1/cards/", {"holder": word}).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["auth/login", "auth/signup", "auth/accept-invitation", "cards", "invitations", "simulator/authorizations"])
+def test_half_a_character_is_refused_and_not_a_crash(world, api, path):
+    half = '"\\ud800"'
+    names = ("email", "password", "name", "company_name", "token", "holder", "card", "merchant_name", "company")
+    body = "{" + ", ".join(f'"{name}": {half}' for name in names) + "}"
+    for name in names:
+        assert api(world.alice).post(f"/api/v1/{path}/", f'{{"{name}": {half}}}', content_type="application/json").status_code == 400
+    assert api(world.alice).post(f"/api/v1/{path}/", body, content_type="application/json").status_code == 400
+
+
+def test_half_a_character_in_a_password_names_the_field(world, api):
+    body = '{"email": "alice@acme.example", "password": "\\ud800\\ud800"}'
+    response = api(None).post("/api/v1/auth/login/", body, content_type="application/json")
+    assert (response.status_code, response.json()["field"]) == (400, "password")

@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', spendtrackr.ids.PublicIdField('src')),
                 ('name', models.CharField(max_length=80)),
-                ('name_key', spendtrackr.ids.KeyTextField(max_length=80)),
+                ('name_key', spendtrackr.ids.MachineTextField(max_length=80)),
                 ('attribution', models.CharField(default='', max_length=200)),
             ],
             options={
@@ -139,7 +139,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', spendtrackr.ids.PublicIdField('mer')),
                 ('name', models.CharField(max_length=120)),
-                ('key', spendtrackr.ids.KeyTextField(max_length=140)),
+                ('key', spendtrackr.ids.MachineTextField(max_length=140)),
                 ('company', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='companies.company')),
             ],
             options={

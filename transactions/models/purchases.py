@@ -9,7 +9,7 @@ from django.db import models
 
 from cards.models import Card, LimitCounter
 from companies.models import Category
-from spendtrackr.ids import KeyTextField, MachineTextField, PublicIdField
+from spendtrackr.ids import MachineTextField, PublicIdField
 from spendtrackr.money import Money
 from spendtrackr.tenancy import AppendOnlyModel, TenantManager, TenantModel, TenantQuerySet
 from users.models import Membership
@@ -20,7 +20,7 @@ class Merchant(TenantModel):
 
     public_id = PublicIdField("mer")
     name = models.CharField(max_length=120)
-    key = KeyTextField(max_length=140)
+    key = MachineTextField(max_length=140)
 
     class Meta:
         db_table = "merchants"

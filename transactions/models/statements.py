@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from spendtrackr.ids import KeyTextField, MachineTextField, PublicIdField
+from spendtrackr.ids import MachineTextField, PublicIdField
 from spendtrackr.tenancy import AppendOnlyModel, TenantModel
 from transactions.models.purchases import Transaction
 from users.models import Membership
@@ -18,7 +18,7 @@ class StatementSource(TenantModel):
 
     public_id = PublicIdField("src")
     name = models.CharField(max_length=80)
-    name_key = KeyTextField(max_length=80)
+    name_key = MachineTextField(max_length=80)
     # What the owner of the rows wants to read beside them, such as a licence.
     attribution = models.CharField(max_length=200, default="")
 
