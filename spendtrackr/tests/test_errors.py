@@ -4,6 +4,7 @@ import pytest
 from django.db import IntegrityError, OperationalError
 from django.test import Client
 
+TAKES_TEXT = ["auth/login", "auth/signup", "auth/accept-invitation", "cards", "invitations", "simulator/authorizations"]
 SHAPE = {"code", "message", "field", "errors", "request_id"}
 
 
@@ -122,7 +123,7 @@ def test_any_word_may_be_asked_for(world, api, word):
     assert client.post("/api/v1/cards/", {"holder": word}).status_code == 400
 
 
-@pytest.mark.parametrize("path", ["auth/login", "auth/signup", "auth/accept-invitation", "cards", "invitations", "simulator/authorizations"])
+@pytest.mark.parametrize("path", TAKES_TEXT)
 def test_half_a_character_is_refused_and_not_a_crash(world, api, path):
     half = '"\\ud800"'
     names = ("email", "password", "name", "company_name", "token", "holder", "card", "merchant_name", "company")
