@@ -37,14 +37,13 @@ def issue(holder: Membership, *, name: str, currency: str, controls: Controls, a
     )
     _set_controls(card, controls, actor=actor, at=at)
     events.record("card.requested", card, actor=actor, at=at, holder=holder.public_id)
-    if issuers.ISSUERS[card.issuer].completes_inline:
-        complete(card, at=at)
-    return card
+    return complete(card, at=at) if issuers.ISSUERS[card.issuer].completes_inline else card
 
 
 @operation
 def complete(card: Card, *, at: datetime) -> Card:
     """Have the issuer make a pending card. Its id is the idempotency key, so asking again makes no second card."""
+    card = lock_card(card.pk)  # and read again: it may have been closed, or completed by another worker
     if card.status != CardStatus.PENDING:
         return card
     today = local_day(at, card.company.time_zone)

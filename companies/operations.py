@@ -46,11 +46,10 @@ def found(*, name: str, country: str, currency: str, time_zone: str, at: datetim
 
 
 def free_slug(name: str) -> str:
-    """A readable address part; a few random characters keep it unique without telling that a name is taken."""
+    """A readable address part. Always with a few random characters, so that it does not tell whether a name was taken."""
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     stem = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:50] or "company"
-    taken = Company.objects.filter(slug=stem).exists()
-    return f"{stem}-{secrets.token_hex(3)}" if taken else stem
+    return f"{stem}-{secrets.token_hex(3)}"
 
 
 def category_key(name: str) -> str:

@@ -41,7 +41,6 @@ class Person:
 @dataclass(frozen=True, slots=True)
 class DemoCompany:
     name: str
-    slug: str
     country: str
     currency: str
     time_zone: str
@@ -50,7 +49,7 @@ class DemoCompany:
 
 
 NORTHWIND = DemoCompany(
-    name="Northwind Traders", slug="northwind-traders", country="US", currency="USD", time_zone="America/New_York", funding=40_000_00,
+    name="Northwind Traders", country="US", currency="USD", time_zone="America/New_York", funding=40_000_00,
     people=(
         Person("Alice Moreau", "alice@northwind.example", "owner", "Leadership", shops=(
             Shop("Lufthansa", "3008", "DE", 420_00, 1_480_00, every=58), Shop("The Hoxton", "7011", "GB", 240_00, 890_00, every=61),
@@ -69,7 +68,7 @@ NORTHWIND = DemoCompany(
     ),
 )  # fmt: skip
 BERGWERK = DemoCompany(
-    name="Bergwerk GmbH", slug="bergwerk-gmbh", country="DE", currency="EUR", time_zone="Europe/Berlin", funding=15_000_00,
+    name="Bergwerk GmbH", country="DE", currency="EUR", time_zone="Europe/Berlin", funding=15_000_00,
     people=(
         Person("Mallory Brandt", "mallory@bergwerk.example", "owner", "Verwaltung", shops=(
             Shop("Hetzner Online", "7372", "DE", 310_00, 395_00, day=2), Shop("Deutsche Telekom", "4814", "DE", 139_95, 139_95, day=10),
@@ -99,7 +98,7 @@ def first_day(until: date) -> date:
 
 def plans(company: DemoCompany, until: date) -> list[Plan]:
     """All purchases of a company up to and including `until`, in order of time."""
-    dice = random.Random(f"{company.slug} {MONTHS}")  # noqa: S311 -- a believable year, not a secret
+    dice = random.Random(f"{company.name} {MONTHS}")  # noqa: S311 -- a believable year, not a secret
     found = [plan for person in company.people for shop in person.shops for plan in _visits(company, person, shop, until, dice)]
     if company is NORTHWIND:
         found += _forbidden(company, until, dice)

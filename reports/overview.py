@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
+from urllib.parse import urlencode
 
 from reports import queries
 from reports.charts import Chart, Column, Segment, stacked_columns
@@ -16,6 +17,18 @@ from users.models import Membership
 # Colours that tell apart; what comes after the largest seven is one colour together.
 SERIES = 7
 OTHER = "Other"
+
+
+# Keys of groups that are no category.
+NONE, REST = "none", "rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A series of the chart: a category by its id, `NONE` for uncategorised, `REST` for all the smaller ones together."""
+
+    key: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,7 @@ class CategoryBar:
     lines: int
     share: int
     series: int
+    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +108,11 @@ def build(period: Period, currency: str, *, only: Membership | None = None) -> O
     found = queries.cells(period, only=only)
     mine = [cell for cell in found if cell.spend.currency == currency]
     before = [cell for cell in queries.cells(period.before(), only=only) if cell.spend.currency == currency]
-    ranking = _ranking(mine, currency)
+    ranking = _ranking(mine, period, currency)
     months = [month.start for month in period.months()]
-    names = [bar.label for bar in ranking[:SERIES]] + ([OTHER] if len(ranking) > SERIES else [])
-    matrix = _matrix(mine, months, names)
-    columns = [_column(month, names, matrix, currency, ranking) for month in months]
+    groups = _groups(ranking)
+    matrix = _matrix(mine, months, groups)
+    columns = [_column(month, groups, matrix, currency) for month in months]
     total = Money(sum(cell.spend.minor for cell in mine), currency)
     return Overview(
         period=period,
@@ -106,13 +120,13 @@ def build(period: Period, currency: str, *, only: Membership | None = None) -> O
         total=total,
         lines=sum(cell.lines for cell in mine),
         change=_change(total.minor, sum(cell.spend.minor for cell in before)),
-        series=names,
+        series=[group.label for group in groups],
         wide=stacked_columns(columns, currency=currency, width=760, height=430, prefix="wide"),
         narrow=stacked_columns(
             columns, currency=currency, width=340, height=260, prefix="narrow", label_every=3 if len(columns) > 6 else 1
         ),
-        table=[_table_row(month, names, matrix, currency) for month in months],
-        table_totals=[Money(sum(matrix[month, name] for month in months), currency) for name in names] + [total],
+        table=[_table_row(month, groups, matrix, currency) for month in months],
+        table_totals=[*(Money(sum(matrix[month, group.key] for month in months), currency) for group in groups), total],
         categories=ranking,
         other_currencies=_totals(found, but=currency),
     )
@@ -129,7 +143,7 @@ def _totals(found: list[Cell], *, but: str) -> list[Money]:
     return [Money(minor, currency) for currency, minor in sorted(sums.items()) if currency != but]
 
 
-def _ranking(found: list[Cell], currency: str) -> list[CategoryBar]:
+def _ranking(found: list[Cell], period: Period, currency: str) -> list[CategoryBar]:
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     for cell in found:
         row = sums[cell.label, cell.category.public_id if cell.category else ""]
@@ -145,34 +159,47 @@ def _ranking(found: list[Cell], currency: str) -> list[CategoryBar]:
             lines,
             share=max(0, round(minor * 100 / largest)) if largest > 0 else 0,
             series=min(place, SERIES),
+            href=drill_down(period, currency, category_id or NONE),
         )
         for place, ((label, category_id), (minor, lines)) in enumerate(ordered)
     ]
 
 
-def _matrix(found: list[Cell], months: list[date], names: list[str]) -> dict[tuple[date, str], int]:
-    matrix = {(month, name): 0 for month in months for name in names}
+def _groups(ranking: list[CategoryBar]) -> list[Group]:
+    """The largest categories, each by its id, and one group for the rest: a category may well be called "Other" itself."""
+    largest = [Group(bar.category_id or NONE, bar.label) for bar in ranking[:SERIES]]
+    return [*largest, Group(REST, OTHER)] if len(ranking) > SERIES else largest
+
+
+def _matrix(found: list[Cell], months: list[date], groups: list[Group]) -> dict[tuple[date, str], int]:
+    keys = {group.key for group in groups}
+    matrix = {(month, key): 0 for month in months for key in keys}
     for cell in found:
-        matrix[cell.month, cell.label if cell.label in names[:SERIES] else OTHER] += cell.spend.minor
+        key = cell.category.public_id if cell.category else NONE
+        matrix[cell.month, key if key in keys else REST] += cell.spend.minor
     return matrix
 
 
-def _column(month: date, names: list[str], matrix: dict[tuple[date, str], int], currency: str, ranking: list[CategoryBar]) -> Column:
-    ids = {bar.label: bar.category_id for bar in ranking}
+def _column(month: date, groups: list[Group], matrix: dict[tuple[date, str], int], currency: str) -> Column:
     span = month_of(month)
-    days = f"from={span.start}&to={span.last}"
     segments = [
         Segment(
             series=place,
-            minor=matrix[month, name],
-            title=f"{name}, {month:%B %Y}: {Money(matrix[month, name], currency)}",
-            href=f"?{days}&category={ids[name]}" if ids.get(name) else f"?{days}",
+            minor=matrix[month, group.key],
+            title=f"{group.label}, {month:%B %Y}: {Money(matrix[month, group.key], currency)}",
+            href=drill_down(span, currency, group.key),
         )
-        for place, name in enumerate(names)
+        for place, group in enumerate(groups)
     ]
     return Column(label=f"{month:%b}", sublabel=f"{month:%Y}", segments=segments)
 
 
-def _table_row(month: date, names: list[str], matrix: dict[tuple[date, str], int], currency: str) -> TableRow:
-    amounts = [Money(matrix[month, name], currency) for name in names]
+def drill_down(period: Period, currency: str, category: str) -> str:
+    """The address of the transactions that a figure adds up: by posting day, in its currency and category."""
+    query = {"spent_from": period.start, "spent_to": period.last, "currency": currency}
+    return "?" + urlencode(query if category == REST else {**query, "category": category})
+
+
+def _table_row(month: date, groups: list[Group], matrix: dict[tuple[date, str], int], currency: str) -> TableRow:
+    amounts = [Money(matrix[month, group.key], currency) for group in groups]
     return TableRow(f"{month:%b %Y}", amounts, Money(sum(amount.minor for amount in amounts), currency))

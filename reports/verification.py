@@ -15,6 +15,7 @@ from django.db.models import Count, F, Model, Q, Sum
 from django.db.models.functions import TruncMonth
 
 from cards.models import LimitCounter
+from companies.models import Company
 from spendtrackr.events import GENESIS, chain_hash
 from spendtrackr.models import Event, EventChain
 from spendtrackr.periods import month_of
@@ -253,6 +254,9 @@ def tenant_models() -> list[type[TenantModel]]:
 def relations() -> Iterator[str]:
     """Every relation between two tenant rows exists and stays inside one company. Looks at all companies at once."""
     for model in tenant_models():
+        orphan = model.across_companies.exclude(company_id__in=Company.objects.values("pk")).order_by("pk").first()
+        if orphan is not None:
+            yield f"{model._meta.db_table} row {orphan.pk} belongs to company row {orphan.company_id}, which is not there"
         for field in tenant_relations(model):
             yield from _relation(model, field.name)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -92,10 +92,21 @@ class Unavailable(DomainError):
     message = "The service cannot answer right now. Nothing was changed; try again."
 
 
+class OutcomeUnknown(DomainError):
+    """The connection broke while the database was at work, perhaps after it had committed."""
+
+    status, code, retry_after = 503, "outcome_unknown", 1
+    message = (
+        "The connection to the database broke. Whether this took effect is not known: look before you repeat it, "
+        "or repeat it with the same Idempotency-Key."
+    )
+
+
 def body(
     code: str, message: str, *, field: str | None = None, request_id: str = "", errors: list[dict[str, Any]] | None = None
 ) -> dict[str, Any]:
     """The one shape of an error."""
+    field = _printable(field)
     listed = [{"code": code, "message": message, "field": field}] if errors is None else errors
     return {"code": code, "message": message, "field": field, "errors": listed, "request_id": request_id}
 
@@ -117,15 +128,19 @@ def _domain_error(exc: Exception) -> DomainError | None:
         return exc
     if isinstance(exc, OperationalError | InterfaceError):
         log.warning("database unavailable: %s", exc)
-        return Unavailable()
+        return OutcomeUnknown() if exc.args and exc.args[0] in _LOST_CONNECTION else Unavailable()
     if isinstance(exc, IntegrityError):
         log.error("constraint violated: %s", exc)
         return InvalidState("Somebody changed this at the same moment. Read it again.", code="conflict")
     return next((refusal() for kinds, refusal in _TRANSLATED if isinstance(exc, kinds)), None)
 
 
+# Gone away, lost connection during query, lost connection at: MySQL's own numbers.
+_LOST_CONNECTION = {2006, 2013, 2055}
 _TRANSLATED: list[tuple[tuple[type[Exception], ...], type[DomainError]]] = [
     ((Http404,), Missing),
+    ((RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent), TooLarge),
+    ((DataError, RecursionError), Invalid),
     ((PermissionDenied, exceptions.PermissionDenied), Forbidden),
     ((exceptions.NotAuthenticated, exceptions.AuthenticationFailed), Unauthenticated),
 ]
@@ -144,10 +159,15 @@ def _framework_answer(exc: Exception, request_id: str) -> Response | None:
     return None
 
 
+def _printable(name: str | None) -> str | None:
+    """A field's name as the caller wrote it, without the half characters that no answer could carry."""
+    return name.encode("utf-8", "replace").decode() if name else None
+
+
 def _flatten(details: Any, path: str = "") -> list[dict[str, Any]]:
     """DRF's nested details as rows of code, message and dotted field."""
-    if isinstance(details, dict) and set(details) == {"message", "code"}:
-        return [{"code": details["code"], "message": str(details["message"]), "field": path or None}]
+    if _is_leaf(details):
+        return [{"code": details["code"], "message": str(details["message"]), "field": _printable(path)}]
     rows: list[dict[str, Any]] = []
     if isinstance(details, dict):
         for key, value in details.items():
@@ -155,6 +175,11 @@ def _flatten(details: Any, path: str = "") -> list[dict[str, Any]]:
             rows += _flatten(value, here)
     else:
         for index, value in enumerate(details):
-            nested = isinstance(value, dict) and set(value) != {"message", "code"}
+            nested = isinstance(value, dict) and not _is_leaf(value)
             rows += _flatten(value, f"{path}.{index}" if nested and value else path)
     return rows
+
+
+def _is_leaf(details: Any) -> bool:
+    """One error, and not a body whose fields happen to be called `message` and `code`."""
+    return isinstance(details, dict) and set(details) == {"message", "code"} and isinstance(details["message"], str)

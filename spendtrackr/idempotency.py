@@ -80,6 +80,7 @@ def _fingerprint(request: Request) -> str:
     parts = [request.method or "", request.get_full_path()]
     for name in sorted(request.FILES):
         uploaded = request.FILES[name]
+        uploaded.seek(0)
         parts += [name, hashlib.sha256(uploaded.read()).hexdigest()]
         uploaded.seek(0)
     given = (

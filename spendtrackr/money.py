@@ -142,20 +142,58 @@ def allocate(total_minor: int, weights: Iterable[int]) -> list[int]:
     return [sign * part for part in parts]
 
 
-_SPACES = re.compile(r"[\s\u00a0\u202f']+")
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
+_SYMBOLS = {"£": {"GBP", "EGP", "GIP", "FKP", "SHP", "LBP", "SYP"}, "€": {"EUR"}, "¥": {"JPY", "CNY"}, "₪": {"ILS"}, "₹": {"INR"}}
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenAmount:
+    """A number as a statement writes it, and the currency that stands beside it, if any does."""
+
+    value: Decimal
+    code: str = ""
+    symbol: str = ""
+
+    def agrees_with(self, currency: str) -> bool:
+        """Whether what stands beside the number can mean this currency."""
+        if self.code:
+            return self.code == currency
+        if self.symbol == "$":
+            return currency.endswith("D") or currency in {"MXN", "CLP", "COP", "ARS", "UYU", "DOP", "MOP", "TOP", "WST", "CUP", "NIO"}
+        return currency in _SYMBOLS.get(self.symbol, {currency})
+
+
+def parse_amount(text: str, *, decimal_mark: str = ".") -> WrittenAmount:
+    """Read `1,234.50`, `1.234,50-`, `(12.00)`, `−£5`, `USD 3`. Anything doubtful raises ValueError: never a guess.
+
+    A thousands mark (the other of `.` and `,`, a space or an apostrophe) must stand before groups of three digits, the Indian
+    groups of two allowed before them; one sign, or one pair of brackets, may stand around the number.
+    """
+    bare = re.sub(r"\s", " ", text.translate(_DASHES)).strip()
+    negative = bool(re.fullmatch(r"\([^()+-]+\)", bare))
+    bare, code = _take(bare.strip("()") if negative else bare, r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])")
+    bare, symbol = _take(bare, r"[$£€¥₪₹]")
+    bare, sign = _take(bare.strip(), r"^[+-]|[+-]$")
+    value = _plain_number(bare.strip(), decimal_mark)
+    if value is None:
+        raise ValueError(f"{text!r} is not a number")
+    return WrittenAmount(-value if negative or sign == "-" else value, code, symbol)
+
+
+def _take(text: str, pattern: str) -> tuple[str, str]:
+    """The text without the first match, and the match. What is left over makes the number unreadable, as it should."""
+    found = re.search(pattern, text)
+    return (text[: found.start()] + text[found.end() :], found[0]) if found else (text, "")
+
+
+def _plain_number(text: str, decimal_mark: str) -> Decimal | None:
+    mark, other = re.escape(decimal_mark), re.escape("," if decimal_mark == "." else ".")
+    grouped = rf"[0-9]{{1,3}}(?P<by>[{other} '\u2019])(?:[0-9]{{2,3}}(?P=by))*[0-9]{{3}}"
+    if not re.fullmatch(rf"(?:{grouped}|[0-9]+)(?:{mark}[0-9]*)?|{mark}[0-9]+", text):
+        return None
+    return Decimal(re.sub(rf"[{other} '\u2019]", "", text).replace(decimal_mark, "."))
 
 
 def parse_decimal(text: str, *, decimal_mark: str = ".") -> Decimal:
-    """A number as statements write it: `1,234.50`, `1.234,50-`, `(12.00)`, `£5`, `+3`. Raises ValueError."""
-    bare = re.sub(r"[^\d.,+\-()\u2212]", "", _SPACES.sub("", text)).replace("\u2212", "-")
-    if any(c.isalpha() for c in text) and not re.fullmatch(r"[A-Z]{3}[\d.,+\- ]+|[\d.,+\- ]+[A-Z]{3}", text.strip()):
-        raise ValueError(f"{text!r} is not a number")
-    negative = bare.startswith("(") and bare.endswith(")")
-    bare = bare.strip("()")
-    if bare.endswith(("-", "+")):
-        bare = bare[-1] + bare[:-1]
-    bare = bare.replace("," if decimal_mark == "." else ".", "").replace(decimal_mark, ".")
-    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", bare):
-        raise ValueError(f"{text!r} is not a number")
-    value = Decimal(bare)
-    return -value if negative else value
+    """The number alone. Raises ValueError."""
+    return parse_amount(text, decimal_mark=decimal_mark).value

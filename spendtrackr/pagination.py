@@ -45,7 +45,7 @@ class Cursor:
     def _decode(self, model: type[Model], cursor: str) -> list[Any]:
         try:
             values = self._values(model, cursor)
-        except (binascii.Error, ValueError, TypeError, ValidationError, UnicodeError, OverflowError):
+        except (binascii.Error, ValueError, TypeError, ValidationError, UnicodeError, OverflowError, RecursionError):
             values = []
         if len(values) != len(self.names) or any(value in {None, ""} or _is_too_large(value) for value in values):
             raise errors.Invalid("This is not a cursor that we gave out.", field="cursor")

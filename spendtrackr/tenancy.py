@@ -112,7 +112,9 @@ AppendOnlyManager = TenantManager.from_queryset(AppendOnlyQuerySet)
 class TenantModel(models.Model):
     """A row that belongs to one company."""
 
-    company = models.ForeignKey("companies.Company", models.PROTECT, editable=False, related_name="+")
+    # No constraint in the database: each insert would take a shared lock on the company's row, and suspending the company, which
+    # writes that row, would wait for them all or deadlock. Companies are never deleted; `verify` checks the relation.
+    company = models.ForeignKey("companies.Company", models.PROTECT, db_constraint=False, editable=False, related_name="+")
 
     objects = TenantManager()
     # For sign-in, sweeps and operators. Long on purpose: easy to see, easy to grep.

@@ -9,6 +9,8 @@ import time
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.http import HttpRequest
+from rest_framework.request import Request
 
 from spendtrackr import errors
 
@@ -36,6 +38,13 @@ def hit(scope: str, subject: str, *, limit: int, seconds: int) -> None:
     attempts = _count_in_redis(key, window, seconds) or _count_in_database(key, window)
     if attempts > limit:
         raise errors.TooMany(retry_after=seconds - int(time.time()) % seconds)
+
+
+def client_address(request: HttpRequest | Request) -> str:
+    """Who asks. Behind a proxy its own entry, the last, is the only one in X-Forwarded-For that the client cannot choose."""
+    if settings.BEHIND_PROXY:
+        return str(request.META.get("HTTP_X_FORWARDED_FOR", "")).rsplit(",", maxsplit=1)[-1].strip() or str(request.META.get("REMOTE_ADDR"))
+    return str(request.META.get("REMOTE_ADDR"))
 
 
 def _count_in_redis(key: str, window: int, seconds: int) -> int | None:

@@ -68,9 +68,13 @@ class TenantViewSet(GenericViewSet[Any]):
         handler: Callable[..., Response] = getattr(self, method)
 
         def run(request: APIRequest, *args: Any, **kwargs: Any) -> Response:
+            self.before_transaction()
             return idempotency.once(request, request.membership.public_id, lambda: handler(request, *args, **kwargs))
 
         setattr(self, method, run)
+
+    def before_transaction(self) -> None:
+        """For work that must not wait in the transaction, or keep others waiting for it. Runs once, whatever is retried."""
 
     def get_object(self) -> Any:
         found = super().get_object()

@@ -66,7 +66,7 @@ def test_run_twice_it_changes_nothing_and_still_tells_how_to_sign_in(capsys):
 
 def test_the_same_day_gives_the_same_purchases():
     assert demo.plans(demo.NORTHWIND, UNTIL) == demo.plans(demo.NORTHWIND, UNTIL)
-    with company_scope(Company.objects.get(slug="northwind-traders").pk):
+    with company_scope(Company.objects.get(name="Northwind Traders").pk):
         assert FundingAccount.objects.get().available_minor > 0
 
 

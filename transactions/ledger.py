@@ -82,9 +82,11 @@ def net(moves: Iterable[Move]) -> dict[Account, int]:
 
 def move_balances(account: FundingAccount, change: dict[Account, int], *, must_be_covered: bool = False) -> None:
     """One UPDATE that takes the row's lock, tests it and writes it: the test and the change cannot be apart."""
+    moved = {f"{name}_minor": F(f"{name}_minor") + amount for name, amount in change.items() if amount}
+    if not moved and not must_be_covered:
+        return  # a statement whose charges and credits cancel out
     rows = FundingAccount.objects.filter(pk=account.pk)
     if must_be_covered:
         rows = rows.filter(is_blocked=False, available_minor__gte=-change[Account.AVAILABLE] - F("credit_minor"))
-    updated = rows.update(**{f"{name}_minor": F(f"{name}_minor") + amount for name, amount in change.items() if amount})
-    if updated != 1:
+    if rows.update(**moved) != 1:
         raise InsufficientFunds(account.public_id)

@@ -20,15 +20,28 @@ def clean_name(text: str) -> str:
 
 
 def mask_card_numbers(text: str) -> str:
-    """Replace all but the last four digits of any run of 13 to 19 digits that passes the Luhn check (ISO/IEC 7812)."""
-    return re.sub(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)", _mask, text)
+    """Replace what could be a card number: 13 to 19 digits in a row, beginning with 2 to 6, that pass the Luhn check (ISO/IEC 7812).
+
+    Spaces, dots and dashes between digits do not hide one, nor do other digits beside it. The last four stay.
+    """
+    return re.sub(r"\d(?:[ .-]?\d){12,}", _mask, text)
 
 
 def _mask(found: re.Match[str]) -> str:
-    digits = re.sub(r"\D", "", found[0])
-    doubled = (sum(divmod(2 * int(d), 10)) for d in digits[-2::-2])
-    is_card = (sum(doubled) + sum(int(d) for d in digits[-1::-2])) % 10 == 0
-    return "•" * (len(digits) - 4) + digits[-4:] if is_card else found[0]
+    places = [place for place, c in enumerate(found[0]) if c.isdigit()]
+    digits = "".join(found[0][place] for place in places)
+    hidden: set[int] = set()
+    for length in range(19, 12, -1):
+        for start in range(len(digits) - length + 1):
+            window = range(start, start + length)
+            if hidden.isdisjoint(places[n] for n in window) and _is_card(digits[start : start + length]):
+                hidden.update(places[n] for n in window[:-4])
+    return "".join("•" if place in hidden else c for place, c in enumerate(found[0]))
+
+
+def _is_card(digits: str) -> bool:
+    doubled = sum(sum(divmod(2 * int(d), 10)) for d in digits[-2::-2])
+    return digits[0] in "23456" and (doubled + sum(int(d) for d in digits[-1::-2])) % 10 == 0
 
 
 def key_of(name: str, network_id: str = "") -> str:

@@ -113,9 +113,11 @@ class DecisionSerializer(serializers.Serializer[Any]):
     """The answer to a swipe. A decline is a decision, not an error."""
 
     approved = serializers.BooleanField()
-    reason = serializers.CharField(help_text="Code of the first check that failed; blank when approved.")
+    reason = serializers.CharField(
+        help_text="Code of the first check that failed; blank when approved; `try_again` when the rows were locked for too long."
+    )
     checks = CheckSerializer(many=True, source="message.checks_done")
-    transaction = TransactionSerializer()
+    transaction = TransactionSerializer(allow_null=True, help_text="Null only for `try_again`: nothing was recorded.")
 
 
 class TopUpSerializer(serializers.Serializer[Any]):

@@ -37,6 +37,8 @@ def transactions(request: HttpRequest, member: Membership) -> HttpResponse:
         "is_first_page": not cursor,
         "is_filtered": any(given.values()),
         "given": given.dict(),
+        # What a link brought along and the form does not show.
+        "kept": ["spent_from", "spent_to", "currency", "card", "member", "source"],
         "problem": problem,
         "categories": [(category.public_id, category.name) for category in Category.objects.order_by("name")],
         "statuses": TransactionStatus.choices,

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -66,7 +67,7 @@ class MembershipMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path.startswith("/api/"):
+        if not request.path.startswith("/api/") or request.path == reverse("docs"):
             found = membership_of(request.session.get(PAGE_SESSION_KEY))
             request.membership = found[1] if found else None  # type: ignore[attr-defined]
             request.page_session = found[0] if found else None  # type: ignore[attr-defined]
@@ -78,7 +79,7 @@ class MembershipMiddleware:
 def throttle_guesses(request: HttpRequest | Request, subject: str) -> None:
     """Ten guesses at one account, sixty from one address, in five minutes; pages and API count together."""
     throttles.hit("guess", subject, limit=10, seconds=300)
-    throttles.hit("guess-from", str(request.META.get("REMOTE_ADDR")), limit=60, seconds=300)
+    throttles.hit("guess-from", throttles.client_address(request), limit=60, seconds=300)
 
 
 class OperatorBackend(ModelBackend):

@@ -90,8 +90,16 @@ def hash_password(password: str, *, email: str = "", name: str = "") -> str:
     return make_password(password)
 
 
+def _email_key(email: str) -> str:
+    """The address as it is compared. Normalising may lengthen it beyond what we keep."""
+    key = email_key(email)
+    if not 3 <= len(key) <= 254:
+        raise errors.Invalid("This is not an e-mail address that we can keep.", field="email")
+    return key
+
+
 def _create_user(email: str, name: str, hashed: str, *, at: datetime, is_staff: bool = False) -> User:
-    user = User(email=email.strip(), email_key=email_key(email), name=name.strip(), joined_at=at, password=hashed, is_staff=is_staff)
+    user = User(email=email.strip(), email_key=_email_key(email), name=name.strip(), joined_at=at, password=hashed, is_staff=is_staff)
     if User.objects.filter(email_key=user.email_key).exists():
         raise EmailTaken(field="email")
     try:
@@ -148,8 +156,9 @@ def _sign_in(member: Membership, *, at: datetime, kind: SessionKind) -> SignedIn
 
 
 def _open_session(member: Membership, *, at: datetime, kind: SessionKind) -> SignedIn:
-    session = Session.objects.create(membership=member, kind=kind, created_at=at, expires_at=at + settings.SESSION_LIFETIME)
+    # The parent first: a child's foreign key would hold a shared lock on it, and two sign-ins at once would deadlock.
     Membership.objects.filter(pk=member.pk).update(last_signed_in_at=at)
+    session = Session.objects.create(membership=member, kind=kind, created_at=at, expires_at=at + settings.SESSION_LIFETIME)
     events.record("session.opened", session, actor=member, at=at, kind=str(kind))
     if kind == SessionKind.PAGES:
         return SignedIn(session, member, access="", refresh="")
@@ -207,7 +216,7 @@ def invite(*, email: str, role: str, actor: Membership, at: datetime) -> tuple[I
     """Ask an address to join; answers the invitation and its token in clear. An open one for the address is replaced."""
     if not permissions.grant(actor, role):
         raise errors.Forbidden("Only an owner can make somebody an owner.")
-    key = email_key(email)
+    key = _email_key(email)
     if Membership.objects.filter(user__email_key=key).exists():
         raise errors.Invalid("This person is a member already.", field="email", code="already_member")
     Invitation.objects.filter(open_email_key=key).update(open_email_key=None, expires_at=at)
@@ -226,11 +235,17 @@ def invite(*, email: str, role: str, actor: Membership, at: datetime) -> tuple[I
     return invitation, secret
 
 
+def open_invitation(secret: str, *, at: datetime) -> Invitation:
+    """The invitation that a token opens. Raises `InvitationDead` before anything is said about the account of its address."""
+    invitation = Invitation.across_companies.select_related("company").filter(token_hash=tokens.digest(secret)).first()
+    if invitation is None or invitation.open_email_key is None or invitation.status_at(at) != "open":
+        raise InvitationDead(field="token")
+    return invitation
+
+
 def accept(secret: str, *, name: str, password: str, at: datetime) -> SignedIn:
     """Join with an invitation. Somebody who has an account proves it with its password; others get one."""
-    invitation = Invitation.across_companies.select_related("company").filter(token_hash=tokens.digest(secret)).first()
-    if invitation is None:
-        raise InvitationDead(field="token")
+    invitation = open_invitation(secret, at=at)
     if User.objects.filter(email_key=invitation.email_key).exists():
         user: User | None = check_password(invitation.email, password)
         hashed = ""

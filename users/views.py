@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -60,7 +60,7 @@ def _open(request: HttpRequest, given: dict[str, str]) -> HttpResponse:
     request.session[PAGE_SESSION_KEY] = signed_in.session.public_id
     target = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    return redirect(target if safe else "overview")
+    return HttpResponseRedirect(target) if safe and target.startswith("/") else redirect("overview")
 
 
 @require_POST

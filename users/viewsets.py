@@ -31,7 +31,7 @@ class AuthViewSet(OpenViewSet):
     )
     @action(detail=False, methods=["post"])
     def signup(self, request: APIRequest) -> Response:
-        throttles.hit("signup", str(request.META.get("REMOTE_ADDR")), limit=30, seconds=3600)
+        throttles.hit("signup", throttles.client_address(request), limit=30, seconds=3600)
         form = operations.SignUp(**self.body(shapes.SignUpBody))
         signed_in = operations.sign_up(form, at=timezone.now())
         return Response(shapes.signed_in(signed_in), status=201)
@@ -68,7 +68,8 @@ class AuthViewSet(OpenViewSet):
     @action(detail=False, methods=["post"], url_path="accept-invitation")
     def accept_invitation(self, request: APIRequest) -> Response:
         body = self.body(shapes.AcceptBody)
-        throttle_guesses(request, body["token"])
+        # The account is what is guessed at, so it is the account that is counted, whatever number of invitations lead to it.
+        throttle_guesses(request, operations.open_invitation(body["token"], at=timezone.now()).email_key)
         signed_in = operations.accept(body["token"], name=body["name"], password=body["password"], at=timezone.now())
         return Response(shapes.signed_in(signed_in), status=201)
 

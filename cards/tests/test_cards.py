@@ -215,3 +215,12 @@ def test_the_simulator_makes_the_same_card_for_the_same_id():
     one, two = (issuers.Simulator().issue("card_x", currency="USD", on=date(2026, 1, 31)) for _ in range(2))
     assert one == two
     assert one.expires_on == date(2030, 1, 31)
+
+
+def test_a_card_that_was_closed_while_its_issuer_was_asked_stays_closed(acme, slow):
+    card = operations.issue(acme.bob, name="Later", currency="USD", controls=operations.Controls(), actor=acme.alice, at=NOON)
+    seen_by_the_worker = Card.objects.get(pk=card.pk)
+    operations.close(card, actor=acme.alice, at=NOON)
+    slow.away = False
+    assert operations.complete(seen_by_the_worker, at=NOON).status == "closed"
+    assert (Card.objects.get(pk=card.pk).status, slow.asked) == ("closed", [])

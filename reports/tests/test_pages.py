@@ -209,3 +209,21 @@ def test_pages_ask_few_questions_however_many_rows_there_are(world, pages, djang
 
 def test_money_is_written_as_people_write_it():
     assert str(Money(-1_234_50, "GBP")) == "-£1,234.50"
+
+
+def test_signed_in_members_read_the_documentation_where_it_is_closed(world, pages, settings):
+    settings.DOCS_OPEN = False
+    assert pages(world.bob).get("/api/v1/docs/").status_code == 200
+
+
+def test_a_target_that_is_no_address_leads_to_the_overview(world, client):
+    answer = client.post("/sign-in/", {"email": "alice@acme.example", "password": PASSWORD, "next": "foo"})
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
+def test_uncategorised_spend_can_be_listed(spent, pages):
+    client = pages(spent.alice)
+    with company_scope(spent.acme.pk):
+        authorize(spent.card, swipe(merchant_code="0742", merchant_name="Vet"))
+    page = client.get("/transactions/?category=none").content.decode()
+    assert ("Vet" in page, "Blue Bottle" in page) == (True, False)

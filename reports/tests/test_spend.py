@@ -188,3 +188,27 @@ def test_what_comes_after_the_largest_seven_is_one_colour(spent):
     assert shown.series[-1] == "Other"
     assert shown.table[0].amounts[-1].minor == 13_00 + 12_00
     assert sum(a.minor for a in shown.table[0].amounts) == shown.total.minor
+
+
+def test_categories_called_other_and_uncategorised_are_kept_apart_from_the_groups(spent):
+    rows = "".join(f"2026-05-1{n},{900 - n * 100}.00,Shop,{name}\n" for n, name in enumerate(["Other", "B", "C", "D", "E", "F", "G", "H"]))
+    text = f"Date,Amount,Merchant,Category\n{rows}2026-05-20,15.00,Shop,\n2026-05-20,10.00,Shop,Uncategorised\n"
+    may = Period(date(2026, 5, 1), date(2026, 6, 1))
+    with company_scope(spent.acme.pk):
+        import_statement(spent.acme, StatementFile(text.encode(), "s.csv"), actor=spent.alice, at=datetime(2026, 6, 1, tzinfo=UTC))
+        shown = overview.build(may, "USD")
+    assert shown.series.count("Other") == 2
+    assert shown.table[0].total == shown.total
+    assert [amount.minor for amount in shown.table[0].amounts] == [900_00, 800_00, 700_00, 600_00, 500_00, 400_00, 300_00, 225_00]
+
+
+@pytest.mark.parametrize(("label", "month"), [("Meals", "2026-01"), ("Meals", "2026-02"), ("Travel", "2026-01")])
+def test_behind_each_figure_are_just_its_rows(spent, pages, label, month):
+    with company_scope(spent.acme.pk):
+        shown = overview.build(Period(date(2026, 1, 1), date(2026, 3, 1)), "USD")
+        authorize(spent.card, swipe(5_00, at=datetime(2026, 1, 11, tzinfo=UTC)))  # pending: no part of any figure
+    name = {"2026-01": "January 2026", "2026-02": "February 2026"}[month]
+    mark = next(mark for mark in shown.wide.marks if mark.title.startswith(f"{label}, {name}"))
+    page = pages(spent.alice).get("/transactions/" + mark.href).content.decode()
+    assert page.count('<th scope="row"') == 1
+    assert label in page

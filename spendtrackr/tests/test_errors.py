@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, OperationalError
 from django.test import Client
 
@@ -137,3 +140,40 @@ def test_half_a_character_in_a_password_names_the_field(world, api):
     body = '{"email": "alice@acme.example", "password": "\\ud800\\ud800"}'
     response = api(None).post("/api/v1/auth/login/", body, content_type="application/json")
     assert (response.status_code, response.json()["field"]) == (400, "password")
+
+
+@pytest.mark.parametrize("code", [2006, 2013])
+def test_a_connection_that_broke_does_not_claim_that_nothing_happened(world, api, monkeypatch, code):
+    def broken(*args, **kwargs):
+        raise OperationalError(code, "Lost connection to server during query")
+
+    monkeypatch.setattr("transactions.operations.accounts.top_up", broken)
+    response = api(world.alice).post("/api/v1/simulator/topups/", {"amount": {"minor": 1, "currency": "USD"}})
+    assert (response.status_code, response.json()["code"], response["Retry-After"]) == (503, "outcome_unknown", "1")
+    assert "Nothing was changed" not in response.json()["message"]
+
+
+def test_json_that_is_nested_without_end_is_a_400(world, api):
+    for path in ("auth/login", "simulator/topups"):
+        response = api(world.alice).post(f"/api/v1/{path}/", "[" * 100_000, content_type="application/json")
+        assert response.status_code == 400
+    cursor = base64.urlsafe_b64encode(b"[" * 3000).decode().rstrip("=")
+    assert api(world.alice).get("/api/v1/transactions/", {"cursor": cursor}).status_code == 400
+
+
+def test_half_a_character_as_a_name_is_answered_in_whole_ones(world, api):
+    response = api(None).post("/api/v1/auth/login/", '{"\\ud800": 1}', content_type="application/json")
+    assert (response.status_code, response.json()["field"]) == (400, "?")
+
+
+def test_fields_called_message_and_code_are_fields(world, api):
+    response = api(None).post("/api/v1/auth/login/", {"message": 1, "code": 2})
+    assert response.json()["code"] == "unknown_field"
+    assert {error["field"] for error in response.json()["errors"]} == {"message", "code"}
+
+
+def test_a_body_that_is_too_large_is_a_413(world, api, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    file = SimpleUploadedFile("s.csv", b"Date,Amount\n2026-01-05,1.00\n")
+    response = api(world.alice).post("/api/v1/imports/", {"file": file, "mapping": "x" * 2000}, format="multipart")
+    assert (response.status_code, response.json()["code"]) == (413, "too_large")

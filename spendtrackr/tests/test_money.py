@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spendtrackr.money import CURRENCIES, CurrencyMismatch, Money, NotRepresentable, allocate, exponent, parse_decimal
+from spendtrackr.money import CURRENCIES, CurrencyMismatch, Money, NotRepresentable, allocate, exponent, parse_amount, parse_decimal
 
 
 @pytest.mark.parametrize(("currency", "places"), [("USD", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("IQD", 3), ("UGX", 0), ("HRK", 2)])
@@ -110,7 +110,52 @@ def test_numbers_are_read_as_statements_write_them(text, mark, value):
     assert parse_decimal(text, decimal_mark=mark) == Decimal(value)
 
 
-@pytest.mark.parametrize("text", ["", "abc", "1.2.3", "--5", "12e5", "5 apples", "1-2"])
-def test_what_is_no_number_is_refused(text):
+@pytest.mark.parametrize("dash", ["-", "\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212", "\uff0d"])
+def test_every_dash_is_a_minus(dash):
+    assert parse_decimal(f"{dash}12.50") == Decimal("-12.50")
+    assert parse_decimal(f"12.50{dash}") == Decimal("-12.50")
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        *((text, ".") for text in ("", "abc", "1.2.3", "--5", "12e5", "5 apples", "1-2", "+", ".", "-", "$", "USD", "()")),
+        # Read with the wrong mark these would be another amount, silently.
+        *((text, ".") for text in ("12,50", "1,2345", "12,34,56.00", "1,234,5", "1,234 567", ",123", "12.50,00")),
+        *((text, ",") for text in ("1.50", "12.05.2026", "1.2", "1,234.5")),
+        # Signs and brackets that do not agree.
+        *((text, ".") for text in ("(12.00", "12.00)", "(-12.00)", "((12))", "-12-", "+-5", "10\u201320")),
+        # What stands between digits is not noise.
+        *((text, ".") for text in ("12/50", "12:50", "1\u00b750", "12%", "1_000", "\u0661\u0662", "5 USD EUR", "$$5", "5 usd")),
+    ],
+)
+def test_what_is_doubtful_is_refused_and_never_guessed(text, mark):
     with pytest.raises(ValueError, match="not a number"):
-        parse_decimal(text)
+        parse_decimal(text, decimal_mark=mark)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "agrees"),
+    [
+        ("USD 5", "USD", True),
+        ("EUR 5", "USD", False),
+        ("5 JPY", "USD", False),
+        ("$5", "USD", True),
+        ("$5", "AUD", True),
+        ("$5", "EUR", False),
+        ("€5", "EUR", True),
+        ("€5", "USD", False),
+        ("¥5", "CNY", True),
+        ("£5", "GBP", True),
+        ("5", "KWD", True),
+    ],
+)
+def test_a_currency_beside_a_number_is_held_against_the_rows(text, currency, agrees):
+    assert parse_amount(text).agrees_with(currency) is agrees
+
+
+@given(st.integers(-(10**12), 10**12), st.sampled_from([",", " ", "'", "\u00a0", ""]))
+def test_grouped_numbers_are_read_back(minor, by):
+    whole, cents = divmod(abs(minor), 100)
+    text = f"{'-' if minor < 0 else ''}{whole:,}.{cents:02d}".replace(",", by)
+    assert parse_decimal(text) == Decimal(minor).scaleb(-2)

@@ -14,6 +14,7 @@ from spendtrackr.periods import local_day
 from spendtrackr.retry import operation
 from transactions import draws, ledger, rollups
 from transactions.models import Account, Entry, EntryKind, Message, MessageKind, SpendLine, Transaction
+from transactions.operations.swipes import NetworkIdReused
 from transactions.purchases import Move, Purchase, fold, moves_between
 from users.models import Membership
 
@@ -39,7 +40,9 @@ def clear(purchase: Transaction, clearing: Clearing, *, actor: Membership | None
         raise errors.InvalidState("This transaction was not made with a card.")
     card = lock_card(purchase.card_id)
     purchase = Transaction.objects.select_for_update().get(pk=purchase.pk)
-    if Message.objects.filter(connection=card.issuer, network_id=clearing.network_id).exists():
+    if seen := Message.objects.filter(connection=card.issuer, network_id=clearing.network_id).first():
+        if (seen.transaction_id, seen.kind) != (purchase.pk, clearing.kind) or clearing.amount_minor not in {None, seen.amount_minor}:
+            raise NetworkIdReused(field="network_id")
         return purchase
     messages = list(Message.objects.filter(transaction=purchase).order_by("id"))
     before = fold(messages)

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from companies.models import Category, Company
 from companies.operations import category_key
 from companies.queries import code_book
-from spendtrackr import errors, events
+from spendtrackr import errors, events, retry
 from spendtrackr.money import Money
 from spendtrackr.periods import noon
 from spendtrackr.retry import operation
@@ -46,6 +46,8 @@ from transactions.statements.table import Table, plain, read
 from users.models import Membership
 
 DEFAULT_SOURCE = "Statement"
+# The most that one file may add up to in a currency: ten of them still fit the ledger.
+MOST_MINOR = 10**17
 _BATCH = 500
 
 Progress = Callable[[int, int], None]
@@ -63,11 +65,25 @@ class StatementFile:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a file shows, and how we would read it."""
+    """What a file shows, and how we would read it. `is_kept`: its columns were read for this company before."""
 
     table: Table
     mapping: Mapping
     is_kept: bool
+    is_given: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A file that was read, with everything its lines point at already committed."""
+
+    company: Company
+    file: StatementFile
+    proposal: Proposal
+    reading: Reading
+    merchants: dict[str, Merchant]
+    categories: dict[str, Category]
+    accounts: dict[str, FundingAccount]
 
 
 def propose(company: Company, content: bytes, given: Any = None) -> Proposal:
@@ -76,18 +92,28 @@ def propose(company: Company, content: bytes, given: Any = None) -> Proposal:
         raise errors.TooLarge(f"A statement may have {settings.IMPORT_MAX_BYTES // 1024 // 1024} MB.", field="file")
     table = read(content, known=_known_columns(given))
     if given is not None:
-        return Proposal(table, Mapping.from_dict(given, table), is_kept=False)
+        columns = given.get("columns") if isinstance(given, dict) else None
+        return Proposal(table, Mapping.from_dict(given, table, otherwise=_detected(table, columns, company)), is_kept=False, is_given=True)
     kept = StatementMapping.objects.filter(header_hash=mappings.header_hash(table)).first()
     if kept:
-        return Proposal(table, Mapping.from_dict(json.loads(kept.mapping), table), is_kept=True)
+        written = json.loads(kept.mapping)
+        return Proposal(table, Mapping.from_dict(written, table, otherwise=_detected(table, written["columns"], company)), is_kept=True)
     return Proposal(table, mappings.propose(table, country=company.country), is_kept=False)
+
+
+def _detected(table: Table, columns: Any, company: Company) -> Mapping | None:
+    """What these columns show of dates, marks and signs, for what a mapping leaves open. None where they are not the file's."""
+    if not isinstance(columns, dict) or any(column not in table.columns for column in columns.values()):
+        return None
+    return mappings.detect(table, columns, country=company.country)
 
 
 def _known_columns(given: Any) -> frozenset[str]:
     """Names that make a row a header: those of the banks we know, of this mapping, and of the mappings that the company keeps."""
     kept = [json.loads(written) for written in StatementMapping.objects.values_list("mapping", flat=True)]
     own = [m["columns"] for m in [given, *kept] if isinstance(m, dict) and isinstance(m.get("columns"), dict)]
-    return mappings.KNOWN | {plain(str(column)) for columns in own for column in columns.values()}
+    names = {plain(str(column)) for columns in own for column in columns.values()}
+    return mappings.KNOWN | (names - {""})
 
 
 def import_statement(
@@ -101,103 +127,126 @@ def import_statement(
 ) -> StatementImport:
     """Read the file, then book it in one transaction. Raises `Invalid` when the file as a whole cannot be read."""
     with company_scope(company.pk):
-        proposal = propose(company, file.content, mapping)
-        reading = read_lines(proposal.table, proposal.mapping, company_currency=company.currency)
-        return Booking(company, file, proposal, reading, actor, at, progress or (lambda done, total: None)).run()
+        return book(prepare(company, file, actor=actor, at=at, mapping=mapping), actor=actor, at=at, progress=progress)
 
 
-@dataclass(slots=True)
+def prepare(company: Company, file: StatementFile, *, actor: Membership | None, at: datetime, mapping: Any = None) -> Prepared:
+    """Read the file, and commit the merchants, categories and accounts that it names before any of it is booked.
+
+    A swipe at a merchant that is new in the file would otherwise wait for the whole import to commit.
+    """
+    proposal = propose(company, file.content, mapping)
+    reading = read_lines(proposal.table, proposal.mapping, company_currency=company.currency)
+    for currency, total in reading.totals().items():
+        if abs(total) > MOST_MINOR:
+            raise errors.Invalid(f"The {currency} amounts add up to more than we can book.", field="file")
+    return Prepared(
+        company,
+        file,
+        proposal,
+        reading,
+        merchants=retry.in_transaction(merchants.find_or_add_all, sorted({line.descriptor for line in reading.lines})),
+        categories=_categories(sorted({line.category for line in reading.lines if line.category}), actor=actor, at=at),
+        accounts={currency: ledger.funding_account(currency) for currency in sorted(reading.totals())},
+    )
+
+
+@operation
+def _categories(names: list[str], *, actor: Membership | None, at: datetime) -> dict[str, Category]:
+    """The company's categories by key. Those that a file names and nobody knew are added."""
+    known = {category.name_key: category for category in Category.objects.all()}
+    for name in names:
+        if category_key(name) not in known:
+            added = Category.objects.create(name=name, name_key=category_key(name), created_at=at)
+            events.record("category.added", added, actor=actor, at=at)
+            known[added.name_key] = added
+    return known
+
+
+def book(prepared: Prepared, *, actor: Membership | None, at: datetime, progress: Progress | None = None) -> StatementImport:
+    """Book a prepared file: all of its new lines, or none."""
+    return operation(Booking(prepared, actor, at, progress or (lambda done, total: None)).run)()
+
+
+@dataclass(frozen=True, slots=True)
 class Booking:
     """One file on its way into the books. Locks: the source, so that two imports take turns; then account and rollups."""
 
-    company: Company
-    file: StatementFile
-    proposal: Proposal
-    reading: Reading
+    prepared: Prepared
     actor: Membership | None
     at: datetime
     progress: Progress
 
     def run(self) -> StatementImport:
-        return operation(self._run)()
-
-    def _run(self) -> StatementImport:
         source = self._locked_source()
         self._keep_mapping()
         new, duplicates = self._split(source)
-        categorise = self._categoriser(new)
-        named = merchants.find_or_add_all(line.descriptor for line, _ in new)
+        categorise = self._categoriser()
         record = self._record(source, new, duplicates)
-        accounts = {currency: ledger.funding_account(currency) for currency in sorted({line.amount.currency for line, _ in new})}
         spend: list[SpendLine] = []
         for start in range(0, len(new), _BATCH):
             block = new[start : start + _BATCH]
-            spend += self._book(block, record, accounts, categorise, named)
+            spend += self._book(block, record, categorise)
             self.progress(start + len(block), len(new))
-        self._move_balances(accounts, [line for line, _ in new])
+        self._move_balances([line for line, _ in new])
         rollups.add(spend)
         return record
 
     def _locked_source(self) -> StatementSource:
-        name = " ".join(self.file.source.split())[:80] or DEFAULT_SOURCE
+        name = " ".join(self.prepared.file.source.split())[:80] or DEFAULT_SOURCE
         key = category_key(name)
         try:
             with transaction.atomic():
-                StatementSource.objects.get_or_create(name_key=key, defaults={"name": name, "attribution": self.file.attribution})
+                StatementSource.objects.get_or_create(name_key=key, defaults={"name": name, "attribution": self.prepared.file.attribution})
         except IntegrityError:  # made by somebody else a moment ago
             pass
         source = StatementSource.objects.select_for_update().get(name_key=key)
-        if self.file.attribution and source.attribution != self.file.attribution:
-            source.attribution = self.file.attribution
+        if self.prepared.file.attribution and source.attribution != self.prepared.file.attribution:
+            source.attribution = self.prepared.file.attribution
             source.save(update_fields=["attribution"])
         return source
 
     def _keep_mapping(self) -> None:
-        written = json.dumps(self.proposal.mapping.as_dict(), sort_keys=True)
+        """Keep what somebody said in full; of our own proposal only the columns. Signs and marks are looked at in each file anew."""
+        proposal = self.prepared.proposal
+        if proposal.is_kept:
+            return
+        written = proposal.mapping.as_dict() if proposal.is_given else {"columns": proposal.mapping.columns}
         StatementMapping.objects.update_or_create(
-            header_hash=mappings.header_hash(self.proposal.table), defaults={"mapping": written, "updated_at": self.at}
+            header_hash=mappings.header_hash(proposal.table),
+            defaults={"mapping": json.dumps(written, sort_keys=True), "updated_at": self.at},
         )
 
     def _split(self, source: StatementSource) -> tuple[list[tuple[Line, str]], list[Line]]:
         """Lines that are new, with their identities, and lines that are in already."""
-        marked = list(zip(self.reading.lines, identities(self.reading.lines, source=source.public_id), strict=True))
+        marked = list(zip(self.prepared.reading.lines, identities(self.prepared.reading.lines, source=source.public_id), strict=True))
         known: set[str] = set()
         for start in range(0, len(marked), _BATCH):
             wanted = [identity for _, identity in marked[start : start + _BATCH]]
             known.update(ImportedLine.objects.filter(identity__in=wanted).values_list("identity", flat=True))
         return [pair for pair in marked if pair[1] not in known], [line for line, identity in marked if identity in known]
 
-    def _categories(self, new: list[tuple[Line, str]]) -> dict[str, Category]:
-        """The company's categories by key. Those that the file names and nobody knew are added."""
-        known = {category.name_key: category for category in Category.objects.all()}
-        for name in sorted({line.category for line, _ in new if line.category}):
-            if category_key(name) not in known:
-                added = Category.objects.create(name=name, name_key=category_key(name), created_at=self.at)
-                events.record("category.added", added, actor=self.actor, at=self.at)
-                known[added.name_key] = added
-        return known
-
-    def _categoriser(self, new: list[tuple[Line, str]]) -> Callable[[Line], Category | None]:
+    def _categoriser(self) -> Callable[[Line], Category | None]:
         """The category that a line names itself, else the one its merchant category code defaults to."""
-        by_key, book = self._categories(new), code_book()
+        by_key, codes = self.prepared.categories, code_book()
         by_id = {category.pk: category for category in by_key.values()}
 
         def category(line: Line) -> Category | None:
-            return by_key[category_key(line.category)] if line.category else by_id.get(book.category_id(line.merchant_code) or 0)
+            return by_key[category_key(line.category)] if line.category else by_id.get(codes.category_id(line.merchant_code) or 0)
 
         return category
 
     def _record(self, source: StatementSource, new: list[tuple[Line, str]], duplicates: list[Line]) -> StatementImport:
         record = StatementImport.objects.create(
             source=source,
-            filename=self.file.filename[-200:],
-            content_hash=hashlib.sha256(self.file.content).hexdigest(),
-            mapping=json.dumps(self.proposal.mapping.as_dict(), sort_keys=True),
-            rows=self.reading.rows,
+            filename=self.prepared.file.filename[-200:],
+            content_hash=hashlib.sha256(self.prepared.file.content).hexdigest(),
+            mapping=json.dumps(self.prepared.proposal.mapping.as_dict(), sort_keys=True),
+            rows=self.prepared.reading.rows,
             booked=len(new),
             duplicates=len(duplicates),
-            skipped=self.reading.skipped,
-            rejected=self.reading.rejected,
+            skipped=self.prepared.reading.skipped,
+            rejected=self.prepared.reading.rejected,
             report=json.dumps(self._report([line for line, _ in new], duplicates)),
             imported_by=self.actor,
             at=self.at,
@@ -207,30 +256,25 @@ class Booking:
 
     def _report(self, new: list[Line], duplicates: list[Line]) -> dict[str, Any]:
         repeated = [Issue(line.line, "duplicate", "This row is in already.") for line in duplicates]
-        totals: Counter[str] = Counter()
-        for line in new:
-            totals[line.amount.currency] += line.amount.minor
         return {
-            "issues": [asdict(issue) for issue in sorted([*self.reading.issues, *repeated], key=lambda issue: issue.line)],
-            "notes": [*self.proposal.mapping.notes, *Reading(lines=new).notes()],
-            "totals": [{"minor": minor, "currency": currency} for currency, minor in sorted(totals.items())],
+            "issues": [asdict(issue) for issue in sorted([*self.prepared.reading.issues, *repeated], key=lambda issue: issue.line)],
+            "notes": [*self.prepared.proposal.mapping.notes, *Reading(lines=new).notes()],
+            "totals": [{"minor": minor, "currency": currency} for currency, minor in sorted(Reading(lines=new).totals().items())],
         }
 
     def _book(
         self,
         block: list[tuple[Line, str]],
         record: StatementImport,
-        accounts: dict[str, FundingAccount],
         categorise: Callable[[Line], Category | None],
-        named: dict[str, Merchant],
     ) -> list[SpendLine]:
         """A block of lines as transactions, entries, postings and spend lines. Answers the spend lines."""
-        purchases = [self._transaction(line, record, categorise(line), named.get(line.descriptor)) for line, _ in block]
+        purchases = [self._transaction(line, record, categorise(line), self.prepared.merchants.get(line.descriptor)) for line, _ in block]
         Transaction.objects.insert_all(purchases)
         entries = []
         moves = [move_of(line.amount) for line, _ in block]
         for (line, _), purchase, move in zip(block, purchases, moves, strict=True):
-            account = accounts[line.amount.currency]
+            account = self.prepared.accounts[line.amount.currency]
             entries.append(ledger.new_entry(account, EntryKind.IMPORT, [move], at=self.at, day=line.day, purchase=purchase))
         Entry.objects.insert_all(entries)
         Posting.objects.bulk_create(
@@ -263,18 +307,18 @@ class Booking:
             amount_minor=line.amount.minor,
             captured_minor=charged,
             refunded_minor=credited,
-            occurred_at=noon(line.occurred_on, self.company.time_zone),
+            occurred_at=noon(line.occurred_on, self.prepared.company.time_zone),
             occurred_on=line.occurred_on,
-            posted_on=line.posted_on,
+            posted_on=line.day,
         )
 
-    def _move_balances(self, accounts: dict[str, FundingAccount], lines: Iterable[Line]) -> None:
+    def _move_balances(self, lines: Iterable[Line]) -> None:
         """One UPDATE an account, at the very end: its row is held for the shortest time."""
         changes: dict[str, Counter[Account]] = defaultdict(Counter)
         for line in lines:
             changes[line.amount.currency].update(ledger.net([move_of(line.amount)]))
-        for currency, account in sorted(accounts.items()):
-            ledger.move_balances(account, dict(changes[currency]))
+        for currency, change in sorted(changes.items()):
+            ledger.move_balances(self.prepared.accounts[currency], dict(change))
 
 
 def move_of(amount: Money) -> Move:

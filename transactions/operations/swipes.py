@@ -14,7 +14,7 @@ from cards.locks import lock_card
 from cards.models import Card, CardControls, CardStatus, Freeze, LimitCounter
 from companies.models import Company
 from companies.queries import category_of_code
-from spendtrackr import events
+from spendtrackr import errors, events
 from spendtrackr.periods import local_day
 from spendtrackr.retry import operation
 from transactions import draws, ledger, merchants
@@ -48,11 +48,18 @@ class Decision:
         return str(self.transaction.decline_code)
 
 
+class NetworkIdReused(errors.InvalidState):
+    """Two different messages came with one id: neither may pass for the other."""
+
+    code = "network_id_reused"
+    message = "This network id belongs to another message."
+
+
 @operation
 def authorize(card: Card, swipe: Swipe) -> Decision:
     """Decide one swipe, once. Locks: the card, then (by the covering UPDATE) the funding account."""
     card = lock_card(card.pk)
-    if answered := _answer_to(card.issuer, swipe.network_id):
+    if answered := _answer_to(card, swipe):
         return answered
     company: Company = card.company
     day = local_day(swipe.at, company.time_zone)
@@ -70,10 +77,15 @@ def authorize(card: Card, swipe: Swipe) -> Decision:
     return Decision(purchase, _decline(card, purchase, swipe, done))
 
 
-def _answer_to(connection: str, network_id: str) -> Decision | None:
-    """The stored answer, if this message was here before."""
-    seen = Message.objects.select_related("transaction").filter(connection=connection, network_id=network_id).first()
-    return Decision(seen.transaction, seen) if seen else None
+def _answer_to(card: Card, swipe: Swipe) -> Decision | None:
+    """The stored answer, if this message was here before. Raises `NetworkIdReused` for another message under its id."""
+    seen = Message.objects.select_related("transaction").filter(connection=card.issuer, network_id=swipe.network_id).first()
+    if seen is None:
+        return None
+    same = seen.kind == MessageKind.AUTHORIZATION and seen.transaction.card_id == card.pk and seen.amount_minor == swipe.amount.minor
+    if not same or seen.transaction.currency != swipe.amount.currency:
+        raise NetworkIdReused(field="network_id")
+    return Decision(seen.transaction, seen)
 
 
 def _standing(card: Card, rules: CardControls, counter: LimitCounter, day: date) -> Standing:

@@ -11,10 +11,10 @@ from datetime import date
 from decimal import Decimal
 
 from companies.merchant_categories import normalise_code
-from spendtrackr.money import KNOWN_CURRENCIES, MAX_MINOR, Money, NotRepresentable, parse_decimal
+from spendtrackr.money import KNOWN_CURRENCIES, MAX_MINOR, Money, NotRepresentable, parse_amount
 from transactions.merchants import clean_name, key_of
-from transactions.statements.mapping import Mapping, cell, parse_date
-from transactions.statements.table import Row, Table
+from transactions.statements.mapping import DIRECTIONS, SYNONYMS, Mapping, cell, parse_date
+from transactions.statements.table import Row, Table, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,13 @@ class Reading:
     def skipped(self) -> int:
         return sum(issue.kind == "skipped" for issue in self.issues)
 
+    def totals(self) -> Counter[str]:
+        """Sums by currency, in minor units."""
+        sums: Counter[str] = Counter()
+        for line in self.lines:
+            sums[line.amount.currency] += line.amount.minor
+        return sums
+
     def notes(self) -> list[str]:
         """What a person should know about how it was read."""
         unbilled = Counter(line.amount.currency for line in self.lines if line.is_unbilled)
@@ -102,6 +109,7 @@ def read_lines(table: Table, mapping: Mapping, *, company_currency: str) -> Read
     """Read every row below and above the header."""
     reading = Reading(rows=len(table.rows) + len(table.preamble))
     reading.issues += [Issue(row.line, "skipped", "It stands above the header.") for row in table.preamble]
+    reader = RowReader(table, mapping, company_currency)
     for row in table.rows:
         if row.is_blank:
             reading.issues.append(Issue(row.line, "skipped", "The row is blank."))
@@ -109,41 +117,88 @@ def read_lines(table: Table, mapping: Mapping, *, company_currency: str) -> Read
             reading.issues.append(Issue(row.line, "skipped", "The header is repeated."))
         else:
             try:
-                reading.lines.append(_line(row, table, mapping, company_currency))
+                reading.lines.append(reader.line(row))
             except BadCell as bad:
                 reading.issues.append(Issue(row.line, "rejected", bad.reason, bad.name))
     return reading
 
 
-def _line(row: Row, table: Table, mapping: Mapping, company_currency: str) -> Line:
-    if any(row.cells[len(table.columns) :]):
-        raise BadCell("", f"The row has more cells than the header's {len(table.columns)}.")
+class RowReader:
+    """Reads the rows of one file in one way."""
 
-    def text(name: str) -> str:
-        return cell(row, table, mapping, name)
+    def __init__(self, table: Table, mapping: Mapping, company_currency: str) -> None:
+        self.table, self.mapping, self.company_currency = table, mapping, company_currency
+        # Some banks write debits, or credits, as negative numbers in a column of their own; the odd one out is then a reversal.
+        self.turned = {name: self._mostly_negative(name) for name in ("debit", "credit")}
 
-    posted_on = _date("posting_date", text("posting_date"), mapping)
-    occurred_on = _date("transaction_date", text("transaction_date"), mapping) or posted_on
-    if occurred_on is None:
-        raise BadCell("transaction_date", "The date is missing.")
-    original = _original(text("original_amount"), text("original_currency"), mapping)
-    billed = _billed(text("amount"), text("debit"), text("credit"), text("currency") or company_currency, mapping)
-    amount = billed or original or _no_amount()
-    if amount.minor == 0:
-        raise BadCell("amount", "The amount is zero: there is nothing to book.")
-    return Line(
-        line=row.line,
-        occurred_on=occurred_on,
-        posted_on=posted_on,
-        amount=amount,
-        original=original,
-        is_unbilled=billed is None and amount.currency != (text("currency") or company_currency).upper(),
-        descriptor=clean_name(text("merchant")),
-        merchant_code=_code(text("merchant_code")),
-        card_last4=_last4(text("card")),
-        category=" ".join(text("category").split())[:80],
-        reference=text("reference")[:120],
-    )
+    def _mostly_negative(self, name: str) -> bool:
+        cells = [cell(row, self.table, self.mapping, name) for row in self.table.rows]
+        written = [text for text in cells if text]
+        return sum("-" in text or "(" in text or "\u2212" in text for text in written) * 2 > len(written)
+
+    def line(self, row: Row) -> Line:
+        """The row as a line. Raises `BadCell` naming the cell that cannot be read."""
+        if any(row.cells[len(self.table.columns) :]):
+            raise BadCell("", f"The row has more cells than the header's {len(self.table.columns)}.")
+        texts = {name: cell(row, self.table, self.mapping, name) for name in SYNONYMS}
+        posted_on = _date("posting_date", texts["posting_date"], self.mapping)
+        occurred_on = _date("transaction_date", texts["transaction_date"], self.mapping) or posted_on
+        if occurred_on is None:
+            raise BadCell("transaction_date", "The date is missing.")
+        currency = (texts["currency"] or self.company_currency).upper()
+        original, billed = self._original(texts), self._billed(texts, currency)
+        amount = billed or original or _no_amount()
+        if amount.minor == 0:
+            raise BadCell("amount", "The amount is zero: there is nothing to book.")
+        return Line(
+            line=row.line,
+            occurred_on=occurred_on,
+            posted_on=posted_on,
+            amount=amount,
+            original=original,
+            is_unbilled=billed is None and amount.currency != currency,
+            descriptor=clean_name(texts["merchant"]),
+            merchant_code=_code(texts["merchant_code"]),
+            card_last4=_last4(texts["card"]),
+            category=clean_name(texts["category"])[:80],
+            reference=texts["reference"][:120],
+        )
+
+    def _billed(self, texts: dict[str, str], currency: str) -> Money | None:
+        """What was charged: above zero when money went out."""
+        if texts["amount"]:
+            return self._signed("amount", texts["amount"], currency, texts["direction"])
+        if texts["debit"] or texts["credit"]:
+            out = self._number("debit", texts["debit"], currency) * (-1 if self.turned["debit"] else 1)
+            back = self._number("credit", texts["credit"], currency) * (-1 if self.turned["credit"] else 1)
+            return _money("debit" if texts["debit"] else "credit", out - back, currency)
+        return None
+
+    def _original(self, texts: dict[str, str]) -> Money | None:
+        if not texts["original_amount"] or not texts["original_currency"]:
+            return None
+        return self._signed("original_amount", texts["original_amount"], texts["original_currency"], texts["direction"])
+
+    def _signed(self, name: str, text: str, currency: str, direction: str) -> Money:
+        value = self._number(name, text, currency)
+        if direction:
+            went_out = DIRECTIONS.get(plain(direction))
+            if went_out is None:
+                raise BadCell("direction", f"{direction[:40]!r} does not say whether money went out.")
+            return _money(name, abs(value) if went_out else -abs(value), currency)
+        return _money(name, value if self.mapping.charges == "positive" else -value, currency)
+
+    def _number(self, name: str, text: str, currency: str) -> Decimal:
+        """The number in a cell, zero for a blank one. A currency that stands beside it must be the row's."""
+        if not text:
+            return Decimal(0)
+        try:
+            written = parse_amount(text, decimal_mark=self.mapping.decimal_mark)
+        except ValueError as error:
+            raise BadCell(name, f"{text[:40]!r} is not a number.") from error
+        if not written.agrees_with(currency.strip().upper()):
+            raise BadCell(name, f"{text[:40]!r} is in another currency than the row, {currency[:20]}.")
+        return written.value
 
 
 def _no_amount() -> Money:
@@ -157,32 +212,6 @@ def _date(name: str, text: str, mapping: Mapping) -> date | None:
     if found is None:
         raise BadCell(name, f"{text[:40]!r} is not a date written as {mapping.date_format}.")
     return found
-
-
-def _billed(amount: str, debit: str, credit: str, currency: str, mapping: Mapping) -> Money | None:
-    """What was charged. Separate debit and credit columns say themselves which is which, whatever their sign."""
-    if amount:
-        value = _number("amount", amount, mapping)
-        return _money("amount", value if mapping.charges == "positive" else -value, currency)
-    if debit or credit:
-        out = abs(_number("debit", debit, mapping)) if debit else Decimal(0)
-        back = abs(_number("credit", credit, mapping)) if credit else Decimal(0)
-        return _money("debit" if debit else "credit", out - back, currency)
-    return None
-
-
-def _original(amount: str, currency: str, mapping: Mapping) -> Money | None:
-    if not amount or not currency:
-        return None
-    value = _number("original_amount", amount, mapping)
-    return _money("original_amount", value if mapping.charges == "positive" else -value, currency)
-
-
-def _number(name: str, text: str, mapping: Mapping) -> Decimal:
-    try:
-        return parse_decimal(text, decimal_mark=mapping.decimal_mark)
-    except ValueError as error:
-        raise BadCell(name, f"{text[:40]!r} is not a number.") from error
 
 
 def _money(name: str, value: Decimal, currency: str) -> Money:

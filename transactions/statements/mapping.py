@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "currency": ("billing cur code", "billing currency", "currency", "currency code", "munt", "wahrung", "devise", "moneda"),
     "debit": ("debit", "debit amount", "debet", "soll", "money out", "paid out", "withdrawals", "withdrawal"),
     "credit": ("credit", "credit amount", "haben", "money in", "paid in", "deposits", "deposit"),
+    "direction": ("transaction type", "debit credit", "credit debit", "dr cr", "cr dr", "direction", "type"),
     "original_amount": ("original gross amt", "original amount", "transaction amount", "foreign amount", "local amount", "oorspr bedrag"),
     "original_currency": ("original cur", "original currency", "transaction currency", "foreign currency", "local currency", "oorspr munt"),
     "merchant": ("merchant name", "merchant", "payee", "supplier", "vendor", "handelaar", "naam tegenpartij", "description", "name",
@@ -35,6 +36,12 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "reference": ("reference", "transaction id", "transaction reference", "transactiereferentie", "ref", "id"),
 }  # fmt: skip
 KNOWN = frozenset(name for names in SYNONYMS.values() for name in names)
+
+# What a direction column may say, and whether money went out.
+DIRECTIONS = {
+    **dict.fromkeys(("debit", "dr", "d", "db", "charge", "purchase", "sale", "out"), True),
+    **dict.fromkeys(("credit", "cr", "c", "refund", "return", "in"), False),
+}
 
 DATE_FORMATS = (
     "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y%m%d", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y",
@@ -61,19 +68,16 @@ class Mapping:
         return {name: value for name, value in asdict(self).items() if name != "notes"}
 
     @classmethod
-    def from_dict(cls, given: Any, table: Table) -> Mapping:
-        """A mapping that somebody wrote. Raises `Invalid` naming the part at fault."""
+    def from_dict(cls, given: Any, table: Table, *, otherwise: Mapping | None = None) -> Mapping:
+        """A mapping that somebody wrote; parts that it leaves out come from `otherwise`. Raises `Invalid` naming the part."""
         if not isinstance(given, dict) or not isinstance(given.get("columns"), dict):
             raise errors.Invalid("A mapping is an object with `columns`.", field="mapping")
         for name in given:
             if name not in {"columns", "date_format", "decimal_mark", "charges"}:
                 raise errors.Invalid("A mapping has no such part.", field=f"mapping.{name}", code="unknown_field")
-        mapping = cls(
-            {name: _own_column(name, column, table) for name, column in given["columns"].items()},
-            given.get("date_format", "%Y-%m-%d"),
-            given.get("decimal_mark", "."),
-            given.get("charges", "positive"),
-        )
+        parts = {name: given[name] for name in ("date_format", "decimal_mark", "charges") if name in given}
+        columns = {name: _own_column(name, column, table) for name, column in given["columns"].items()}
+        mapping = replace(otherwise, columns=columns, **parts) if otherwise else cls(columns, **parts)
         mapping.check()
         return mapping
 
@@ -81,9 +85,9 @@ class Mapping:
         """Raises `Invalid` unless the mapping says enough to book anything."""
         if self.date_format not in DATE_FORMATS:
             raise errors.Invalid(f"Dates can be written as {', '.join(DATE_FORMATS)}.", field="mapping.date_format")
-        if self.decimal_mark not in {".", ","}:
+        if self.decimal_mark not in (".", ","):
             raise errors.Invalid("The decimal mark is . or ,", field="mapping.decimal_mark")
-        if self.charges not in {"positive", "negative"}:
+        if self.charges not in ("positive", "negative"):
             raise errors.Invalid("Charges are positive or negative numbers.", field="mapping.charges")
         if "transaction_date" not in self.columns and "posting_date" not in self.columns:
             raise errors.Invalid("No column is known to hold the date.", field="mapping.columns.transaction_date", code="required")
@@ -95,29 +99,35 @@ def _own_column(name: str, column: Any, table: Table) -> str:
     """The file's spelling of a column that the mapping names."""
     if name not in SYNONYMS:
         raise errors.Invalid("There is no such field to map.", field=f"mapping.columns.{name}", code="unknown_field")
-    if column in table.columns:
+    if column and column in table.columns:
         return str(column)
-    found = next((own for own in table.columns if plain(own) == plain(str(column))), None)
+    found = next((own for own in table.columns if plain(own) and plain(own) == plain(str(column))), None)
     if found is None:
         raise errors.Invalid("The file has no such column.", field=f"mapping.columns.{name}")
     return found
 
 
 def header_hash(table: Table) -> str:
-    """Equal for files with the same columns, in whatever order."""
-    return hashlib.sha256(json.dumps(sorted(plain(name) for name in table.columns)).encode()).hexdigest()
+    """Equal for files with the same columns, in whatever order and case."""
+    return hashlib.sha256(json.dumps(sorted(" ".join(name.casefold().split()) for name in table.columns)).encode()).hexdigest()
 
 
 def propose(table: Table, *, country: str) -> Mapping:
     """The likeliest reading of a file. Raises `Invalid` when it shows no date or no amount column."""
-    columns = _columns(table)
-    dates = _values(table, columns, ("transaction_date", "posting_date"))
-    date_format, notes = _date_format(dates, country)
-    mark = _decimal_mark(_values(table, columns, ("amount", "original_amount", "debit", "credit")))
-    amounts = _values(table, columns, ("amount",)) or _values(table, columns, ("original_amount",))
-    mapping = Mapping(columns, date_format, mark, _charges(amounts, mark), tuple(notes))
+    mapping = detect(table, _columns(table), country=country)
     mapping.check()
     return mapping
+
+
+def detect(table: Table, columns: dict[str, str], *, country: str) -> Mapping:
+    """How the file writes its dates and numbers in these columns, with a note on everything that was a guess."""
+    date_format, notes = _date_format(_values(table, columns, ("transaction_date", "posting_date")), country)
+    mark = _decimal_mark(_values(table, columns, ("amount", "original_amount", "debit", "credit")))
+    amounts = _values(table, columns, ("amount",)) or _values(table, columns, ("original_amount",))
+    charges = "positive" if "direction" in columns else _charges(amounts, mark)
+    if charges == "negative":
+        notes = [*notes, "Most amounts are below zero, so amounts below zero were taken as charges."]
+    return Mapping(columns, date_format, mark, charges, tuple(notes))
 
 
 def _columns(table: Table) -> dict[str, str]:
@@ -131,7 +141,14 @@ def _columns(table: Table) -> dict[str, str]:
         if match is not None:
             chosen[name] = match
             taken.add(match)
+    if "direction" in chosen and not _tells_direction(_values(table, chosen, ("direction",))):
+        del chosen["direction"]
     return chosen
+
+
+def _tells_direction(cells: list[str]) -> bool:
+    """A column called "type" is about direction only if every word in it is."""
+    return bool(cells) and all(plain(text) in DIRECTIONS for text in cells)
 
 
 def _values(table: Table, columns: dict[str, str], names: Iterable[str]) -> list[str]:

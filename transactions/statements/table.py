@@ -46,14 +46,14 @@ class Table:
 
 def plain(name: str) -> str:
     """How column names compare: case, accents, punctuation and spacing do not matter."""
-    folded = unicodedata.normalize("NFKD", name).casefold()
-    return " ".join(re.sub(r"[^a-z0-9]+", " ", folded).split())
+    folded = "".join(c for c in unicodedata.normalize("NFKD", name).casefold() if not unicodedata.combining(c))
+    return " ".join(re.sub(r"[\W_]+", " ", folded).split())
 
 
 def read(content: bytes, *, known: frozenset[str]) -> Table:
     """Find the table in a file. `known` are the plain column names that make a row a header. Raises `Invalid` for `file`."""
     rows = list(_rows(_decode(content)))
-    position = next((i for i, row in enumerate(rows) if sum(plain(cell) in known for cell in row.cells) >= 2), None)
+    position = next((i for i, row in enumerate(rows) if sum(bool(cell) and plain(cell) in known for cell in row.cells) >= 2), None)
     if position is None:
         raise errors.Invalid(
             "No header row was found: a statement needs one row that names at least a date and an amount column.", field="file"
@@ -98,7 +98,10 @@ def _separator(text: str) -> str:
     sample = [line[:10_000] for line in text.splitlines()[:30] if line.strip()]
 
     def score(separator: str) -> tuple[int, int]:
-        widths = [len(row) for row in csv.reader(sample, delimiter=separator)]
+        try:
+            widths = [len(row) for row in csv.reader(sample, delimiter=separator)]
+        except csv.Error:  # such as a quote that never ends: the reading itself will say where
+            return (0, 0)
         usual = max(set(widths), key=lambda width: (widths.count(width), width), default=1)
         return (widths.count(usual) if usual > 1 else 0, usual)
 

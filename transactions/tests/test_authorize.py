@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 
 from cards import operations as cards
 from cards.models import LimitCounter
@@ -14,7 +14,7 @@ from tests.factories import NOON, swipe
 from transactions.models import Draw, Entry, Merchant, Message, Posting, SpendLine, Transaction
 from transactions.operations import accounts
 from transactions.operations.clearing import Clearing, clear
-from transactions.operations.swipes import authorize
+from transactions.operations.swipes import NetworkIdReused, authorize
 
 
 def limit(world, **controls) -> None:
@@ -248,3 +248,44 @@ def test_checks_are_kept_as_plain_json(acme):
         "limit": None,
         "room": None,
     }
+
+
+@pytest.mark.parametrize("other", [{"minor": 40_00}, {"minor": 30_00, "currency": "EUR"}])
+def test_a_network_id_never_passes_for_another_message(acme, other):
+    authorize(acme.card, swipe(30_00, network_id="n1"))
+    with pytest.raises(NetworkIdReused):
+        authorize(acme.card, swipe(network_id="n1", **other))
+    assert (Transaction.objects.count(), acme.account().held_minor) == (1, 30_00)
+
+
+def test_a_network_id_of_another_card_or_kind_is_refused(acme):
+    hers = cards.issue(acme.alice, name="A", currency="USD", controls=cards.Controls(), actor=acme.alice, at=NOON)
+    purchase = authorize(acme.card, swipe(30_00, network_id="n1")).transaction
+    clear(purchase, Clearing("capture", "c1", NOON, 10_00), actor=None)
+    for card, network_id in ((hers, "n1"), (acme.card, "c1")):
+        with pytest.raises(NetworkIdReused):
+            authorize(card, swipe(30_00, network_id=network_id))
+    other = authorize(acme.card, swipe(10_00)).transaction
+    for kind, network_id, amount in (("capture", "c1", 10_00), ("reversal", "n1", None), ("refund", "c1", None)):
+        with pytest.raises(NetworkIdReused):
+            clear(other, Clearing(kind, network_id, NOON, amount), actor=None)
+    with pytest.raises(NetworkIdReused):
+        clear(purchase, Clearing("capture", "c1", NOON, 11_00), actor=None)
+    assert acme.account().spent_minor == 10_00
+
+
+def test_a_swipe_whose_rows_stay_locked_is_declined_and_not_an_error(world, api, monkeypatch):
+    def locked(*args):
+        raise OperationalError(1205, "Lock wait timeout exceeded")
+
+    monkeypatch.setattr("transactions.operations.swipes.authorize", locked)
+    body = {
+        "card": world.card.public_id,
+        "amount": {"minor": 1, "currency": "USD"},
+        "merchant_name": "x",
+        "merchant_code": "5812",
+        "country": "US",
+    }
+    response = api(world.alice).post("/api/v1/simulator/authorizations/", body)
+    assert (response.status_code, response.json()) == (201, {"approved": False, "reason": "try_again", "checks": [], "transaction": None})
+    assert not Transaction.across_companies.exists()

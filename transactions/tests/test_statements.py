@@ -397,3 +397,130 @@ def test_statements_of_other_banks_are_read_by_their_header(acme, name, currency
     record = bring(acme, (SAMPLES / name).read_bytes())
     assert (record.rejected, acme.account(currency).spent_minor) == (0, spent_minor)
     assert record.booked == booked
+
+
+def test_a_guess_about_signs_is_said_and_made_anew_for_each_file(acme):
+    refund = bring(acme, "Date,Amount,Description\n2026-01-05,-25.00,Refund\n")
+    assert refund.details["notes"] == ["Most amounts are below zero, so amounts below zero were taken as charges."]
+    usual = bring(acme, "Date,Amount,Description\n2026-02-05,100.00,A\n2026-02-06,40.00,B\n2026-02-07,-5.00,C\n")
+    assert usual.details["totals"] == [{"minor": 135_00, "currency": "USD"}]
+
+
+def test_a_guess_about_marks_is_made_anew_for_each_file(acme):
+    bring(acme, "Date;Amount;Description\n2026-01-05;12;A\n2026-01-05;45;B\n")
+    record = bring(acme, "Date;Amount;Description\n2026-02-05;12,50;A\n2026-02-05;45,90;B\n")
+    assert record.details["totals"] == [{"minor": 58_40, "currency": "USD"}]
+
+
+def test_what_somebody_said_is_kept_and_what_contradicts_it_is_rejected(acme):
+    given = {
+        "columns": {"transaction_date": "Date", "amount": "Amount"},
+        "decimal_mark": ".",
+        "charges": "positive",
+        "date_format": "%Y-%m-%d",
+    }
+    bring(acme, "Date;Amount\n2026-01-05;12\n", mapping=given)
+    record = bring(acme, "Date;Amount\n2026-02-05;12,50\n2026-02-06;-3\n")
+    assert (record.booked, record.rejected) == (1, 1)
+    assert record.details["totals"] == [{"minor": -3_00, "currency": "USD"}]
+
+
+def test_headers_of_any_alphabet_are_told_apart(acme):
+    given = {
+        "columns": {"transaction_date": "Дата", "amount": "Сумма", "merchant": "Описание"},
+        "date_format": "%d.%m.%Y",
+        "decimal_mark": ",",
+    }
+    bring(acme, "Дата;Сумма;Описание\n05.01.2026;10,00;Кафе\n", mapping=given)
+    with pytest.raises(errors.Invalid):
+        bring(acme, "Номер;День;Итого\n1;05.01.2026;250,00\n")
+    with pytest.raises(errors.Invalid) as refused:
+        bring(acme, "Номер;Дата;Сумма\n1;05.01.2026;250,00\n", mapping={"columns": {"transaction_date": "Дата", "amount": "Итого"}})
+    assert refused.value.field == "mapping.columns.amount"
+    bring(acme, "Acme Bank;;;\nДата;Сумма;Описание\n06.01.2026;11,00;Кафе\n")
+    assert acme.account().spent_minor == 21_00
+
+
+@pytest.mark.parametrize(("text", "booked"), [("EUR 12.50", 0), ("JPY 5000", 0), ("€12.50", 0), ("USD 12.50", 1), ("$12.50", 1)])
+def test_an_amount_in_another_currency_than_its_row_is_rejected(acme, text, booked):
+    record = bring(acme, f"Date,Amount,Description\n2026-01-05,{text},Shop\n")
+    assert (record.booked, record.rejected) == (booked, 1 - booked)
+
+
+def test_a_direction_column_gives_unsigned_amounts_their_sign(acme):
+    text = "Date,Description,Amount,Transaction Type\n2026-01-05,Shop,100.00,debit\n2026-01-06,Shop,30.00,credit\n"
+    record = bring(acme, text)
+    assert record.details["totals"] == [{"minor": 70_00, "currency": "USD"}]
+    odd = bring(acme, text + "2026-01-07,Shop,5.00,Debit\n2026-01-08,Shop,6.00,CREDIT\n")
+    assert odd.details["totals"] == [{"minor": -1_00, "currency": "USD"}]
+
+
+def test_a_type_column_about_something_else_changes_nothing(acme):
+    bring(acme, "Date,Description,Amount,Type\n2026-01-05,Shop,100.00,Contactless\n")
+    assert acme.account().spent_minor == 100_00
+
+
+@pytest.mark.parametrize(
+    ("rows", "minor"),
+    [
+        (["25.00,", "10.00,", "-5.00,"], 30_00),
+        (["-25.00,", "-10.00,", ",4.00"], 31_00),
+        (["25.00,", ",-4.00", ",-1.00"], 20_00),
+    ],
+)
+def test_the_odd_sign_in_a_debit_or_credit_column_is_a_reversal(acme, rows, minor):
+    bring(acme, "Date,Debit,Credit\n" + "".join(f"2026-01-05,{row}\n" for row in rows))
+    assert acme.account().spent_minor == minor
+
+
+def test_charges_and_credits_that_cancel_out_are_booked_all_the_same(acme):
+    record = bring(acme, HEADER + "2026-01-05,10.00,USD,Shop,,\n2026-01-06,-10.00,USD,Shop,,\n")
+    assert (record.booked, acme.account().spent_minor) == (2, 0)
+    assert sorted(SpendLine.objects.values_list("amount_minor", flat=True)) == [-10_00, 10_00]
+
+
+def test_more_than_the_ledger_can_hold_is_refused_as_a_whole(acme):
+    rows = "".join(f"2026-01-05,9999999999999.99,USD,Shop {n},,\n" for n in range(101))
+    with pytest.raises(errors.Invalid, match="more than we can book"):
+        bring(acme, HEADER + rows)
+    assert not Transaction.objects.exists()
+
+
+def test_a_quote_that_never_ends_says_where(acme):
+    with pytest.raises(errors.Invalid, match="cannot be read as CSV"):
+        bring(acme, b"Date,Amount\n" + b'"' + b"x\n" * 100_000)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_retried_upload_is_read_again(world, api, monkeypatch):
+    """The first try is undone for a lock; the second must find the file as it came."""
+    from django.db import OperationalError
+
+    from transactions.operations import statements
+
+    tries = []
+    original = statements.Booking.run
+
+    def busy_once(self):
+        tries.append(1)
+        if len(tries) == 1:
+            raise OperationalError(1205, "Lock wait timeout exceeded")
+        return original(self)
+
+    monkeypatch.setattr(statements.Booking, "run", busy_once)
+    body = {"file": upload(HEADER + "2026-01-05,1.00,USD,Shop,,\n")}
+    response = api(world.alice).post("/api/v1/imports/", body, format="multipart", headers={"Idempotency-Key": "k"})
+    assert (response.status_code, response.json()["booked"], len(tries)) == (201, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "status"),
+    [
+        ("[" * 50_000, 400),
+        ('{"columns": {"amount": "Amount", "transaction_date": "Date"}, "decimal_mark": []}', 400),
+        ('{"columns": {"\\ud800": "Date"}}', 400),
+    ],
+)
+def test_a_mapping_that_is_nonsense_is_a_400(world, api, mapping, status):
+    body = {"file": upload(HEADER + "2026-01-05,1.00,USD,Shop,,\n"), "mapping": mapping}
+    assert api(world.alice).post("/api/v1/imports/", body, format="multipart").status_code == status

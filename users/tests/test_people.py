@@ -191,3 +191,35 @@ def test_an_operator_command_makes_staff(db, monkeypatch, capsys):
 def test_a_password_of_an_employee_is_never_staff(world):
     assert not User.objects.filter(is_staff=True).exists()
     assert world.bob.user.check_password(PASSWORD)
+
+
+def test_invitations_are_no_way_around_the_limit_on_guessing(world, api):
+    """Mallory invites Alice again and again: what is guessed at is Alice's account."""
+    answers = []
+    for _ in range(12):
+        token = invite(api, world.mallory, email="alice@acme.example").json()["token"]
+        answers.append(accept(api, token, password="guess-guess-guess").status_code)
+    assert answers == [401] * 10 + [429] * 2
+
+
+def test_a_dead_invitation_says_nothing_about_a_password(world, api):
+    token = invite(api, world.mallory, email="alice@acme.example").json()["token"]
+    invite(api, world.mallory, email="alice@acme.example")
+    answers = [accept(api, token, password=password).json()["code"] for password in (PASSWORD, "wrong-wrong-wrong")]
+    assert answers == ["invitation_not_valid"] * 2
+
+
+def test_an_address_that_grows_when_it_is_normalised_is_refused(world, api):
+    label = "\u337f" * 20
+    response = invite(api, world.alice, email=f"a@{label}.{label}.{label}.{label}.example")
+    assert (response.status_code, response.json()["field"]) == (400, "email")
+
+
+def test_behind_a_proxy_people_are_counted_by_their_own_address(world, api, settings):
+    settings.BEHIND_PROXY = True
+    for number in range(61):
+        body = {"email": f"x{number}@acme.example", "password": "wrong"}
+        first = api(None).post("/api/v1/auth/login/", body, headers={"X-Forwarded-For": "1.1.1.1, 203.0.113.7"})
+    assert first.status_code == 429
+    other = api(None).post("/api/v1/auth/login/", body, headers={"X-Forwarded-For": "203.0.113.7, 203.0.113.8"})
+    assert other.status_code == 401

@@ -15,7 +15,6 @@ from django.utils import timezone
 from cards import operations as cards
 from cards.controls import Swipe
 from cards.models import Card
-from companies.models import Company
 from reports import demo
 from reports.demo import DemoCompany, Person, Plan
 from spendtrackr import events
@@ -25,7 +24,7 @@ from spendtrackr.tenancy import company_scope
 from transactions.models import MessageKind, Transaction
 from transactions.operations import accounts, clearing, swipes
 from users import operations as people
-from users.models import Membership, SessionKind
+from users.models import Membership, SessionKind, User
 
 _BATCH = 40
 
@@ -41,7 +40,7 @@ class Command(BaseCommand):
         if settings.IN_PRODUCTION:
             raise CommandError("The demo's password is public, so it is not created in production. Use SPENDTRACKR_MODE=demo.")
         for company in demo.COMPANIES:
-            if Company.objects.filter(slug=company.slug).exists():
+            if User.objects.filter(email_key=company.people[0].email).exists():
                 self.stdout.write(f"{company.name} is there already.")
             else:
                 self._fill(company, until or timezone.now().date())
