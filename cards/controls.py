@@ -79,9 +79,10 @@ def _at_most(name: str, decline: str, amount: int, limit: int | None, *, used: i
     return Check(name, decline, passed=used + amount <= limit, value=used + amount, limit=limit, room=max(0, limit - used))
 
 
-def funds(amount_minor: int, *, available_minor: int | None, passed: bool) -> Check:
-    """The last check, answered by the conditional update of the funding account."""
-    return Check("funds", "insufficient_funds", passed, value=amount_minor, limit=available_minor, room=available_minor)
+def funds(amount_minor: int, *, available_minor: int, blocked: bool, passed: bool) -> Check:
+    """The last check, answered by the conditional update of the funding account, which a suspension blocks."""
+    decline = "company_suspended" if blocked else "insufficient_funds"
+    return Check("funds", decline, passed, value=amount_minor, limit=available_minor, room=available_minor)
 
 
 def first_failure(done: list[Check]) -> Check | None:

@@ -177,6 +177,26 @@ def test_a_freeze_stops_every_swipe_that_commits_after_it(world):
         assert "pending" not in frozen[frozen.index("declined") :]
 
 
+def test_a_suspension_is_not_held_up_by_swipes_and_stops_them_all(world):
+    carried = [new_card(world) for _ in range(THREADS)]
+
+    def work(number: int):
+        if number == 0:
+            accounts.suspend_company(world.acme, actor=None, at=NOON)
+            return authorize(Card.objects.get(pk=carried[0].pk), swipe(1_00))
+        return [authorize(Card.objects.get(pk=carried[number].pk), swipe(1_00)).reason for _ in range(6)]
+
+    answers = at_once(world, work)
+    assert answers[0].reason == "company_suspended"
+    for told in answers[1:]:
+        # Approved until the suspension, and never again after the first refusal.
+        assert set(told) <= {"", "company_suspended"}, told
+        assert "" not in told[next((place for place, reason in enumerate(told) if reason), len(told)) :]
+    with company_scope(world.acme.pk):
+        assert FundingAccount.objects.get().is_blocked
+    call_command("verify")
+
+
 def test_two_imports_of_one_file_at_once_book_it_once(world):
     text = b"Date,Amount,Merchant\n" + b"".join(b"2026-01-%02d,1.00,Shop %d\n" % (day, day) for day in range(1, 29))
     file = statements.StatementFile(text, "s.csv")

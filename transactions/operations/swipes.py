@@ -69,12 +69,15 @@ def authorize(card: Card, swipe: Swipe) -> Decision:
     # An account suspended between this read and the commit is caught by the covering UPDATE.
     account = FundingAccount.objects.filter(currency=swipe.amount.currency).first()
     purchase = _new_transaction(card, swipe, day)
-    if controls.first_failure(done) is None:
-        covered = [*done, _funds(account, swipe, passed=True)]
-        if account and (message := _approve(card, purchase, swipe, covered, account=account, counter=counter)):
+    is_allowed = controls.first_failure(done) is None
+    if is_allowed and account:
+        covered = [*done, _funds(account, swipe, outcome=True)]
+        if message := _approve(card, purchase, swipe, covered, account=account, counter=counter):
             return Decision(purchase, message)
-    done.append(_funds(account, swipe, passed=False if controls.first_failure(done) is None else _looks_covered(account, swipe)))
-    return Decision(purchase, _decline(card, purchase, swipe, done))
+    # Read again: somebody spent the money, or suspended the company, since the first look.
+    account = FundingAccount.objects.filter(currency=swipe.amount.currency).first()
+    refused = _funds(account, swipe, outcome=False if is_allowed else None)
+    return Decision(purchase, _decline(card, purchase, swipe, [*done, refused]))
 
 
 def _answer_to(card: Card, swipe: Swipe) -> Decision | None:
@@ -169,13 +172,9 @@ def _record(card: Card, purchase: Transaction, swipe: Swipe, done: list[Check], 
     )
 
 
-def _looks_covered(account: FundingAccount | None, swipe: Swipe) -> bool:
-    """For the record of a swipe that was declined for another reason; the covering UPDATE alone decides."""
-    if account is None or account.is_blocked:
-        return False
-    return bool(account.available_minor + account.credit_minor >= swipe.amount.minor)
-
-
-def _funds(account: FundingAccount | None, swipe: Swipe, *, passed: bool) -> Check:
+def _funds(account: FundingAccount | None, swipe: Swipe, *, outcome: bool | None) -> Check:
+    """The check of the money. The covering UPDATE gives the outcome; None where another check had declined before it was asked."""
     room = account.available_minor + account.credit_minor if account else 0
-    return controls.funds(swipe.amount.minor, available_minor=room, passed=passed)
+    blocked = bool(account and account.is_blocked)
+    passed = outcome if outcome is not None else not blocked and room >= swipe.amount.minor
+    return controls.funds(swipe.amount.minor, available_minor=room, blocked=blocked, passed=passed)

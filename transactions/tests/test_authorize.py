@@ -160,7 +160,7 @@ def test_a_suspension_that_commits_after_the_checks_still_stops_the_approval(acm
 
     monkeypatch.setattr(swipes, "_new_transaction", suspended_meanwhile)
     decision = authorize(acme.card, swipe())
-    assert (decision.approved, decision.reason) == (False, "insufficient_funds")
+    assert (decision.approved, decision.reason) == (False, "company_suspended")
     assert (acme.account().held_minor, Draw.objects.count()) == (0, 0)
 
 
