@@ -37,7 +37,7 @@ def test_from_signing_in_to_the_rows_behind_a_mark(page, demo):
     mark = page.locator("svg.chart.wide a").first
     title = mark.locator("title").text_content()
     mark.click()
-    page.wait_for_url("**/transactions/?from=*")
+    page.wait_for_url("**/transactions/?spent_from=*")
     category = title.split(",")[0]
     assert set(page.locator("td.category").all_inner_texts()) == {category}
 
