@@ -44,9 +44,13 @@ $(VENV)/.prod: requirements/prod.txt $(VENV)/.base
 install: $(VENV)/.base ## create .venv with what the product needs
 demo: export SPENDTRACKR_MODE := demo
 demo: $(VENV)/.base ## a filled demo on this machine; PORT=8000
+	@$(PY) manage.py serve --bind 127.0.0.1:$(PORT) --dry-run
 	$(PY) manage.py migrate -v0
 	$(PY) manage.py seed --port $(PORT)
 	$(PY) manage.py serve --bind 127.0.0.1:$(PORT)
+verify: export SPENDTRACKR_MODE := demo
+verify: $(VENV)/.base ## check the books of the demo
+	$(PY) manage.py verify
 test: $(VENV)/.test ## the whole suite on SQLite
 	$(PY) -m pytest
 check: export SPENDTRACKR_MODE := test
@@ -70,4 +74,4 @@ lock: $(VENV)/.base ## pin requirements/*.txt again; needs uv
 	@! grep -nE 'https?://' requirements/*.txt
 clean: ## remove .venv and the demo's data
 	rm -rf $(VENV) var
-.PHONY: help install demo test check e2e format prod-env lock clean
+.PHONY: help install demo verify test check e2e format prod-env lock clean

@@ -91,6 +91,7 @@ class CardControls(AppendOnlyModel):
 
     class Meta:
         db_table = "card_controls"
+        verbose_name_plural = "card controls"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["card", "version"], name="card_controls_one_version"),
             models.CheckConstraint(condition=models.Q(per_transaction_cap_minor__gte=0), name="card_controls_cap_not_negative"),

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from cards.models import Card, Freeze, FreezeSource
 from spendtrackr.money import Money
-from spendtrackr.serializers import MoneyField, PlainCharField, PositiveMoneyField, StrictSerializer
+from spendtrackr.serializers import CurrencyField, MoneyField, PlainCharField, PositiveMoneyField, StrictSerializer
 
 
 class CodesField(serializers.ListField):
@@ -29,7 +29,7 @@ class ControlsBody(StrictSerializer):
 class NewCardBody(ControlsBody):
     holder = PlainCharField(max_length=40, help_text="Id of the member who will carry it.")
     name = PlainCharField(max_length=80, required=False, default="Card")
-    currency = serializers.RegexField(r"^[A-Z]{3}$", required=False, help_text="ISO 4217; the company's own by default.")
+    currency = CurrencyField(required=False, help_text="ISO 4217; the company's own by default.")
 
 
 class CardChangesBody(ControlsBody):

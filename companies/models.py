@@ -39,7 +39,7 @@ class Company(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.public_id})"
+        return str(self.name)
 
     @property
     def is_active(self) -> bool:

@@ -38,6 +38,8 @@ def _day(given: Mapping[str, Any], name: str) -> date | None:
         day = date.fromisoformat(text) if len(text) == 10 else None
     except ValueError:
         day = None
-    if day is None or not _EARLIEST <= day <= _LATEST:
-        raise errors.Invalid(f"{name} is a day such as 2026-03-31.", field=name)
+    if day is None:
+        raise errors.Invalid(f"{name.capitalize()} is a day such as 2026-03-31.", field=name)
+    if not _EARLIEST <= day <= _LATEST:
+        raise errors.Invalid(f"{name.capitalize()} is a day from {_EARLIEST} to {_LATEST}.", field=name)
     return day

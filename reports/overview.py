@@ -112,7 +112,7 @@ def build(period: Period, currency: str, *, only: Membership | None = None) -> O
     months = [month.start for month in period.months()]
     groups = _groups(ranking)
     matrix = _matrix(mine, months, groups)
-    columns = [_column(month, groups, matrix, currency) for month in months]
+    columns = [_column(_within(month_of(month), period), groups, matrix, currency) for month in months]
     total = Money(sum(cell.spend.minor for cell in mine), currency)
     return Overview(
         period=period,
@@ -126,7 +126,7 @@ def build(period: Period, currency: str, *, only: Membership | None = None) -> O
             columns, currency=currency, width=340, height=260, prefix="narrow", label_every=3 if len(columns) > 6 else 1
         ),
         table=[_table_row(month, groups, matrix, currency) for month in months],
-        table_totals=[*(Money(sum(matrix[month, group.key] for month in months), currency) for group in groups), total],
+        table_totals=[Money(sum(matrix[month, group.key] for month in months), currency) for group in groups],
         categories=ranking,
         other_currencies=_totals(found, but=currency),
     )
@@ -180,14 +180,20 @@ def _matrix(found: list[Cell], months: list[date], groups: list[Group]) -> dict[
     return matrix
 
 
-def _column(month: date, groups: list[Group], matrix: dict[tuple[date, str], int], currency: str) -> Column:
-    span = month_of(month)
+def _within(month: Period, period: Period) -> Period:
+    """The days of a month that the period covers."""
+    return Period(max(month.start, period.start), min(month.end, period.end))
+
+
+def _column(days: Period, groups: list[Group], matrix: dict[tuple[date, str], int], currency: str) -> Column:
+    month = days.start.replace(day=1)
     segments = [
         Segment(
             series=place,
             minor=matrix[month, group.key],
             title=f"{group.label}, {month:%B %Y}: {Money(matrix[month, group.key], currency)}",
-            href=drill_down(span, currency, group.key),
+            # Many categories together have no list of their own.
+            href="" if group.key == REST else drill_down(days, currency, group.key),
         )
         for place, group in enumerate(groups)
     ]
@@ -196,8 +202,8 @@ def _column(month: date, groups: list[Group], matrix: dict[tuple[date, str], int
 
 def drill_down(period: Period, currency: str, category: str) -> str:
     """The address of the transactions that a figure adds up: by posting day, in its currency and category."""
-    query = {"spent_from": period.start, "spent_to": period.last, "currency": currency}
-    return "?" + urlencode(query if category == REST else {**query, "category": category})
+    query = {"spent_from": period.start, "spent_to": period.last, "currency": currency, "category": category}
+    return "?" + urlencode(query)
 
 
 def _table_row(month: date, groups: list[Group], matrix: dict[tuple[date, str], int], currency: str) -> TableRow:

@@ -53,7 +53,7 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
         "accounts": transactions.accounts() if only is None else [],
         "latest": latest,
         "has_more": bool(more),
-        "attributions": transactions.attributions(),
+        "attributions": transactions.attributions(latest),
         "problem": problem,
         "company_currency": member.company.currency,
     }

@@ -31,7 +31,8 @@ class ReportViewSet(TenantViewSet):
 
     @extend_schema(
         summary="Spend by month or category",
-        description="Captures less refunds plus imported lines, by the company's own days. An employee sees their own spend.",
+        description="Captures less refunds plus imported lines, by the day they were posted, in the company's time zone. "
+        "An employee sees their own spend.",
         parameters=[
             OpenApiParameter("group_by", {"type": "string", "enum": ["month", "category"]}, required=True),
             OpenApiParameter("from", {"type": "string", "format": "date"}, description="First day. By default eleven months before `to`."),
@@ -43,9 +44,10 @@ class ReportViewSet(TenantViewSet):
     )
     @action(detail=False, methods=["get"])
     def spend(self, request: APIRequest) -> Response:
-        group_by = queries.GROUPINGS.get(request.query_params.get("group_by", ""))
+        asked = request.query_params.get("group_by", "")
+        group_by = queries.GROUPINGS.get(asked)
         if group_by is None:
-            raise errors.Invalid("group_by is month or category.", field="group_by")
+            raise errors.Invalid("group_by is month or category.", field="group_by", code="invalid" if asked else "required")
         only = queries.reader(request.membership)
         today = local_day(timezone.now(), request.membership.company.time_zone)
         period = period_from(request.query_params, lambda: queries.usual_period(today, only=only))

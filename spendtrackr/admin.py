@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
@@ -14,6 +15,8 @@ M = TypeVar("M", bound=Model)
 
 admin.site.site_header = admin.site.site_title = "SpendTrackr operations"
 admin.site.index_title = "All companies"
+# Operators all have the same rights: groups would be a form without a use.
+admin.site.unregister(Group)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[M]):

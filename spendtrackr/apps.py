@@ -7,7 +7,7 @@ from django.apps import AppConfig
 
 class SpendTrackrConfig(AppConfig):
     name = "spendtrackr"
-    verbose_name = "Kernel"
+    verbose_name = "Events and keys"
 
     def ready(self) -> None:
         from spendtrackr import checks  # noqa: F401, PLC0415 -- registers the system checks

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
 
 from spendtrackr import views
 from spendtrackr.errors import DomainError
@@ -38,3 +39,10 @@ class RefusalMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         return views.refused(request, exception) if isinstance(exception, DomainError) else None
+
+
+class SlashMiddleware(CommonMiddleware):
+    """Pages without their last slash are led to it. The API is not: a redirected POST would come back as a GET and look like success."""
+
+    def should_redirect_with_slash(self, request: HttpRequest) -> bool:
+        return not request.path.startswith("/api/") and super().should_redirect_with_slash(request)

@@ -29,6 +29,31 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class CodeField(serializers.RegexField):
+    """A short code of a fixed form, and a sentence that says which."""
+
+    def __init__(self, pattern: str, says: str, **kwargs: Any) -> None:
+        super().__init__(pattern, error_messages={"invalid": f"Write {says}."}, **kwargs)
+
+
+class CurrencyField(CodeField):
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("help_text", "ISO 4217 code.")
+        super().__init__(r"^[A-Z]{3}$", "three capital letters of ISO 4217, such as USD", **kwargs)
+
+
+class CountryField(CodeField):
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("help_text", "ISO 3166-1 alpha-2.")
+        super().__init__(r"^[A-Z]{2}$", "two capital letters of ISO 3166, such as DE", **kwargs)
+
+
+class MerchantCodeField(CodeField):
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("help_text", "Merchant category code, ISO 18245.")
+        super().__init__(r"^[0-9]{4}$", "the four digits of ISO 18245, such as 5812", **kwargs)
+
+
 class StrictIntegerField(serializers.IntegerField):
     """A JSON integer: no string, no 1.0, no true."""
 
@@ -42,7 +67,7 @@ class MoneyShape(StrictSerializer):
     """`{"minor": 4200, "currency": "USD"}` is 42.00 US dollars."""
 
     minor = StrictIntegerField(min_value=-MAX_MINOR, max_value=MAX_MINOR, help_text="Whole minor units: cents, pence, fils.")
-    currency = serializers.RegexField(r"^[A-Z]{3}$", help_text="ISO 4217 code.")
+    currency = CurrencyField()
 
     class Meta:
         ref_name = "Money"
@@ -52,7 +77,7 @@ class PositiveMoneyShape(StrictSerializer):
     """An amount above zero."""
 
     minor = StrictIntegerField(min_value=1, max_value=MAX_MINOR, help_text="Whole minor units: cents, pence, fils. Above zero.")
-    currency = serializers.RegexField(r"^[A-Z]{3}$", help_text="ISO 4217 code.")
+    currency = CurrencyField()
 
 
 @extend_schema_field(MoneyShape)

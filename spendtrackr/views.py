@@ -30,7 +30,8 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, status=404, code="not_found", title="Nothing here", message="There is no such page.")
+    hint = "" if request.path.endswith("/") else f" Addresses end with a slash: {request.path}/."
+    return _answer(request, status=404, code="not_found", title="Nothing here", message=f"There is no such page.{hint}")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
 import signal
@@ -38,6 +39,8 @@ def test_importing_tells_what_became_of_every_row(world, statement, capsys):
     call_command("import_statement", statement, company=world.acme.slug, source="Bank", attribution="Open data")
     assert capsys.readouterr().out.splitlines() == [
         "march.csv: 4 rows, 2 booked ($10.00), 0 in already, 1 skipped, 1 rejected",
+        "  Amounts have both signs; amounts above zero were taken as charges.",
+        "  The file names no currency; USD was assumed.",
         "  line 3: 'oops' is not a number.",
     ]
     source = StatementSource.across_companies.get()
@@ -143,6 +146,45 @@ def test_serving_starts_web_and_worker_and_stops_both(tmp_path):
     assert code == 0
     assert answer(f"http://127.0.0.1:{port}/health/") == 0
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_taken_port_is_said_at_once():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(CommandError, match=r"cannot be used .* make demo PORT=8100"):
+            call_command("serve", bind=f"127.0.0.1:{taken.getsockname()[1]}", dry_run=True)
+    call_command("serve", bind=f"127.0.0.1:{free_port()}", dry_run=True)
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "message"),
+    [
+        ("notmail", "a-good-long-password", "not an e-mail address"),
+        ("ops@example.com", "short", "too short"),
+        ("alice@acme.example", "a-good-long-password", "an account already"),
+    ],
+)
+def test_an_operator_who_cannot_be_made_is_told_why(world, monkeypatch, email, password, message):
+    monkeypatch.setattr("sys.stdin", io.StringIO(password + "\n"))
+    with pytest.raises(CommandError, match=message):
+        call_command("create_operator", email)
+
+
+@pytest.mark.parametrize(("typed", "message"), [(["one-long-password", "another-password"], "differ"), ([EOFError], "No password")])
+def test_a_password_typed_at_a_terminal_is_asked_for_twice(db, monkeypatch, typed, message):
+    answers = iter(typed)
+
+    def ask(prompt=""):
+        answer = next(answers)
+        if answer is EOFError:
+            raise EOFError
+        return answer
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", ask)
+    with pytest.raises(CommandError, match=message):
+        call_command("create_operator", "ops@example.com")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("MySQLdb") is None, reason="needs mysqlclient, which the demo does without")

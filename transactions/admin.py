@@ -47,9 +47,9 @@ class CompanyAdmin(ReadOnlyAdmin[Company]):
 
 @admin.register(models.Transaction)
 class TransactionAdmin(ReadOnlyAdmin[models.Transaction]):
-    list_display = ["public_id", "company", "source", "status", "descriptor", "amount_minor", "currency", "occurred_on"]
+    list_display = ["public_id", "occurred_on", "status", "amount", "descriptor", "source", "company"]
     list_filter = ["status", "source"]
-    search_fields = ["public_id", "descriptor"]
+    search_fields = ["public_id", "descriptor", "company__name", "company__public_id"]
 
 
 @admin.register(models.Merchant)

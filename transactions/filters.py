@@ -33,10 +33,19 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
 
     def filter_queryset(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         rows = super().filter_queryset(rows)
+        return rows.filter(Exists(self.lines().filter(transaction=OuterRef("pk")))) if self.is_behind_a_figure else rows
+
+    @property
+    def is_behind_a_figure(self) -> bool:
+        return bool(self.form.cleaned_data["spent_from"] or self.form.cleaned_data["spent_to"])
+
+    def lines(self) -> QuerySet[SpendLine]:
+        """The spend lines between the two days."""
         ends = {"day__gte": self.form.cleaned_data["spent_from"], "day__lte": self.form.cleaned_data["spent_to"]}
-        given = {lookup: day for lookup, day in ends.items() if day}
-        return rows.filter(Exists(SpendLine.objects.filter(transaction=OuterRef("pk"), **given))) if given else rows
+        return SpendLine.objects.filter(**{lookup: day for lookup, day in ends.items() if day})
 
 
-TransactionFilter.base_filters["from"] = filters.DateFilter("occurred_on", lookup_expr="gte", help_text="First day of purchase.")
+TransactionFilter.base_filters["from"] = filters.DateFilter(
+    "occurred_on", lookup_expr="gte", help_text="First day of purchase; for days of posting, as reports have them, see `spent_from`."
+)
 TransactionFilter.base_filters["to"] = filters.DateFilter("occurred_on", lookup_expr="lte", help_text="Last day of purchase, included.")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
+from spendtrackr.money import Money
 from spendtrackr.pagination import take_page
-from transactions.models import FundingAccount, StatementSource, Transaction, TransactionQuerySet
+from transactions.models import FundingAccount, SpendLine, StatementImport, Transaction, TransactionQuerySet
 from users.models import Membership
 
 LATEST: Sequence[str] = ("-occurred_on", "-id")
@@ -28,6 +31,36 @@ def accounts() -> list[FundingAccount]:
     return list(FundingAccount.objects.order_by("currency"))
 
 
-def attributions() -> list[str]:
-    """What the owners of imported rows want to read wherever the rows are shown."""
-    return list(StatementSource.objects.exclude(attribution="").order_by("attribution").values_list("attribution", flat=True).distinct())
+def attributions(rows: Sequence[Transaction]) -> list[str]:
+    """What the owners of these rows want to read beside them, such as a licence."""
+    imports = {row.statement_import_id for row in rows if row.statement_import_id}
+    if not imports:
+        return []
+    sources = StatementImport.objects.filter(pk__in=imports).exclude(source__attribution="")
+    return sorted(set(sources.values_list("source__attribution", flat=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What a report added up: the spend of some rows in a period, in total and by transaction."""
+
+    first: date | None
+    last: date | None
+    totals: list[Money]
+
+
+def figure(lines: QuerySet[SpendLine], rows: QuerySet[Transaction], *, first: date | None, last: date | None) -> Figure:
+    """The sums of these lines over all of these rows, one a currency."""
+    sums = (
+        lines.filter(transaction__in=rows.order_by().values("pk"))
+        .values_list("currency")
+        .annotate(total=Sum("amount_minor"))
+        .order_by("currency")
+    )
+    return Figure(first, last, [Money(total, currency) for currency, total in sums])
+
+
+def posted_within(lines: QuerySet[SpendLine], rows: list[Transaction]) -> dict[int, Money]:
+    """What each row of a page contributed, by its database id."""
+    sums = lines.filter(transaction__in=rows).values_list("transaction_id", "currency").annotate(total=Sum("amount_minor")).order_by()
+    return {pk: Money(total, currency) for pk, currency, total in sums}

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from companies.operations import COUNTRIES
-from spendtrackr.serializers import MoneyField, PlainCharField, PositiveMoneyField, StrictSerializer
+from spendtrackr.serializers import CountryField, MerchantCodeField, MoneyField, PlainCharField, PositiveMoneyField, StrictSerializer
 from transactions.models import FundingAccount, StatementImport, Transaction
 from transactions.statements.mapping import DATE_FORMATS, SYNONYMS
 
@@ -76,8 +76,8 @@ class AuthorizationBody(StrictSerializer):
     card = PlainCharField(max_length=40)
     amount = PositiveMoneyField(help_text="In the card's currency.")
     merchant_name = PlainCharField(max_length=120)
-    merchant_code = serializers.RegexField(r"^[0-9]{4}$", help_text="Merchant category code, ISO 18245.")
-    country = serializers.RegexField(r"^[A-Z]{2}$", help_text="Where the merchant is, ISO 3166-1 alpha-2.")
+    merchant_code = MerchantCodeField()
+    country = CountryField(help_text="Where the merchant is, ISO 3166-1 alpha-2.")
     network_id = PlainCharField(
         max_length=60, required=False, help_text="The network's own id of this message. Sent twice, it is answered once."
     )
@@ -199,5 +199,8 @@ class ProposalSerializer(serializers.Serializer[Any]):
     header = serializers.ListField(child=serializers.CharField(allow_blank=True))
     mapping = MappingSerializer()
     is_kept = serializers.BooleanField(help_text="Whether this company read such a file before.")
+    missing = serializers.ListField(
+        child=serializers.CharField(), help_text="Fields that no column was recognised for and that an import needs."
+    )
     notes = serializers.ListField(child=serializers.CharField())
     rows = serializers.IntegerField()

@@ -28,6 +28,7 @@ from transactions import serializers as shapes
 from transactions.filters import TransactionFilter
 from transactions.models import FundingAccount, MessageKind, StatementImport, Transaction, TransactionSource
 from transactions.operations import accounts, clearing, statements, swipes
+from transactions.statements.mapping import missing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -216,11 +217,12 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @action(detail=False, methods=["post"])
     def propose(self, request: APIRequest) -> Response:
         content = _content(self.body(shapes.ProposalBody)["file"])
-        proposal = statements.propose(request.membership.company, content)
+        proposal = statements.propose(request.membership.company, content, partly=True)
         shown = {
             "header": proposal.table.columns,
             "mapping": proposal.mapping.as_dict(),
             "is_kept": proposal.is_kept,
+            "missing": missing(proposal.mapping),
             "notes": list(proposal.mapping.notes),
             "rows": len(proposal.table.rows),
         }

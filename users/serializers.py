@@ -9,15 +9,15 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from companies.serializers import CompanySerializer
-from spendtrackr.serializers import PlainCharField, StrictSerializer
+from spendtrackr.serializers import CountryField, CurrencyField, PlainCharField, StrictSerializer
 from users.models import Invitation, Membership, Role
 from users.operations import SignedIn
 
 
 class SignUpBody(StrictSerializer):
     company_name = PlainCharField(max_length=120)
-    country = serializers.RegexField(r"^[A-Z]{2}$", help_text="ISO 3166-1 alpha-2.")
-    currency = serializers.RegexField(r"^[A-Z]{3}$", help_text="ISO 4217. It cannot change after the first posting.")
+    country = CountryField()
+    currency = CurrencyField(help_text="ISO 4217. It cannot change after the first posting.")
     time_zone = PlainCharField(max_length=60, help_text="IANA name, such as Europe/Berlin. It decides which day a purchase falls on.")
     name = PlainCharField(max_length=120)
     email = serializers.EmailField(max_length=254)

@@ -47,6 +47,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             return _open(request, form.cleaned_data)
         except errors.DomainError as error:
             form.add_error(None, error.message)
+            form.focus("password")
             status = error.status
     return render(
         request, "users/sign_in.html", {"form": form, "next": request.POST.get("next") or request.GET.get("next", "")}, status=status

@@ -109,7 +109,7 @@ def test_the_chart_has_its_table_and_each_mark_leads_to_its_rows(spent, pages):
     link, title = re.search(r'<a href="(/transactions/[^"]+)"[^>]*><rect class="s0".*?<title>([^<]+)', page).groups()
     assert title == "Meals, January 2026: $123.45"
     assert "Blue Bottle Coffee" in text(client.get(link.replace("&amp;", "&")))
-    assert re.search(r'<th scope="row">Jan 2026</th><td class="number">\$123.45</td>', page)
+    assert re.search(r'<th scope="row">Jan 2026</th><td class="number total">\$123.45</td><td class="number">\$123.45</td>', page)
 
 
 def test_nothing_on_a_page_is_inline_or_from_elsewhere(spent, pages):
@@ -151,7 +151,7 @@ def test_an_empty_company_is_told_what_will_appear(world, pages):
 def test_a_bad_period_is_said_and_the_usual_one_is_shown(spent, pages):
     response = pages(spent.alice).get("/", {"from": "yesterday"})
     assert response.status_code == 400
-    assert "from is a day such as 2026-03-31." in text(response)
+    assert "From is a day such as 2026-03-31." in text(response)
 
 
 def test_another_currency_is_offered_and_shown(spent, pages):
@@ -201,9 +201,9 @@ def test_pages_ask_few_questions_however_many_rows_there_are(world, pages, djang
     with company_scope(world.acme.pk):
         for _ in range(12):
             authorize(world.card, swipe(1_00))
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         client.get("/")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         client.get("/transactions/")
 
 
@@ -227,3 +227,25 @@ def test_uncategorised_spend_can_be_listed(spent, pages):
         authorize(spent.card, swipe(merchant_code="0742", merchant_name="Vet"))
     page = client.get("/transactions/?category=none").content.decode()
     assert ("Vet" in page, "Blue Bottle" in page) == (True, False)
+
+
+def test_people_read_why_a_swipe_was_declined(world, pages):
+    with company_scope(world.acme.pk):
+        authorize(world.card, swipe(9_999_00))
+    assert "<small>Insufficient funds</small>" in pages(world.alice).get("/transactions/").content.decode()
+
+
+def test_a_licence_stands_only_beside_the_rows_it_is_for(spent, pages):
+    with company_scope(spent.acme.pk):
+        file = StatementFile(b"Date,Amount,Merchant\n2020-01-05,1.00,Old\n", "s.csv", attribution="Open data, with thanks")
+        import_statement(spent.acme, file, actor=spent.alice, at=timezone.now())
+    client = pages(spent.alice)
+    assert "Open data, with thanks" in client.get("/transactions/?to=2020-12-31").content.decode()
+    assert "Open data, with thanks" not in client.get("/transactions/?from=2021-01-01").content.decode()
+
+
+def test_all_problems_of_a_filter_are_said_in_the_pages_words(world, pages):
+    page = text(pages(world.alice).get("/transactions/?from=soon&status=lost"))
+    assert "From: Enter a valid date." in page
+    assert "Status: Select a valid choice." in page
+    assert "Nothing matches" not in page

@@ -177,3 +177,19 @@ def test_a_body_that_is_too_large_is_a_413(world, api, settings):
     file = SimpleUploadedFile("s.csv", b"Date,Amount\n2026-01-05,1.00\n")
     response = api(world.alice).post("/api/v1/imports/", {"file": file, "mapping": "x" * 2000}, format="multipart")
     assert (response.status_code, response.json()["code"]) == (413, "too_large")
+
+
+def test_an_api_address_without_its_slash_is_not_redirected(world, api, client):
+    """A redirected POST would come back as a GET, and look like success."""
+    response = api(world.alice).post("/api/v1/cards", {"holder": world.bob.public_id})
+    assert response.status_code == 404
+    assert response.json()["message"] == "There is no such page. Addresses end with a slash: /api/v1/cards/."
+    assert client.get("/sign-in").status_code == 301
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"), [("country", "de", "two capital letters"), ("currency", "eur", "three capital letters")]
+)
+def test_a_code_of_the_wrong_form_is_told_the_right_one(world, api, field, value, says):
+    errors = api(None).post("/api/v1/auth/signup/", {field: value}).json()["errors"]
+    assert says in next(error["message"] for error in errors if error["field"] == field)

@@ -46,7 +46,7 @@ def test_the_table_behind_the_chart_has_its_figures(page, demo):
     sign_in(page, demo)
     page.get_by_text("View as table").click()
     table = page.locator("table.matrix")
-    total = table.locator("tfoot td").last.inner_text()
+    total = table.locator("tfoot td").first.inner_text()
     assert total == page.locator(".figure .amount").first.inner_text()
     assert table.locator("tbody tr").count() == 12
 

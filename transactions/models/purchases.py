@@ -110,6 +110,11 @@ class Transaction(TenantModel):
         return Money(self.amount_minor, self.currency)
 
     @property
+    def decline_reason(self) -> str:
+        """The code as a phrase for people: `Over monthly limit`."""
+        return str(self.decline_code).replace("_", " ").capitalize()
+
+    @property
     def held(self) -> Money:
         return Money(self.held_minor, self.currency)
 

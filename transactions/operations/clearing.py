@@ -66,14 +66,17 @@ def _amount(before: Purchase, clearing: Clearing) -> int:
     amount = room if clearing.amount_minor is None else clearing.amount_minor
     # A capture may exceed its hold (a tip, a longer taxi ride): that is a fact, and it is booked.
     if amount > room and clearing.kind != MessageKind.CAPTURE:
-        raise errors.Invalid(f"At most {room} minor units are left to do this with.", field="amount")
+        raise errors.Invalid(f"At most {room} minor units can be taken back.", field="amount.minor")
     return amount
 
 
 _ROOM: dict[MessageKind, Callable[[Purchase], tuple[int, str]]] = {
     MessageKind.CAPTURE: lambda p: (p.held, "There is no open hold to capture."),
     MessageKind.REVERSAL: lambda p: (p.held, "There is no open hold to reverse."),
-    MessageKind.REFUND: lambda p: (p.spent, "Nothing was captured that could be refunded."),
+    MessageKind.REFUND: lambda p: (
+        p.spent,
+        "Everything that was captured is refunded already." if p.captured else "Nothing was captured that could be refunded.",
+    ),
 }
 
 

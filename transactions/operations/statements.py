@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -86,8 +86,11 @@ class Prepared:
     accounts: dict[str, FundingAccount]
 
 
-def propose(company: Company, content: bytes, given: Any = None) -> Proposal:
-    """How to read this file: as given, else as kept for its header, else as its header suggests. Raises `Invalid`."""
+def propose(company: Company, content: bytes, given: Any = None, *, partly: bool = False) -> Proposal:
+    """How to read this file: as given, else as kept for its header, else as its header suggests. Raises `Invalid`.
+
+    `partly` also answers a mapping that could not book anything yet: for somebody who is about to complete it.
+    """
     if len(content) > settings.IMPORT_MAX_BYTES:
         raise errors.TooLarge(f"A statement may have {settings.IMPORT_MAX_BYTES // 1024 // 1024} MB.", field="file")
     table = read(content, known=_known_columns(given))
@@ -97,8 +100,11 @@ def propose(company: Company, content: bytes, given: Any = None) -> Proposal:
     kept = StatementMapping.objects.filter(header_hash=mappings.header_hash(table)).first()
     if kept:
         written = json.loads(kept.mapping)
-        return Proposal(table, Mapping.from_dict(written, table, otherwise=_detected(table, written["columns"], company)), is_kept=True)
-    return Proposal(table, mappings.propose(table, country=company.country), is_kept=False)
+        mapping = Mapping.from_dict(written, table, otherwise=_detected(table, written["columns"], company))
+        if "charges" in written:
+            mapping = replace(mapping, notes=("Read as this company said before, for a file with the same header.",))
+        return Proposal(table, mapping, is_kept=True)
+    return Proposal(table, mappings.propose(table, country=company.country, partly=partly), is_kept=False)
 
 
 def _detected(table: Table, columns: Any, company: Company) -> Mapping | None:
@@ -258,7 +264,10 @@ class Booking:
         repeated = [Issue(line.line, "duplicate", "This row is in already.") for line in duplicates]
         return {
             "issues": [asdict(issue) for issue in sorted([*self.prepared.reading.issues, *repeated], key=lambda issue: issue.line)],
-            "notes": [*self.prepared.proposal.mapping.notes, *Reading(lines=new).notes()],
+            "notes": [
+                *self.prepared.proposal.mapping.notes,
+                *Reading(lines=new, assumed_currency=self.prepared.reading.assumed_currency).notes(),
+            ],
             "totals": [{"minor": minor, "currency": currency} for currency, minor in sorted(Reading(lines=new).totals().items())],
         }
 

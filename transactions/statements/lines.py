@@ -13,7 +13,7 @@ from decimal import Decimal
 from companies.merchant_categories import normalise_code
 from spendtrackr.money import KNOWN_CURRENCIES, MAX_MINOR, Money, NotRepresentable, parse_amount
 from transactions.merchants import clean_name, key_of
-from transactions.statements.mapping import DIRECTIONS, SYNONYMS, Mapping, cell, parse_date
+from transactions.statements.mapping import DIRECTIONS, SYNONYMS, Mapping, cell, header_currency, parse_date, readable
 from transactions.statements.table import Row, Table, plain
 
 
@@ -79,6 +79,8 @@ class Reading:
     rows: int = 0
     lines: list[Line] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
+    # Set where the file names no currency at all.
+    assumed_currency: str = ""
 
     @property
     def rejected(self) -> int:
@@ -97,17 +99,20 @@ class Reading:
 
     def notes(self) -> list[str]:
         """What a person should know about how it was read."""
+        assumed = [f"The file names no currency; {self.assumed_currency} was assumed."] if self.assumed_currency else []
         unbilled = Counter(line.amount.currency for line in self.lines if line.is_unbilled)
         if not unbilled:
-            return []
+            return assumed
         listed = ", ".join(f"{count} in {currency}" for currency, count in sorted(unbilled.items()))
         verb = "row has" if unbilled.total() == 1 else "rows have"
-        return [f"{unbilled.total()} foreign {verb} no billing amount; booked in their own currency: {listed}."]
+        return [*assumed, f"{unbilled.total()} foreign {verb} no billing amount; booked in their own currency: {listed}."]
 
 
 def read_lines(table: Table, mapping: Mapping, *, company_currency: str) -> Reading:
     """Read every row below and above the header."""
     reading = Reading(rows=len(table.rows) + len(table.preamble))
+    if "currency" not in mapping.columns and not header_currency(mapping):
+        reading.assumed_currency = company_currency
     reading.issues += [Issue(row.line, "skipped", "It stands above the header.") for row in table.preamble]
     reader = RowReader(table, mapping, company_currency)
     for row in table.rows:
@@ -127,7 +132,8 @@ class RowReader:
     """Reads the rows of one file in one way."""
 
     def __init__(self, table: Table, mapping: Mapping, company_currency: str) -> None:
-        self.table, self.mapping, self.company_currency = table, mapping, company_currency
+        self.table, self.mapping = table, mapping
+        self.usual_currency = header_currency(mapping) or company_currency
         # Some banks write debits, or credits, as negative numbers in a column of their own; the odd one out is then a reversal.
         self.turned = {name: self._mostly_negative(name) for name in ("debit", "credit")}
 
@@ -145,7 +151,7 @@ class RowReader:
         occurred_on = _date("transaction_date", texts["transaction_date"], self.mapping) or posted_on
         if occurred_on is None:
             raise BadCell("transaction_date", "The date is missing.")
-        currency = (texts["currency"] or self.company_currency).upper()
+        currency = (texts["currency"] or self.usual_currency).upper()
         original, billed = self._original(texts), self._billed(texts, currency)
         amount = billed or original or _no_amount()
         if amount.minor == 0:
@@ -169,6 +175,8 @@ class RowReader:
         if texts["amount"]:
             return self._signed("amount", texts["amount"], currency, texts["direction"])
         if texts["debit"] or texts["credit"]:
+            if self._number("debit", texts["debit"], currency) and self._number("credit", texts["credit"], currency):
+                raise BadCell("debit", "Debit and credit are both filled in.")
             out = self._number("debit", texts["debit"], currency) * (-1 if self.turned["debit"] else 1)
             back = self._number("credit", texts["credit"], currency) * (-1 if self.turned["credit"] else 1)
             return _money("debit" if texts["debit"] else "credit", out - back, currency)
@@ -210,7 +218,7 @@ def _date(name: str, text: str, mapping: Mapping) -> date | None:
         return None
     found = parse_date(text, mapping.date_format)
     if found is None:
-        raise BadCell(name, f"{text[:40]!r} is not a date written as {mapping.date_format}.")
+        raise BadCell(name, f"{text[:40]!r} is not a date between 1990 and 2099 written as {readable(mapping.date_format)}.")
     return found
 
 

@@ -29,7 +29,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "original_amount": ("original gross amt", "original amount", "transaction amount", "foreign amount", "local amount", "oorspr bedrag"),
     "original_currency": ("original cur", "original currency", "transaction currency", "foreign currency", "local currency", "oorspr munt"),
     "merchant": ("merchant name", "merchant", "payee", "supplier", "vendor", "handelaar", "naam tegenpartij", "description", "name",
-                 "narrative", "details", "omschrijving", "omschrijving 1", "verwendungszweck"),
+                 "narrative", "details", "handler", "haendler", "empfanger", "auftraggeber", "counterparty", "beneficiary", "omschrijving",
+                 "omschrijving 1", "verwendungszweck"),
     "merchant_code": ("mcc code", "mcc", "merchant category code", "merchant category"),
     "card": ("card number", "card no", "last four digits", "card last 4", "card", "kredietkaart"),
     "category": ("trans cac desc 1", "category", "expense category", "expense type", "account description", "gl description"),
@@ -84,7 +85,7 @@ class Mapping:
     def check(self) -> None:
         """Raises `Invalid` unless the mapping says enough to book anything."""
         if self.date_format not in DATE_FORMATS:
-            raise errors.Invalid(f"Dates can be written as {', '.join(DATE_FORMATS)}.", field="mapping.date_format")
+            raise errors.Invalid(f"date_format is one of {', '.join(DATE_FORMATS)}.", field="mapping.date_format")
         if self.decimal_mark not in (".", ","):
             raise errors.Invalid("The decimal mark is . or ,", field="mapping.decimal_mark")
         if self.charges not in ("positive", "negative"):
@@ -112,10 +113,11 @@ def header_hash(table: Table) -> str:
     return hashlib.sha256(json.dumps(sorted(" ".join(name.casefold().split()) for name in table.columns)).encode()).hexdigest()
 
 
-def propose(table: Table, *, country: str) -> Mapping:
-    """The likeliest reading of a file. Raises `Invalid` when it shows no date or no amount column."""
+def propose(table: Table, *, country: str, partly: bool = False) -> Mapping:
+    """The likeliest reading of a file. Raises `Invalid` when it shows no date or no amount column, unless a part will do."""
     mapping = detect(table, _columns(table), country=country)
-    mapping.check()
+    if not partly:
+        mapping.check()
     return mapping
 
 
@@ -123,11 +125,29 @@ def detect(table: Table, columns: dict[str, str], *, country: str) -> Mapping:
     """How the file writes its dates and numbers in these columns, with a note on everything that was a guess."""
     date_format, notes = _date_format(_values(table, columns, ("transaction_date", "posting_date")), country)
     mark = _decimal_mark(_values(table, columns, ("amount", "original_amount", "debit", "credit")))
-    amounts = _values(table, columns, ("amount",)) or _values(table, columns, ("original_amount",))
-    charges = "positive" if "direction" in columns else _charges(amounts, mark)
-    if charges == "negative":
-        notes = [*notes, "Most amounts are below zero, so amounts below zero were taken as charges."]
+    charges = "positive"
+    if "direction" not in columns:
+        charges, said = _charges(_values(table, columns, ("amount",)) or _values(table, columns, ("original_amount",)), mark)
+        notes += said
+    notes += [
+        f"The file has more than one column {name!r}; the first was read." for name in columns.values() if f"{name} (2)" in table.columns
+    ]
+    if "merchant" not in columns:
+        notes.append("No column was recognised to hold the merchant.")
     return Mapping(columns, date_format, mark, charges, tuple(notes))
+
+
+def missing(mapping: Mapping) -> list[str]:
+    """Fields without which nothing can be booked, and which no column was recognised for."""
+    lacking = [] if {"transaction_date", "posting_date"} & set(mapping.columns) else ["transaction_date"]
+    return lacking if {"amount", "original_amount", "debit", "credit"} & set(mapping.columns) else [*lacking, "amount"]
+
+
+def header_currency(mapping: Mapping) -> str:
+    """The currency that the amount column's own name gives, as in `Amount (USD)` or `Betrag (€)`; blank where it gives none."""
+    name = next((mapping.columns[field] for field in ("amount", "debit", "credit") if field in mapping.columns), "")
+    found = re.search(r"[(\[]\s*([A-Z]{3}|[£€])\s*[)\]]", name)
+    return {"£": "GBP", "€": "EUR"}.get(found[1], found[1]) if found else ""
 
 
 def _columns(table: Table) -> dict[str, str]:
@@ -158,18 +178,30 @@ def _values(table: Table, columns: dict[str, str], names: Iterable[str]) -> list
 
 def _date_format(dates: list[str], country: str) -> tuple[str, list[str]]:
     """The format that reads the most dates; where day and month could be either, the country decides, and a note says so."""
-    if not dates:
-        return DATE_FORMATS[0], []
     sample = dates[:5000]
     score = {fmt: sum(parse_date(text, fmt) is not None for text in sample) for fmt in DATE_FORMATS}
     best = max(score.values())
+    if best == 0:
+        return DATE_FORMATS[0], []
     likely = [fmt for fmt in DATE_FORMATS if score[fmt] == best]
     month_first = country in _MONTH_FIRST_COUNTRIES
     chosen = next((fmt for fmt in likely if (fmt in _MONTH_FIRST) == month_first), likely[0])
-    if any(fmt in _MONTH_FIRST for fmt in likely) and any(fmt not in _MONTH_FIRST for fmt in likely):
+    if _other_order(chosen) in likely and best == len(sample):
         order = "month" if chosen in _MONTH_FIRST else "day"
         return chosen, [f"Every date could be read with the day or the month first; the {order} was taken first, as in {country}."]
     return chosen, []
+
+
+def _other_order(fmt: str) -> str:
+    """The same format with day and month exchanged."""
+    return fmt.translate({ord("d"): "m", ord("m"): "d"})
+
+
+def readable(fmt: str) -> str:
+    """A format as people write it: `DD/MM/YYYY`."""
+    for code, word in (("%Y", "YYYY"), ("%y", "YY"), ("%m", "MM"), ("%d", "DD"), ("%b", "Mon"), ("%B", "Month")):
+        fmt = fmt.replace(code, word)
+    return fmt
 
 
 def parse_date(text: str, fmt: str) -> date | None:
@@ -191,7 +223,8 @@ def _decimal_mark(amounts: list[str]) -> str:
     return "," if commas > points else "."
 
 
-def _charges(amounts: list[str], mark: str) -> str:
+def _charges(amounts: list[str], mark: str) -> tuple[str, list[str]]:
+    """Which sign charges have: that of most amounts. Said, unless nearly all amounts are above zero."""
     negative = positive = 0
     for text in amounts:
         try:
@@ -199,7 +232,11 @@ def _charges(amounts: list[str], mark: str) -> str:
         except ValueError:
             continue
         negative, positive = negative + (value < 0), positive + (value > 0)
-    return "negative" if negative > positive else "positive"
+    if negative > positive:
+        return "negative", ["Most amounts are below zero, so amounts below zero were taken as charges."]
+    if negative * 3 > positive:
+        return "positive", ["Amounts have both signs; amounts above zero were taken as charges."]
+    return "positive", []
 
 
 def cell(row: Row, table: Table, mapping: Mapping, name: str) -> str:

@@ -46,6 +46,7 @@ class Table:
 
 def plain(name: str) -> str:
     """How column names compare: case, accents, punctuation and spacing do not matter."""
+    name = re.sub(r"[(\[]\s*([A-Z]{3}|[$£€¥₪₹])\s*[)\]]", " ", name)  # "Amount (USD)" is an amount column
     folded = "".join(c for c in unicodedata.normalize("NFKD", name).casefold() if not unicodedata.combining(c))
     return " ".join(re.sub(r"[\W_]+", " ", folded).split())
 
@@ -76,12 +77,15 @@ def _decode(content: bytes) -> str:
 
 
 def _rows(text: str) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text))
+    separator = _separator(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     line = 1
     try:
         for cells in reader:
             if len(cells) > MAX_COLUMNS:
                 raise errors.Invalid(f"Line {line} has more than {MAX_COLUMNS} columns.", field="file")
+            if any(rest.count(separator) >= 2 for cell in cells for rest in cell.splitlines()[1:]):
+                raise errors.Invalid(f"The quote that opens on line {line} is never closed: other rows are inside of it.", field="file")
             yield Row(line, [_cell(cell) for cell in cells])
             line = reader.line_num + 1
     except csv.Error as error:

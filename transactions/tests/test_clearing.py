@@ -138,7 +138,7 @@ def test_more_than_there_is_cannot_be_given_back(bought, kind):
         tell(bought, "capture", final=True)
     with pytest.raises(errors.Invalid) as refused:
         tell(bought, kind, 100_01)
-    assert refused.value.field == "amount"
+    assert refused.value.field == "amount.minor"
 
 
 def test_a_declined_purchase_has_nothing_to_clear(acme):

@@ -22,6 +22,7 @@ from transactions.operations.statements import StatementFile, import_statement, 
 from transactions.statements import mapping as mappings
 from transactions.statements.table import read
 
+ASSUMED = "The file names no currency; USD was assumed."
 HEADER = "Date,Amount,Currency,Description,MCC,Card Number\n"
 
 
@@ -132,7 +133,7 @@ def test_every_row_is_booked_or_reported_with_its_line_and_reason(acme):
     assert told[1] == "It stands above the header."
     assert (told[4], told[5], told[16]) == ("The row is blank.",) * 3
     assert told[6] == "The header is repeated."
-    assert told[7] == "'05/01/2026' is not a date written as %Y-%m-%d."
+    assert told[7] == "'05/01/2026' is not a date between 1990 and 2099 written as YYYY-MM-DD."
     assert told[8] == "'ten' is not a number."
     assert told[9] == "The amount is missing."
     assert told[10].startswith("The amount is zero")
@@ -192,7 +193,10 @@ def test_date_formats_are_told_from_the_dates_and_then_from_the_country(dates, c
 
 def test_an_ambiguous_date_is_said_so(acme):
     record = bring(acme, "Date,Amount,Description\n01/02/2026,10.00,Shop\n")
-    assert record.details["notes"] == ["Every date could be read with the day or the month first; the month was taken first, as in US."]
+    assert record.details["notes"] == [
+        "Every date could be read with the day or the month first; the month was taken first, as in US.",
+        ASSUMED,
+    ]
     assert Transaction.objects.get().occurred_on == date(2026, 1, 2)
 
 
@@ -334,7 +338,12 @@ def test_the_api_imports_and_reports(world, api):
     assert (told["rows"], told["booked"], told["rejected"], told["filename"], told["source"]) == (2, 1, 1, "march.csv", "Bank")
     assert told["totals"] == [{"minor": 42_50, "currency": "USD"}]
     assert told["issues"] == [
-        {"line": 3, "kind": "rejected", "reason": "'bad' is not a date written as %Y-%m-%d.", "field": "transaction_date"}
+        {
+            "line": 3,
+            "kind": "rejected",
+            "reason": "'bad' is not a date between 1990 and 2099 written as YYYY-MM-DD.",
+            "field": "transaction_date",
+        }
     ]
     assert client.get(f"/api/v1/imports/{told['id']}/").json() == told
     assert "issues" not in client.get("/api/v1/imports/").json()["data"][0]
@@ -401,7 +410,7 @@ def test_statements_of_other_banks_are_read_by_their_header(acme, name, currency
 
 def test_a_guess_about_signs_is_said_and_made_anew_for_each_file(acme):
     refund = bring(acme, "Date,Amount,Description\n2026-01-05,-25.00,Refund\n")
-    assert refund.details["notes"] == ["Most amounts are below zero, so amounts below zero were taken as charges."]
+    assert refund.details["notes"] == ["Most amounts are below zero, so amounts below zero were taken as charges.", ASSUMED]
     usual = bring(acme, "Date,Amount,Description\n2026-02-05,100.00,A\n2026-02-06,40.00,B\n2026-02-07,-5.00,C\n")
     assert usual.details["totals"] == [{"minor": 135_00, "currency": "USD"}]
 
@@ -524,3 +533,62 @@ def test_a_retried_upload_is_read_again(world, api, monkeypatch):
 def test_a_mapping_that_is_nonsense_is_a_400(world, api, mapping, status):
     body = {"file": upload(HEADER + "2026-01-05,1.00,USD,Shop,,\n"), "mapping": mapping}
     assert api(world.alice).post("/api/v1/imports/", body, format="multipart").status_code == status
+
+
+def test_a_quote_that_swallows_other_rows_is_refused_with_its_line(acme):
+    good = "".join(f"2026-03-{day:02d},Shop {day},1.00\n" for day in range(1, 29))
+    for text in (
+        f'Date,Merchant,Amount\n2026-03-02,"unclosed,1.00\n{good}',
+        f'Date,Merchant,Amount\n2026-03-02,"unclosed,1.00\n{good}2026-03-30,"x,2.00\n',
+    ):
+        with pytest.raises(errors.Invalid) as refused:
+            bring(acme, text)
+        assert refused.value.field == "file"
+        assert "ine 2" in refused.value.message
+    assert not Transaction.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("header", "currency"), [("Amount (EUR)", "EUR"), ("Betrag (€)", "EUR"), ("Amount [GBP]", "GBP"), ("Amount", "USD")]
+)
+def test_the_amount_columns_own_name_may_give_the_currency(acme, header, currency):
+    record = bring(acme, f"Date;{header};Händler\n2026-01-05;1.00;Shop\n")
+    assert record.details["totals"] == [{"minor": 1_00, "currency": currency}]
+    assert (ASSUMED in record.details["notes"]) is (header == "Amount")
+    assert Transaction.objects.get().descriptor == "Shop"
+
+
+def test_debit_and_credit_both_filled_is_doubtful_and_rejected(acme):
+    record = bring(acme, "Date,Debit,Credit\n2026-01-05,1.00,4.00\n2026-01-05,1.00,0.00\n2026-01-05,,2.00\n")
+    assert reasons(record) == [(2, "Debit and credit are both filled in.")]
+    assert acme.account().spent_minor == -1_00
+
+
+def test_what_was_read_without_being_sure_is_said(acme):
+    record = bring(acme, "Date,Amount,Amount\n2026-01-05,1.00,9.00\n2026-01-05,-1.50,9.00\n2026-01-05,2.00,9.00\n")
+    assert record.details["notes"] == [
+        "Amounts have both signs; amounts above zero were taken as charges.",
+        "The file has more than one column 'Amount'; the first was read.",
+        "No column was recognised to hold the merchant.",
+        ASSUMED,
+    ]
+
+
+def test_dates_that_no_format_reads_give_no_note_about_their_order(acme):
+    record = bring(acme, "Date,Amount,Merchant\n13/04/2026,1.00,A\n04/13/2026,1.00,B\n2026-04-13,1.00,C\n")
+    assert record.details["notes"] == [ASSUMED]
+    assert record.rejected == 2
+
+
+def test_reading_a_file_as_somebody_said_before_is_noted(acme):
+    given = {"columns": {"transaction_date": "Date", "amount": "Amount", "merchant": "Merchant"}, "charges": "negative"}
+    bring(acme, "Date,Amount,Merchant\n2026-01-05,-1.00,A\n", mapping=given)
+    record = bring(acme, "Date,Amount,Merchant\n2026-01-06,-2.00,A\n", source="Another bank")
+    assert record.details["notes"] == ["Read as this company said before, for a file with the same header.", ASSUMED]
+    assert acme.account().spent_minor == 3_00
+
+
+def test_a_proposal_shows_what_it_lacks(world, api):
+    body = {"file": upload("When;Description;Currency\n2026-01-05;Shop;USD\n")}
+    told = api(world.alice).post("/api/v1/imports/propose/", body, format="multipart").json()
+    assert (told["missing"], told["header"]) == (["transaction_date", "amount"], ["When", "Description", "Currency"])

@@ -15,6 +15,7 @@ from django.utils import timezone
 from cards import operations as cards
 from cards.controls import Swipe
 from cards.models import Card
+from companies.models import Company
 from reports import demo
 from reports.demo import DemoCompany, Person, Plan
 from spendtrackr import events
@@ -122,6 +123,7 @@ class Command(BaseCommand):
     def _tell(self, port: int) -> None:
         here = f"http://127.0.0.1:{port}"
         alice, mallory = demo.NORTHWIND.people[0].email, demo.BERGWERK.people[0].email
+        slugs = Company.objects.order_by("pk").values_list("slug", flat=True)
         body = json.dumps({"email": alice, "password": demo.PASSWORD})
         login = f"curl -s {here}/api/v1/auth/login/ -H 'Content-Type: application/json' -d '{body}'"
         token = f'$({login} | sed \'s/.*"access":"\\([^"]*\\)".*/\\1/\')'
@@ -130,5 +132,6 @@ Open      {here}/
 Sign in   {alice}  (owner), erin@northwind.example  (employee), {mallory}  (another company)
 Password  {demo.PASSWORD}
 API docs  {here}/api/v1/docs/
+Companies {", ".join(slugs)}
 Try       curl -s -H "Authorization: Bearer {token}" '{here}/api/v1/reports/spend/?group_by=category'
 """)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 class Command(BaseCommand):
@@ -20,9 +21,13 @@ class Command(BaseCommand):
         parser.add_argument("--bind", default="127.0.0.1:8000")
         parser.add_argument("--threads", type=int, default=8)
         parser.add_argument("--workers", type=int, default=1, help="Web processes.")
+        parser.add_argument("--dry-run", action="store_true", help="Only look whether the address is free.")
 
     def handle(self, *args: Any, bind: str, threads: int, workers: int, **options: Any) -> None:
-        web = [sys.executable, "-m", "gunicorn", "spendtrackr.wsgi", "--bind", bind, "--worker-class", "gthread"]
+        _must_be_free(bind)
+        if options["dry_run"]:
+            return
+        web = [sys.executable, "-m", "gunicorn", "spendtrackr.wsgi", "--bind", bind, "--worker-class", "gthread", "--no-control-socket"]
         web += ["--threads", str(threads), "--workers", str(workers), "--access-logfile", "-" if options["verbosity"] > 1 else os.devnull]
         commands = [web, [sys.executable, sys.argv[0], "worker"]]
         processes = [subprocess.Popen(command) for command in commands]  # noqa: S603 -- our own programs
@@ -48,6 +53,17 @@ class Command(BaseCommand):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _must_be_free(bind: str) -> None:
+    """Say so now, and not after ten lines of a server that tries in vain."""
+    host, _, port = bind.rpartition(":")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+        except (OSError, ValueError, OverflowError) as error:
+            raise CommandError(f"{bind} cannot be used ({error}). Choose another: make demo PORT=8100.") from error
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:
