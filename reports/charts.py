@@ -129,7 +129,7 @@ def _stack(column: Column, *, x: float, width: float, y_of: Callable[[float], fl
     return marks
 
 
-def nice_steps(low: int, high: int, *, about: int = 4) -> list[int]:
+def nice_steps(low: int, high: int, *, about: int = 5) -> list[int]:
     """Round numbers from at or below `low` to at or above `high`: steps of 1, 2, 2.5 or 5 times a power of ten."""
     if high <= low:
         high = low + 100

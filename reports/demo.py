@@ -109,11 +109,18 @@ def _visits(company: DemoCompany, person: Person, shop: Shop, until: date, dice:
     for day in _days(shop, until, dice):
         at = datetime.combine(day, time(dice.randint(8, 18), dice.randint(0, 59)), ZoneInfo(company.time_zone)).astimezone(UTC)
         minor = shop.low if shop.low == shop.high else dice.randint(shop.low, shop.high)
-        chance = dice.random()
-        ending = (
-            "refund" if chance < 0.03 else "reverse" if chance < 0.05 else "tip" if chance < 0.08 and shop.code == "5812" else "capture"
-        )
-        yield Plan(at, person, shop, minor, "pending" if until - day < timedelta(days=5) else ending)
+        yield Plan(at, person, shop, minor, "pending" if until - day < timedelta(days=5) else _ending(shop, dice.random()))
+
+
+def _ending(shop: Shop, chance: float) -> str:
+    """What becomes of an approved purchase. Subscriptions are neither refunded nor let go."""
+    if not shop.every:
+        return "capture"
+    if chance < 0.05:
+        return "refund"
+    if chance < 0.08:
+        return "reverse"
+    return "tip" if chance < 0.5 and shop.code == "5812" else "capture"
 
 
 def _days(shop: Shop, until: date, dice: random.Random) -> Iterator[date]:

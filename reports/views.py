@@ -64,7 +64,7 @@ def presets(usual: Period, chosen: Period, currency: str) -> list[dict[str, Any]
     """Periods that people ask for most, as links."""
     month = month_of(usual.last)
     spans = {
-        f"{month.start:%B %Y}": month,
+        "Month": month,
         "3 months": Period(add_months(month.start, -2), month.end),
         "12 months": usual,
         "Year before": usual.before(),
