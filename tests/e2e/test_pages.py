@@ -82,7 +82,8 @@ def test_paging_and_filtering(page, demo):
     page.get_by_role("link", name="Back to the latest").wait_for()
     page.get_by_label("Status").select_option("declined")
     page.get_by_role("button", name="Filter").click()
-    assert set(page.locator("td.status").all_inner_texts()) == {"Declined"}
+    assert set(page.locator("span.status").all_inner_texts()) == {"Declined"}
+    assert set(page.locator("td.status small").all_inner_texts()) == {"Merchant category blocked"}
 
 
 def test_another_company_sees_its_own(page, demo):
