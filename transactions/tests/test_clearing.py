@@ -163,3 +163,11 @@ def test_a_statement_line_has_no_messages(acme):
     )
     with pytest.raises(errors.InvalidState, match="not made with a card"):
         clear(line, Clearing("refund", "r", NOON), actor=None)
+
+
+def test_rollups_add_up_purchases_of_one_day_and_category(acme):
+    for number, minor in enumerate((10_00, 5_00, 2_50)):
+        purchase = authorize(acme.card, swipe(minor)).transaction
+        clear(purchase, Clearing("capture", f"sum-{number}", LATER, is_final=True), actor=None)
+    for rollup in (DaySpend, MonthSpend):
+        assert list(rollup.objects.values_list("line_count", "amount_minor")) == [(3, 17_50)]
