@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from typing import ClassVar
 
 from django.db import models
 
 from spendtrackr.ids import MachineTextField, PublicIdField
 from spendtrackr.money import Money
-from spendtrackr.periods import add_months
 from spendtrackr.tenancy import AppendOnlyModel, TenantManager, TenantModel, TenantQuerySet
 from users.models import Membership
 
@@ -163,7 +161,3 @@ class LimitCounter(TenantModel):
     @property
     def used_minor(self) -> int:
         return self.held_minor + self.posted_minor
-
-    @property
-    def ends_on(self) -> date:
-        return add_months(self.starts_on, 1)

@@ -11,11 +11,6 @@ def code_book() -> CodeBook:
     return CodeBook(list(CategoryCodes.objects.values_list("first", "last", "category_id")))
 
 
-def category_names() -> dict[int, str]:
-    """Names by database id, for reports that have grouped by it."""
-    return dict(Category.objects.values_list("pk", "name"))
-
-
 def category_of_code(code: str) -> Category | None:
     """The category that a merchant category code defaults to."""
     if not code:

@@ -38,6 +38,21 @@ class SpendLine(AppendOnlyModel):
     def __str__(self) -> str:
         return f"line {self.pk}: {self.amount_minor} {self.currency} on {self.day}"
 
+    @classmethod
+    def of(cls, entry: Entry, purchase: Transaction, amount_minor: int) -> SpendLine:
+        """A line, not saved yet, with the entry's day and all dimensions of the purchase."""
+        return cls(
+            entry=entry,
+            transaction=purchase,
+            day=entry.day,
+            currency=purchase.currency,
+            amount_minor=amount_minor,
+            category=purchase.category,
+            member=purchase.member,
+            card=purchase.card,
+            merchant=purchase.merchant,
+        )
+
 
 class Rollup(TenantModel):
     """Lines and their sum. Kept by upsert in the transaction that writes the lines, so it is exact when that commits."""

@@ -115,19 +115,8 @@ def _update(purchase: Transaction, after: Purchase, *, posted_on: date) -> None:
 def _spend_lines(entry: Entry, purchase: Transaction, moves: list[Move]) -> list[SpendLine]:
     """A line for what the entry moved into `spent`, or out of it."""
     spent = ledger.net(moves)[Account.SPENT]
-    return [new_line(entry, purchase, spent)] if spent else []
-
-
-def new_line(entry: Entry, purchase: Transaction, amount_minor: int) -> SpendLine:
-    """One saved spend line with all dimensions of its purchase."""
-    return SpendLine.objects.create(
-        entry=entry,
-        transaction=purchase,
-        day=entry.day,
-        currency=purchase.currency,
-        amount_minor=amount_minor,
-        category=purchase.category,
-        member=purchase.member,
-        card=purchase.card,
-        merchant=purchase.merchant,
-    )
+    if not spent:
+        return []
+    line = SpendLine.of(entry, purchase, spent)
+    line.save(force_insert=True)
+    return [line]

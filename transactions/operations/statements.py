@@ -289,7 +289,9 @@ class Booking:
         Posting.objects.bulk_create(
             [p for entry, move in zip(entries, moves, strict=True) for p in ledger.postings_of(entry, entry.account, [move])]
         )
-        spend = [_spend_line(entry, purchase, line.amount) for entry, purchase, (line, _) in zip(entries, purchases, block, strict=True)]
+        spend = [
+            SpendLine.of(entry, purchase, line.amount.minor) for entry, purchase, (line, _) in zip(entries, purchases, block, strict=True)
+        ]
         SpendLine.objects.bulk_create(spend)
         ImportedLine.objects.bulk_create(
             [
@@ -335,15 +337,3 @@ def move_of(amount: Money) -> Move:
     if amount.minor > 0:
         return Move(Account.EXTERNAL, Account.SPENT, amount.minor)
     return Move(Account.SPENT, Account.EXTERNAL, -amount.minor)
-
-
-def _spend_line(entry: Entry, purchase: Transaction, amount: Money) -> SpendLine:
-    return SpendLine(
-        entry=entry,
-        transaction=purchase,
-        day=entry.day,
-        currency=amount.currency,
-        amount_minor=amount.minor,
-        category=purchase.category,
-        merchant=purchase.merchant,
-    )
