@@ -33,6 +33,7 @@ class Standing:
     frozen_by: tuple[str, ...]
     currency: str
     blocked_codes: tuple[str, ...]
+    allowed_codes: tuple[str, ...]
     per_transaction_cap_minor: int | None
     monthly_limit_minor: int | None
     used_this_month_minor: int
@@ -67,6 +68,9 @@ def checks(swipe: Swipe, card: Standing) -> list[Check]:
         Check("currency", "wrong_currency", swipe.amount.currency == card.currency, value=swipe.amount.currency, limit=card.currency),
         Check("merchant_category", "merchant_category_blocked", swipe.merchant_code not in card.blocked_codes,
               value=swipe.merchant_code, limit=list(card.blocked_codes)),
+        Check("allowed_merchant_category", "merchant_category_not_allowed",
+              not card.allowed_codes or swipe.merchant_code in card.allowed_codes,
+              value=swipe.merchant_code, limit=list(card.allowed_codes)),
         _at_most("per_transaction_cap", "over_transaction_cap", amount, card.per_transaction_cap_minor, used=0),
         _at_most("monthly_limit", "over_monthly_limit", amount, card.monthly_limit_minor, used=card.used_this_month_minor),
     ]  # fmt: skip

@@ -11,8 +11,8 @@ from spendtrackr.periods import month_of
 def counter_for(card: Card, day: date) -> LimitCounter:
     """The month's counter. The caller holds the card's lock, which is this row's lock too."""
     starts_on = month_of(day).start
-    found = LimitCounter.objects.filter(card=card, starts_on=starts_on).first()
-    return found or LimitCounter.objects.create(card=card, starts_on=starts_on)
+    found = LimitCounter.objects.filter(card_id=card.counting_id, starts_on=starts_on).first()
+    return found or LimitCounter.objects.create(card_id=card.counting_id, starts_on=starts_on)
 
 
 def move(counter: LimitCounter, *, held_delta_minor: int, posted_delta_minor: int) -> int:

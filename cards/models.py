@@ -26,11 +26,11 @@ class CardKind(models.TextChoices):
 
 class CardQuerySet(TenantQuerySet["Card"]):
     def visible_to(self, member: Membership) -> CardQuerySet:
-        return self if member.sees_company else self.filter(holder=member)
+        return self if member.sees("cards") else self.filter(holder__in=member.team)
 
     def with_state(self) -> CardQuerySet:
         """All that a card is shown with, in two queries for any number of cards."""
-        return self.select_related("holder__user", "controls").prefetch_related(
+        return self.select_related("holder__user", "controls", "replaces").prefetch_related(
             models.Prefetch("freezes", Freeze.objects.filter(open_source__isnull=False), to_attr="open_freezes")
         )
 
@@ -53,6 +53,9 @@ class Card(TenantModel):
     expires_on = models.DateField(null=True)
     # Null only between inserting a card and its first version, inside one transaction; `rules` is never null.
     controls = models.ForeignKey("cards.CardControls", models.PROTECT, null=True, related_name="+")
+    replaces = models.OneToOneField("self", models.PROTECT, null=True, related_name="+")
+    # The first of a row of replacements: they share its limit counters, so that a new card is not a new limit. None for a first card.
+    counts_with = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
 
@@ -67,6 +70,16 @@ class Card(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.public_id} ••{self.last4}"
+
+    @property
+    def owned_by(self) -> Membership:
+        """Whose it is, for the table of permissions."""
+        return self.holder
+
+    @property
+    def counting_id(self) -> int:
+        """The database id of the card that keeps the limit counters."""
+        return int(self.counts_with_id or self.pk)
 
     @property
     def rules(self) -> CardControls:
@@ -84,6 +97,8 @@ class CardControls(AppendOnlyModel):
     per_transaction_cap_minor = models.BigIntegerField(null=True)
     monthly_limit_minor = models.BigIntegerField(null=True)
     blocked_codes = models.TextField(default="[]")
+    # Empty: every merchant category that is not blocked.
+    allowed_codes = models.TextField(default="[]")
     created_by = models.ForeignKey(Membership, models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
 
@@ -104,6 +119,11 @@ class CardControls(AppendOnlyModel):
         codes: list[str] = json.loads(self.blocked_codes)
         return codes
 
+    @property
+    def allowed_merchant_categories(self) -> list[str]:
+        codes: list[str] = json.loads(self.allowed_codes)
+        return codes
+
     def money(self, minor: int | None) -> Money | None:
         return None if minor is None else Money(minor, self.card.currency)
 
@@ -111,6 +131,7 @@ class CardControls(AppendOnlyModel):
 class FreezeSource(models.TextChoices):
     HOLDER = "holder"
     ADMIN = "admin"
+    OFFBOARDING = "offboarding"
 
 
 class Freeze(TenantModel):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 from datetime import datetime
 from typing import Any
 
-from cards import issuers, permissions
-from cards.locks import lock_card
+from cards import issuers
+from cards.locks import lock_card, lock_cards_of
 from cards.models import Card, CardControls, CardStatus, Freeze, FreezeSource
 from companies.merchant_categories import normalise_code
 from spendtrackr import errors, events
 from spendtrackr.money import Money
-from spendtrackr.periods import local_day
 from spendtrackr.retry import operation
-from users.models import Membership
+from users import operations as people
+from users.models import Membership, MembershipStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +26,59 @@ class Controls:
     per_transaction_cap: Money | None = None
     monthly_limit: Money | None = None
     blocked_merchant_categories: list[str] = field(default_factory=list)
+    allowed_merchant_categories: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, rules: CardControls) -> Controls:
+        """A version as it is written in the database."""
+        return cls(
+            per_transaction_cap=rules.money(rules.per_transaction_cap_minor),
+            monthly_limit=rules.money(rules.monthly_limit_minor),
+            blocked_merchant_categories=rules.blocked_merchant_categories,
+            allowed_merchant_categories=rules.allowed_merchant_categories,
+        )
 
 
 @operation
 def issue(holder: Membership, *, name: str, currency: str, controls: Controls, actor: Membership, at: datetime) -> Card:
     """A virtual card for a member. It is pending until the issuer has made it; the simulator does so at once."""
+    # Locked, so that a member who is leaving at this moment does not leave with a card.
+    holder = Membership.objects.select_for_update().get(pk=holder.pk)
     if not holder.is_active:
         raise errors.Invalid("This member is not active.", field="holder")
-    card = Card.objects.create(
-        holder=holder, name=name, currency=currency, status=CardStatus.PENDING, issuer=issuers.DEFAULT_ISSUER, created_at=at
-    )
+    return _issue(Card(holder=holder, name=name, currency=currency, created_at=at), controls, actor=actor, at=at)
+
+
+def _issue(card: Card, controls: Controls, *, actor: Membership, at: datetime) -> Card:
+    card.status, card.issuer = CardStatus.PENDING, issuers.DEFAULT_ISSUER
+    card.save(force_insert=True)
     _set_controls(card, controls, actor=actor, at=at)
-    events.record("card.requested", card, actor=actor, at=at, holder=holder.public_id)
+    details = {"replaces": card.replaces.public_id} if card.replaces else {}
+    events.record("card.requested", card, actor=actor, at=at, holder=card.holder.public_id, **details)
     return complete(card, at=at) if issuers.ISSUERS[card.issuer].completes_inline else card
+
+
+@operation
+def replace(card: Card, *, actor: Membership, at: datetime) -> Card:
+    """A new card with the same holder, name and controls for a lost one, which is closed.
+
+    The new card goes on counting where the old one stood: a replacement is not a new limit. Raises `InvalidState` for a closed card.
+    """
+    old = close(card, actor=actor, at=at)
+    holder = Membership.objects.select_for_update().get(pk=old.holder_id)
+    if not holder.is_active:
+        raise errors.InvalidState("The holder is not active.")
+    new = Card(holder=holder, name=old.name, currency=old.currency, replaces=old, counts_with_id=old.counting_id, created_at=at)
+    return _issue(new, Controls.of(old.rules), actor=actor, at=at)
 
 
 @operation
 def complete(card: Card, *, at: datetime) -> Card:
     """Have the issuer make a pending card. Its id is the idempotency key, so asking again makes no second card."""
-    card = lock_card(card.pk)  # and read again: it may have been closed, or completed by another worker
+    card = lock_card(card)  # and read again: it may have been closed, or completed by another worker
     if card.status != CardStatus.PENDING:
         return card
-    today = local_day(at, card.company.time_zone)
+    today = card.company.day_of(at)
     try:
         issued = issuers.ISSUERS[card.issuer].issue(card.public_id, currency=card.currency, on=today)
     except issuers.IssuerRefused:
@@ -68,13 +100,8 @@ def change_controls(card: Card, changes: dict[str, Any], *, actor: Membership, a
     if "name" in changes:
         card.name = changes["name"]
         card.save(update_fields=["name"])
-    current = card.rules
-    merged = {
-        "per_transaction_cap": current.money(current.per_transaction_cap_minor),
-        "monthly_limit": current.money(current.monthly_limit_minor),
-        "blocked_merchant_categories": current.blocked_merchant_categories,
-    } | {name: value for name, value in changes.items() if name != "name"}
-    _set_controls(card, Controls(**merged), actor=actor, at=at)
+    controls = replace_fields(Controls.of(card.rules), **{name: value for name, value in changes.items() if name != "name"})
+    _set_controls(card, controls, actor=actor, at=at)
     events.record("card.controls_changed", card, actor=actor, at=at, version=card.rules.version, changed=sorted(changes))
     return card
 
@@ -86,7 +113,8 @@ def _set_controls(card: Card, controls: Controls, *, actor: Membership, at: date
         version=version,
         per_transaction_cap_minor=_minor(controls.per_transaction_cap, card, "per_transaction_cap"),
         monthly_limit_minor=_minor(controls.monthly_limit, card, "monthly_limit"),
-        blocked_codes=json.dumps(sorted({_code(text) for text in controls.blocked_merchant_categories})),
+        blocked_codes=_codes(controls.blocked_merchant_categories, "blocked_merchant_categories"),
+        allowed_codes=_codes(controls.allowed_merchant_categories, "allowed_merchant_categories"),
         created_by=actor,
         created_at=at,
     )
@@ -101,19 +129,23 @@ def _minor(amount: Money | None, card: Card, name: str) -> int | None:
     return amount.minor
 
 
-def _code(text: str) -> str:
-    try:
-        code = normalise_code(text)
-    except ValueError as error:
-        raise errors.Invalid(str(error), field="blocked_merchant_categories") from error
-    if not code:
-        raise errors.Invalid("A merchant category code has four digits.", field="blocked_merchant_categories")
-    return code
+def _codes(texts: list[str], name: str) -> str:
+    """Merchant category codes as the sorted list that is kept. Raises `Invalid` naming the field."""
+    codes = set()
+    for text in texts:
+        try:
+            code = normalise_code(text)
+        except ValueError as error:
+            raise errors.Invalid(str(error), field=name) from error
+        if not code:
+            raise errors.Invalid("A merchant category code has four digits.", field=name)
+        codes.add(code)
+    return json.dumps(sorted(codes))
 
 
 def _open_card(card: Card) -> Card:
     """The card, locked; raises `InvalidState` unless something can still be done with it."""
-    card = lock_card(card.pk)
+    card = lock_card(card)
     if card.status not in {CardStatus.ACTIVE, CardStatus.PENDING}:
         raise errors.InvalidState(f"The card is {card.status}.")
     return card
@@ -123,12 +155,19 @@ def _open_card(card: Card) -> Card:
 def freeze(card: Card, *, actor: Membership, at: datetime) -> Card:
     """Stop a card for now. The freeze belongs to the holder or to the administrators, and only that side lifts it."""
     card = _open_card(card)
-    source = FreezeSource.ADMIN if actor.runs_company else FreezeSource.HOLDER
-    if Freeze.objects.filter(card=card, open_source=source).exists():
+    source = FreezeSource.ADMIN if actor.may("cards.control") else FreezeSource.HOLDER
+    if not _freeze(card, source, actor=actor, at=at):
         raise errors.InvalidState("The card is frozen already.")
+    return card
+
+
+def _freeze(card: Card, source: FreezeSource, *, actor: Membership, at: datetime) -> bool:
+    """Open a freeze of this source; False where one is open already. The caller holds the card's lock."""
+    if Freeze.objects.filter(card=card, open_source=source).exists():
+        return False
     Freeze.objects.create(card=card, source=source, open_source=source, opened_by=actor, opened_at=at)
     events.record("card.frozen", card, actor=actor, at=at, source=str(source))
-    return card
+    return True
 
 
 @operation
@@ -138,14 +177,53 @@ def unfreeze(card: Card, *, actor: Membership, at: datetime) -> Card:
     mine = Freeze.objects.filter(card=card, open_source__isnull=False).order_by("id")
     if not mine.exists():
         raise errors.InvalidState("The card is not frozen.")
-    if not permissions.control(actor, card):
+    # Only the member's return lifts what their leaving froze.
+    if actor.may("cards.control", card):
+        mine = mine.exclude(source=FreezeSource.OFFBOARDING)
+    else:
         mine = mine.filter(source=FreezeSource.HOLDER, opened_by=actor)
     lifted = list(mine.values_list("source", flat=True))
     if not lifted:
-        raise errors.Forbidden("An administrator froze this card, and only an administrator can lift that.")
+        raise errors.Forbidden(_NOT_YOURS_TO_LIFT)
     mine.update(open_source=None, lifted_by=actor, lifted_at=at)
     events.record("card.unfrozen", card, actor=actor, at=at, sources=lifted)
     return card
+
+
+_NOT_YOURS_TO_LIFT = (
+    "Somebody else froze this card. Administrators lift what they froze; what somebody's leaving froze is lifted by their return."
+)
+
+
+@operation
+def suspend_member(member: Membership, *, actor: Membership, at: datetime) -> Membership:
+    """Nothing of theirs works from this commit on: no sign-in, no swipe. Locks their cards, which swipes read them under."""
+    lock_cards_of(member.pk)
+    return people.set_status(member, MembershipStatus.SUSPENDED, actor=actor, at=at)
+
+
+@operation
+def deactivate_member(member: Membership, *, actor: Membership, at: datetime) -> Membership:
+    """They have left: no sign-in, and their cards are frozen with the source `offboarding` until they are reactivated."""
+    lock_cards_of(member.pk)
+    left = people.set_status(member, MembershipStatus.DEACTIVATED, actor=actor, at=at)
+    # Again: a card may have been issued before the member was locked.
+    for card in lock_cards_of(member.pk):
+        if card.status in {CardStatus.ACTIVE, CardStatus.PENDING}:
+            _freeze(card, FreezeSource.OFFBOARDING, actor=actor, at=at)
+    return left
+
+
+@operation
+def reactivate_member(member: Membership, *, actor: Membership, at: datetime) -> Membership:
+    """They are back: sign-in works, and what their leaving froze is lifted. Other freezes stay."""
+    cards = lock_cards_of(member.pk)
+    back = people.set_status(member, MembershipStatus.ACTIVE, actor=actor, at=at)
+    for card in cards:
+        lifted = Freeze.objects.filter(card=card, open_source=FreezeSource.OFFBOARDING)
+        if lifted.update(open_source=None, lifted_by=actor, lifted_at=at):
+            events.record("card.unfrozen", card, actor=actor, at=at, sources=[str(FreezeSource.OFFBOARDING)])
+    return back
 
 
 @operation

@@ -24,6 +24,9 @@ class ControlsBody(StrictSerializer):
         required=False, allow_null=True, help_text="The most in a calendar month of the company's time zone; null is no limit."
     )
     blocked_merchant_categories = CodesField(required=False, max_length=300, help_text="Codes at which the card declines.")
+    allowed_merchant_categories = CodesField(
+        required=False, max_length=300, help_text="The only codes at which the card works; empty for all that are not blocked."
+    )
 
 
 class NewCardBody(ControlsBody):
@@ -44,6 +47,10 @@ class CardSerializer(serializers.ModelSerializer[Card]):
     per_transaction_cap = serializers.SerializerMethodField()
     monthly_limit = serializers.SerializerMethodField()
     blocked_merchant_categories = serializers.SerializerMethodField()
+    allowed_merchant_categories = serializers.SerializerMethodField()
+    replaces = serializers.CharField(
+        source="replaces.public_id", read_only=True, allow_null=True, default=None, help_text="The card that it was issued for."
+    )
 
     class Meta:
         model = Card
@@ -61,6 +68,8 @@ class CardSerializer(serializers.ModelSerializer[Card]):
             "per_transaction_cap",
             "monthly_limit",
             "blocked_merchant_categories",
+            "allowed_merchant_categories",
+            "replaces",
             "created_at",
             "closed_at",
         ]
@@ -83,6 +92,11 @@ class CardSerializer(serializers.ModelSerializer[Card]):
     def get_blocked_merchant_categories(self, card: Card) -> list[str]:
         blocked: list[str] = card.rules.blocked_merchant_categories
         return blocked
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_allowed_merchant_categories(self, card: Card) -> list[str]:
+        allowed: list[str] = card.rules.allowed_merchant_categories
+        return allowed
 
     def _money(self, card: Card, minor: int | None) -> Any:
         return None if minor is None else MoneyField().to_representation(Money(minor, card.currency))

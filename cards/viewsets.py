@@ -12,13 +12,14 @@ from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.response import Response
 
-from cards import operations, permissions
+from cards import operations
 from cards.models import Card, CardStatus
 from cards.serializers import CardChangesBody, CardSerializer, NewCardBody
 from spendtrackr import errors
 from spendtrackr.money import CURRENCIES
 from spendtrackr.viewsets import APIRequest, TenantViewSet
 from users.models import Membership
+from users.serializers import MemberSerializer
 
 
 class CardFilter(filters.FilterSet):  # type: ignore[misc]
@@ -47,6 +48,12 @@ def _action(summary: str, description: str = "") -> Any:
     ),
     freeze=_action("Freeze a card", "By its holder or an administrator; each side lifts its own."),
     unfreeze=_action("Lift a freeze"),
+    replace=extend_schema(
+        summary="Replace a card",
+        description="Closes this one and issues another to the same holder with the same controls. What counts against its limits goes on.",
+        request=None,
+        responses={201: CardSerializer},
+    ),
     close=_action("Close a card", "For good. What is on hold still clears."),
 )
 @extend_schema(tags=["cards"])
@@ -55,13 +62,14 @@ class CardViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     filterset_class = CardFilter
     model = Card
     rules = {
-        "list": permissions.see,
-        "retrieve": permissions.see,
-        "create": permissions.issue,
-        "partial_update": permissions.control,
-        "freeze": permissions.freeze,
-        "unfreeze": permissions.unfreeze,
-        "close": permissions.close,
+        "list": "cards.see",
+        "retrieve": "cards.see",
+        "create": "cards.issue",
+        "partial_update": "cards.control",
+        "freeze": "cards.freeze",
+        "unfreeze": "cards.freeze",
+        "replace": "cards.issue",
+        "close": "cards.close",
     }
 
     def rows(self) -> QuerySet[Any]:
@@ -72,9 +80,7 @@ class CardViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def create(self, request: APIRequest) -> Response:
         body = self.body(NewCardBody)
-        holder = Membership.objects.visible_to(request.membership).filter(public_id=body.pop("holder")).first()
-        if holder is None:
-            raise errors.Invalid("There is no such member.", field="holder", code="does_not_exist")
+        holder = self.named(Membership.objects.visible_to(request.membership), body.pop("holder"), "holder")
         name, currency = body.pop("name"), body.pop("currency", request.membership.company.currency)
         if currency not in CURRENCIES:
             raise errors.Invalid("This is not a current ISO 4217 currency.", field="currency")
@@ -95,5 +101,48 @@ class CardViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         return self._reply(operations.unfreeze(self.get_object(), actor=request.membership, at=timezone.now()))
 
     @action(detail=True, methods=["post"])
+    def replace(self, request: APIRequest, public_id: str) -> Response:
+        return self._reply(operations.replace(self.get_object(), actor=request.membership, at=timezone.now()), status=201)
+
+    @action(detail=True, methods=["post"])
     def close(self, request: APIRequest, public_id: str) -> Response:
         return self._reply(operations.close(self.get_object(), actor=request.membership, at=timezone.now()))
+
+
+def _member_action(summary: str, description: str) -> Any:
+    return extend_schema(summary=summary, description=description, request=None, responses={200: MemberSerializer})
+
+
+@extend_schema_view(
+    suspend=_member_action("Suspend a member", "No sign-in and no swipe from now on, until they are reactivated."),
+    deactivate=_member_action(
+        "Deactivate a member", "They have left. Their sessions end, and their cards are frozen with the source `offboarding`."
+    ),
+    reactivate=_member_action("Reactivate a member", "Lifts a suspension, or brings somebody back, with the cards that leaving froze."),
+)
+@extend_schema(tags=["people"])
+class MemberStandingViewSet(TenantViewSet):
+    """Whether somebody's sign-in and cards work. Here and not in `users`, because leaving freezes cards."""
+
+    serializer_class = MemberSerializer
+    model = Membership
+    rules = dict.fromkeys(("suspend", "deactivate", "reactivate"), "people.change")
+
+    def rows(self) -> QuerySet[Any]:
+        return Membership.objects.visible_to(self.request.membership).with_names()
+
+    def _stand(self, change: Any) -> Response:
+        member = change(self.get_object(), actor=self.request.membership, at=timezone.now())
+        return self.reply(self.rows().get(pk=member.pk))
+
+    @action(detail=True, methods=["post"])
+    def suspend(self, request: APIRequest, public_id: str) -> Response:
+        return self._stand(operations.suspend_member)
+
+    @action(detail=True, methods=["post"])
+    def deactivate(self, request: APIRequest, public_id: str) -> Response:
+        return self._stand(operations.deactivate_member)
+
+    @action(detail=True, methods=["post"])
+    def reactivate(self, request: APIRequest, public_id: str) -> Response:
+        return self._stand(operations.reactivate_member)

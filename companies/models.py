@@ -1,12 +1,15 @@
-"""The tenant, and the categories that its spend is cut into."""
+"""The tenant, its departments, and the categories that its spend is cut into."""
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import ClassVar
 
 from django.db import models
 
 from spendtrackr.ids import MachineTextField, PublicIdField
+from spendtrackr.money import Money
+from spendtrackr.periods import local_day
 from spendtrackr.tenancy import TenantModel
 
 
@@ -28,6 +31,13 @@ class Company(models.Model):
     fiscal_year_start_month = models.PositiveSmallIntegerField(default=1)
     status = MachineTextField(max_length=10, choices=CompanyStatus, default=CompanyStatus.ACTIVE)
     founded_at = models.DateTimeField()
+    # A new time zone applies from the next day on; until then it waits here.
+    next_time_zone = MachineTextField(max_length=60, default="")
+    next_time_zone_on = models.DateField(null=True)
+    # The rules for purchases, in the company's currency. None: no amount is approved by itself; no receipt, no memo is asked for.
+    auto_approve_below_minor = models.BigIntegerField(null=True)
+    receipt_required_from_minor = models.BigIntegerField(null=True, default=0)
+    memo_required_from_minor = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "companies"
@@ -45,6 +55,41 @@ class Company(models.Model):
     def is_active(self) -> bool:
         return bool(self.status == CompanyStatus.ACTIVE)
 
+    def day_of(self, at: datetime) -> date:
+        """The company's calendar day at an instant. Days never step back when the time zone changes."""
+        today = local_day(at, self.time_zone)
+        if self.next_time_zone_on is None or today < self.next_time_zone_on:
+            return today
+        return max(local_day(at, self.next_time_zone), self.next_time_zone_on)
+
+    def zone_at(self, at: datetime) -> str:
+        """The time zone in force at an instant."""
+        waits = self.next_time_zone_on is None or local_day(at, self.time_zone) < self.next_time_zone_on
+        return str(self.time_zone if waits else self.next_time_zone)
+
+    def money(self, minor: int | None) -> Money | None:
+        return None if minor is None else Money(minor, self.currency)
+
+
+class Department(TenantModel):
+    """A part of the company, perhaps inside a larger one."""
+
+    public_id = PublicIdField("dep")
+    name = models.CharField(max_length=80)
+    name_key = MachineTextField(max_length=80)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    archived_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "departments"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["company", "name_key"], name="departments_one_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.public_id})"
+
 
 class Category(TenantModel):
     """What money is spent on, with the account it is booked to in the general ledger."""
@@ -54,6 +99,7 @@ class Category(TenantModel):
     name_key = MachineTextField(max_length=80)
     ledger_code = models.CharField(max_length=40, default="")
     created_at = models.DateTimeField()
+    archived_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "categories"

@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 
-from companies import permissions
 from companies.models import Category
 from companies.serializers import CategorySerializer
 from spendtrackr.viewsets import TenantViewSet
@@ -22,7 +21,7 @@ from spendtrackr.viewsets import TenantViewSet
 class CategoryViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = CategorySerializer
     model = Category
-    rules = {"list": permissions.see, "retrieve": permissions.see}
+    rules = {"list": "categories.see", "retrieve": "categories.see"}
 
     def rows(self) -> QuerySet[Any]:
         return Category.objects.all()

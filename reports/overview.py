@@ -12,7 +12,6 @@ from reports.charts import Chart, Column, Segment, stacked_columns
 from reports.queries import Cell
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, month_of
-from users.models import Membership
 
 # Colours that tell apart; what comes after the largest seven is one colour together.
 SERIES = 7
@@ -103,7 +102,7 @@ class Overview:
         return not self.lines
 
 
-def build(period: Period, currency: str, *, only: Membership | None = None) -> Overview:
+def build(period: Period, currency: str, *, only: list[int] | None = None) -> Overview:
     """Read the period and the one before it, and lay them out."""
     found = queries.cells(period, only=only)
     mine = [cell for cell in found if cell.spend.currency == currency]

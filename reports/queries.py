@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from django.db.models import Max, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 
-from companies.models import Category
+from cards.models import Card
+from companies.models import Category, Department
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, month_of
-from transactions.models import DaySpend, MonthSpend, SpendLine
+from transactions.models import DaySpend, Dimension, Merchant, MonthSpend, SpendLine
 from users.models import Membership
 
-GroupBy = Literal["month", "category"]
-GROUPINGS: dict[str, GroupBy] = {"month": "month", "category": "category"}
+GroupBy = Literal["month", "category", "department", "member", "card", "merchant"]
+GROUPINGS: dict[str, GroupBy] = {
+    "month": "month",
+    "category": "category",
+    "department": "department",
+    "member": "member",
+    "card": "card",
+    "merchant": "merchant",
+}
 UNCATEGORISED = "Uncategorised"
+# What spend without a value is called.
+NOBODYS: dict[str, str] = {
+    Dimension.CATEGORY: UNCATEGORISED,
+    Dimension.DEPARTMENT: "No department",
+    Dimension.MEMBER: "Nobody",
+    Dimension.CARD: "No card",
+    Dimension.MERCHANT: "No merchant given",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +54,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class SpendRow:
-    """One group of a report: `key` is a month (`2026-03`) or a category's id, blank for uncategorised."""
+    """One group of a report: `key` is a month (`2026-03`) or the id of what it groups by, blank where there is none."""
 
     key: str
     label: str
@@ -55,75 +72,94 @@ class SpendReport:
     totals: list[Money]
 
 
-def reader(member: Membership) -> Membership | None:
-    """Whose spend a member may add up: everybody's (None) for those who see the company, else their own."""
-    return None if member.sees_company else member
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One month's sum of one value of a dimension. `value_id` is a database id, 0 for none."""
+
+    month: date
+    currency: str
+    value_id: int
+    items: int
+    amount_minor: int
 
 
-def cells(period: Period, *, only: Membership | None = None) -> list[Cell]:
-    """Month by category by currency. Cost depends on the months and categories, not on how much was bought."""
+def reader(member: Membership) -> list[int] | None:
+    """Whose spend a member may add up, as database ids: everybody's (None), else their own and that of the people below."""
+    return None if member.sees("reports") else member.team
+
+
+def parts(period: Period, dimension: str, *, only: list[int] | None = None) -> list[Part]:
+    """Sums by month, currency and value. Without `only` the cost depends on months and values, not on how much was bought."""
+    rows: QuerySet[Any]
     if only is not None:
-        rows = _lines_of(only, period)
-    elif period.is_whole_months:
-        rows = _rollup(MonthSpend.objects.all(), period)
+        rows = SpendLine.objects.filter(member__in=only, day__gte=period.start, day__lt=period.end)
+        day, value, items = "day", f"{dimension}_id", "counts"
     else:
-        rows = _rollup(DaySpend.objects.all(), period)
+        rollup = MonthSpend if period.is_whole_months else DaySpend
+        rows = rollup.objects.filter(dimension=dimension, starts_on__gte=period.start, starts_on__lt=period.end)
+        day, value, items = "starts_on", "value_id", "item_count"
+    sums = (
+        rows.annotate(month=TruncMonth(day))
+        .values_list("month", "currency", value)
+        .annotate(n=Sum(items), total=Sum("amount_minor"))
+        .order_by("month", "currency", value)
+    )
+    return [Part(month, currency, value_id or 0, n, total) for month, currency, value_id, n, total in sums]
+
+
+def cells(period: Period, *, only: list[int] | None = None) -> list[Cell]:
+    """Month by category by currency."""
     categories = {category.pk: category for category in Category.objects.all()}
     return [
-        Cell(month, categories.get(category_id or 0), Money(amount, currency), lines)
-        for month, currency, category_id, lines, amount in rows
+        Cell(part.month, categories.get(part.value_id), Money(part.amount_minor, part.currency), part.items)
+        for part in parts(period, Dimension.CATEGORY, only=only)
     ]
 
 
-def _rollup(rows: QuerySet[MonthSpend] | QuerySet[DaySpend], period: Period) -> list[tuple[date, str, int, int, int]]:
-    found = (
-        rows.filter(starts_on__gte=period.start, starts_on__lt=period.end)
-        .annotate(month=TruncMonth("starts_on"))
-        .values_list("month", "currency", "category_key")
-        .annotate(n=Sum("line_count"), total=Sum("amount_minor"))
-        .order_by("month", "currency", "category_key")
-    )
-    return list(found)
-
-
-def _lines_of(member: Membership, period: Period) -> list[tuple[date, str, int, int, int]]:
-    """One person's own spend, from their lines: rollups know no people."""
-    sums: dict[tuple[date, str, int], list[int]] = defaultdict(lambda: [0, 0])
-    mine = SpendLine.objects.filter(member=member, day__gte=period.start, day__lt=period.end)
-    for day, currency, category_id, amount in mine.values_list("day", "currency", "category_id", "amount_minor").iterator(chunk_size=2000):
-        cell = sums[day.replace(day=1), currency, category_id or 0]
-        cell[0] += 1
-        cell[1] += amount
-    return [(month, currency, category, lines, amount) for (month, currency, category), (lines, amount) in sorted(sums.items())]
-
-
-def spend(period: Period, group_by: GroupBy, *, only: Membership | None = None) -> SpendReport:
-    """Spend by month (in order) or by category (largest first), with totals by currency."""
+def spend(period: Period, group_by: GroupBy, *, only: list[int] | None = None) -> SpendReport:
+    """Spend by month (in order) or by anything else (largest first), with totals by currency."""
+    dimension = Dimension.CATEGORY if group_by == "month" else Dimension(group_by)
+    found = parts(period, dimension, only=only)
+    named = _by_month if group_by == "month" else _by_value(dimension, found)
     sums: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     totals: dict[str, int] = defaultdict(int)
-    for cell in cells(period, only=only):
-        key, label = _group(cell, group_by)
-        row = sums[key, label, cell.spend.currency]
-        row[0] += cell.spend.minor
-        row[1] += cell.lines
-        totals[cell.spend.currency] += cell.spend.minor
-    rows = [SpendRow(key, label, Money(minor, currency), lines) for (key, label, currency), (minor, lines) in sums.items()]
+    for part in found:
+        row = sums[*named(part), part.currency]
+        row[0] += part.amount_minor
+        row[1] += part.items
+        totals[part.currency] += part.amount_minor
+    rows = [SpendRow(key, label, Money(minor, currency), items) for (key, label, currency), (minor, items) in sums.items()]
     order = (lambda r: (r.key, r.spend.currency)) if group_by == "month" else (lambda r: (r.spend.currency, -r.spend.minor, r.label))
     return SpendReport(group_by, period, sorted(rows, key=order), [Money(minor, code) for code, minor in sorted(totals.items())])
 
 
-def _group(cell: Cell, group_by: GroupBy) -> tuple[str, str]:
-    if group_by == "month":
-        return f"{cell.month:%Y-%m}", f"{cell.month:%B %Y}"
-    return (cell.category.public_id if cell.category else ""), cell.label
+def _by_month(part: Part) -> tuple[str, str]:
+    return f"{part.month:%Y-%m}", f"{part.month:%B %Y}"
 
 
-def usual_period(today: date, *, only: Membership | None = None) -> Period:
+def _by_value(dimension: Dimension, found: list[Part]) -> Callable[[Part], tuple[str, str]]:
+    """Public ids and names of the values that occur, in one query."""
+    rows, name = _NAMES[dimension]
+    values: dict[int, Any] = rows().in_bulk({part.value_id for part in found} - {0})
+    nothing = ("", NOBODYS[dimension])
+    return lambda part: (values[part.value_id].public_id, name(values[part.value_id])) if part.value_id else nothing
+
+
+_NAMES: dict[Dimension, tuple[Callable[[], QuerySet[Any]], Callable[[Any], str]]] = {
+    Dimension.CATEGORY: (Category.objects.all, lambda category: category.name),
+    Dimension.DEPARTMENT: (Department.objects.all, lambda department: department.name),
+    Dimension.MEMBER: (lambda: Membership.objects.select_related("user"), lambda member: member.user.name),
+    Dimension.CARD: (Card.objects.all, lambda card: f"{card.name} •• {card.last4}"),
+    Dimension.MERCHANT: (Merchant.objects.all, lambda merchant: merchant.name),
+}
+
+
+def usual_period(today: date, *, only: list[int] | None = None) -> Period:
     """The twelve months that end with this one; or with the last month that has any spend, when that is longer ago."""
     latest = (
-        MonthSpend.objects.aggregate(day=Max("starts_on"))["day"]
+        MonthSpend.objects.filter(dimension=Dimension.CATEGORY).aggregate(day=Max("starts_on"))["day"]
         if only is None
-        else SpendLine.objects.filter(member=only).aggregate(day=Max("day"))["day"]
+        else SpendLine.objects.filter(member__in=only).aggregate(day=Max("day"))["day"]
     )
     this_month = month_of(today)
     end = month_of(latest).end if latest and latest < this_month.before().start else this_month.end

@@ -10,7 +10,7 @@ from spendtrackr.serializers import MoneyField
 
 
 class SpendRowSerializer(serializers.Serializer[Any]):
-    key = serializers.CharField(help_text="A month (2026-03) or a category's id; blank for uncategorised.")
+    key = serializers.CharField(help_text="A month (2026-03), or the id of the category, department, …; blank where there is none.")
     label = serializers.CharField()  # type: ignore[assignment]  # a field of the report, not of this class
     spend = MoneyField()
     lines = serializers.IntegerField(help_text="How many captures, refunds and imported lines it adds up.")
@@ -19,7 +19,7 @@ class SpendRowSerializer(serializers.Serializer[Any]):
 class SpendReportSerializer(serializers.Serializer[Any]):
     """Spend of a period in groups; currencies stand side by side."""
 
-    group_by = serializers.ChoiceField(["month", "category"])
+    group_by = serializers.ChoiceField(["month", "category", "department", "member", "card", "merchant"])
     first_day = serializers.DateField(source="period.start")
     last_day = serializers.DateField(source="period.last")
     rows = SpendRowSerializer(many=True)

@@ -24,6 +24,7 @@ from transactions import ledger
 from transactions.models import (
     Account,
     DaySpend,
+    Dimension,
     Draw,
     Entry,
     FundingAccount,
@@ -36,7 +37,8 @@ from transactions.models import (
 )
 from transactions.operations.statements import move_of
 from transactions.purchases import Move, Purchase, fold, moves_between
-from users.models import Membership, Role
+from users.models import Membership
+from users.roles import Role
 
 Check = Callable[[], Iterator[str]]
 _BLOCK = 1000
@@ -184,28 +186,29 @@ def spend_lines() -> Iterator[str]:
 
 
 def day_rollup() -> Iterator[str]:
-    """The day rollup is the sum of the lines."""
-    lines = SpendLine.objects.values_list("day", "currency", "category_id")
-    yield from _rollup(DaySpend, lines)
+    """The day rollup is the sum of the lines, by each dimension."""
+    yield from _rollup(DaySpend, SpendLine.objects.annotate(start=F("day")))
 
 
 def month_rollup() -> Iterator[str]:
-    """The month rollup is the sum of the lines."""
-    lines = SpendLine.objects.annotate(month=TruncMonth("day")).values_list("month", "currency", "category_id")
-    yield from _rollup(MonthSpend, lines)
+    """The month rollup is the sum of the lines, by each dimension."""
+    yield from _rollup(MonthSpend, SpendLine.objects.annotate(start=TruncMonth("day")))
 
 
 def _rollup(rollup: Any, lines: Any) -> Iterator[str]:
-    expected = {
-        (start, currency, category or 0): (count, total)
-        for start, currency, category, count, total in lines.annotate(n=Count("pk"), total=Sum("amount_minor")).order_by()
-    }
-    for row in rollup.objects.order_by("pk").iterator(chunk_size=_BLOCK):
-        count, total = expected.pop((row.starts_on, row.currency, row.category_key), (0, 0))
-        if (row.line_count, row.amount_minor) != (count, total):
-            yield f"{row} keeps {row.line_count} lines of {row.amount_minor}; its lines are {count} of {total}"
-    for (start, currency, category), (count, total) in expected.items():
-        yield f"{rollup._meta.db_table} misses {start} {currency} category {category}: {count} lines of {total}"
+    for dimension in Dimension.values:
+        sums = (
+            lines.values_list("start", "currency", f"{dimension}_id")
+            .annotate(n=Count("pk"), items=Sum("counts"), total=Sum("amount_minor"))
+            .order_by()
+        )
+        expected = {(start, currency, value or 0): (count, items, total) for start, currency, value, count, items, total in sums}
+        for row in rollup.objects.filter(dimension=dimension).order_by("pk").iterator(chunk_size=_BLOCK):
+            found = expected.pop((row.starts_on, row.currency, row.value_id), (0, 0, 0))
+            if (row.line_count, row.item_count, row.amount_minor) != found:
+                yield f"{row} keeps {row.line_count} lines of {row.amount_minor}; its lines are {found[0]} of {found[2]}"
+        for (start, currency, value), (count, _, total) in expected.items():
+            yield f"{rollup._meta.db_table} misses {start} {currency} {dimension} {value}: {count} lines of {total}"
 
 
 def events() -> Iterator[str]:

@@ -21,7 +21,7 @@ from reports import overview, queries
 from reports.forms import period_from
 from spendtrackr import errors
 from spendtrackr.money import KNOWN_CURRENCIES
-from spendtrackr.periods import Period, add_months, local_day, month_of
+from spendtrackr.periods import Period, add_months, month_of
 from spendtrackr.permissions import HasMembership
 from transactions import queries as transactions
 from users.authentication import TokenAuthentication
@@ -33,7 +33,7 @@ from users.views import page
 def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
     """Spend of a period by month and category, and the latest transactions."""
     only = queries.reader(member)
-    today = local_day(timezone.now(), member.company.time_zone)
+    today = member.company.day_of(timezone.now())
     usual = queries.usual_period(today, only=only)
     problem = None
     try:

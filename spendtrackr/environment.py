@@ -41,6 +41,10 @@ def whole_number(name: str, *, default: int) -> int:
     return int(value)
 
 
+def folder(name: str, default: Path) -> Path:
+    return Path(env.str(name, "") or default)
+
+
 def words(name: str) -> list[str]:
     return [word.strip() for word in env.str(name, "").split(",") if word.strip()]
 

@@ -1,9 +1,8 @@
-"""Who may enter at all, and how a viewset asks its rules."""
+"""Who may enter at all, and how a viewset asks the table of permissions (`users/roles.py`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -13,8 +12,14 @@ from spendtrackr import errors
 if TYPE_CHECKING:  # REST framework loads this module while it is loading its views
     from rest_framework.views import APIView
 
-# A rule answers for one object, or for the whole kind when the object is None: "could this member ever?"
-Rule = Callable[[Any, Any], bool]
+# A line of the table of permissions, such as `cards.freeze`.
+Rule = str
+
+
+class Member(Protocol):
+    """Whoever asks. Without a subject the question is: could they ever?"""
+
+    def may(self, name: Rule, subject: Any = None) -> bool: ...
 
 
 class HasMembership(BasePermission):
@@ -26,7 +31,7 @@ class HasMembership(BasePermission):
         return True
 
 
-def require(rule: Rule, member: Any, subject: Any = None) -> None:
-    """Raise `Forbidden` unless the rule says yes."""
-    if not rule(member, subject):
+def require(rule: Rule, member: Member, subject: Any = None) -> None:
+    """Raise `Forbidden` unless the table says yes."""
+    if not member.may(rule, subject):
         raise errors.Forbidden

@@ -31,6 +31,7 @@ CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 # What an operator may switch. Each default is the careful one; the demo and the tests open what they show.
 SIGNUP_OPEN = environment.flag("SIGNUP_OPEN", default=not IN_PRODUCTION)
 SIMULATOR_ENABLED = environment.flag("SIMULATOR_ENABLED", default=not IN_PRODUCTION)
+CONFIRM_ADDRESSES = environment.flag("CONFIRM_ADDRESSES", default=IN_PRODUCTION)
 DOCS_OPEN = environment.flag("DOCS_OPEN", default=not IN_PRODUCTION)
 HTTPS = environment.flag("HTTPS", default=IN_PRODUCTION)
 BEHIND_PROXY = environment.flag("BEHIND_PROXY", default=False)
@@ -175,6 +176,10 @@ if IN_PRODUCTION:
     }
 
 # Statements are the largest bodies we take; everything else is far below.
+# Receipts. `files` outside of the web root: they are served by a view that asks who may see them.
+MEDIA_ROOT = environment.folder("FILES_DIR", VAR_DIR / "files")
+RECEIPT_MAX_BYTES = 10 * 1024 * 1024
+RECEIPT_MAX_PIXELS = 50_000_000
 IMPORT_MAX_BYTES = 20 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
@@ -205,7 +210,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "DISABLE_ERRORS_AND_WARNINGS": False,
     "ENUM_NAME_OVERRIDES": {
-        "RoleEnum": "users.models.Role",
+        "RoleEnum": "users.roles.Role",
         "MembershipStatusEnum": "users.models.MembershipStatus",
         "CardStatusEnum": "cards.models.CardStatus",
         "TransactionStatusEnum": "transactions.models.TransactionStatus",

@@ -35,6 +35,8 @@ class TenantViewSet(GenericViewSet[Any]):
     lookup_value_regex = "[a-z0-9_]+"
     model: ClassVar[type[Model]]
     rules: ClassVar[Mapping[str, Rule]] = {}
+    # True where somebody looks after their own sign-in, which a suspended company does not stop.
+    always_writable: ClassVar[bool] = False
     page_order: ClassVar[tuple[str, ...]] = ("-id",)
     query_parameters: ClassVar[tuple[str, ...]] = ()
 
@@ -45,8 +47,8 @@ class TenantViewSet(GenericViewSet[Any]):
             return
         require(self._rule(), self.request.membership)
         if request.method not in _SAFE:
-            if not self.request.membership.company.is_active:
-                raise errors.CompanySuspended
+            if not self.always_writable:
+                self.request.membership.require_writable()
             self._write_once(str(request.method).lower())
 
     def rows(self) -> QuerySet[Any]:
@@ -90,6 +92,15 @@ class TenantViewSet(GenericViewSet[Any]):
         serializer = serializer_class(data=self.request.data, **kwargs)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
+
+    def named(self, rows: QuerySet[Any], public_id: str | None, field: str) -> Any:
+        """The row that a body names by its id, or None for null. Raises `Invalid` where this member knows no such row."""
+        if public_id is None:
+            return None
+        found = rows.filter(public_id=public_id).first()
+        if found is None:
+            raise errors.Invalid("There is nothing with this id.", field=field, code="does_not_exist")
+        return found
 
     def reply(self, result: Any, *, status: int = 200, secrets: set[str] | None = None) -> Response:
         """The result in the viewset's own shape. `secrets` are fields that a replay shows masked."""

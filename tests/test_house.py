@@ -17,12 +17,13 @@ from spendtrackr.tenancy import AppendOnlyModel, TenantManager, TenantModel
 ROOT = Path(settings.BASE_DIR)
 OURS = ["spendtrackr", "companies", "users", "cards", "transactions", "reports"]
 # What belongs to no single company.
-GLOBAL = {"companies.Company", "users.User", "spendtrackr.ThrottleCounter"}
+GLOBAL = {"companies.Company", "users.User", "users.EmailLink", "spendtrackr.ThrottleCounter"}
 APPEND_ONLY = {"Event", "CardControls", "Message", "Draw", "Entry", "Posting", "SpendLine", "StatementImport", "ImportedLine"}
 # Inside an app every file has one of a few names, and each name means the same everywhere.
 FILES = {
     "__init__", "admin", "apps", "controls", "counters", "filters", "forms", "hashers", "locks", "models", "operations", "permissions",
-    "policies", "queries", "serializers", "tasks", "tokens", "authentication", "urls", "views", "viewsets", "merchant_categories",
+    "policies", "queries", "roles", "documents",
+    "serializers", "tasks", "tokens", "authentication", "urls", "views", "viewsets", "merchant_categories",
     "draws", "ledger", "merchants", "purchases", "rollups", "charts", "demo", "overview", "verification",
 }  # fmt: skip
 BANNED = {"utils", "helpers", "common", "core", "misc", "services", "signals"}

@@ -5,14 +5,10 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from transactions import views
-from transactions.viewsets import (
-    AuthorizationViewSet,
-    FundingAccountViewSet,
-    ImportViewSet,
-    TopUpViewSet,
-    TransactionViewSet,
-)
+from transactions.views import purchases
+from transactions.viewsets.funding import AuthorizationViewSet, FundingAccountViewSet, TopUpViewSet
+from transactions.viewsets.purchases import TransactionViewSet
+from transactions.viewsets.statements import ImportViewSet
 
 router = SimpleRouter()
 router.register("transactions", TransactionViewSet, basename="transaction")
@@ -23,5 +19,5 @@ router.register("simulator/authorizations", AuthorizationViewSet, basename="simu
 
 api = router.urls
 pages = [
-    path("transactions/", views.transactions, name="transactions"),
+    path("transactions/", purchases.transactions, name="transactions"),
 ]

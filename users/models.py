@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import datetime
-from typing import ClassVar
+from functools import cached_property
+from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 
+from companies.models import Department
+from spendtrackr import errors
 from spendtrackr.ids import MachineTextField, PublicIdField
 from spendtrackr.tenancy import TenantManager, TenantModel, TenantQuerySet
+from users.roles import RUNS, SEES, TABLE, Role
 
 
-class Role(models.TextChoices):
-    """What a member may do. Being somebody's manager is a relation, not a role."""
-
-    OWNER = "owner"
-    ADMIN = "admin"
-    FINANCE = "finance"
-    AUDITOR = "auditor"
-    EMPLOYEE = "employee"
+class AddressUnconfirmed(errors.Forbidden):
+    code = "address_unconfirmed"
+    message = "Confirm your e-mail address first: follow the link that we sent, or ask for another."
 
 
 class MembershipStatus(models.TextChoices):
@@ -47,6 +47,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     joined_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True)
 
     USERNAME_FIELD = "email_key"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -71,8 +72,12 @@ def email_key(email: str) -> str:
 
 class MembershipQuerySet(TenantQuerySet["Membership"]):
     def visible_to(self, member: Membership) -> MembershipQuerySet:
-        """Who runs or checks the company sees everybody; others see themselves."""
-        return self if member.sees_company else self.filter(pk=member.pk)
+        """Who runs or checks the company sees everybody; others see themselves and the people below them."""
+        return self if member.sees("people") else self.filter(pk__in=member.team)
+
+    def with_names(self) -> MembershipQuerySet:
+        """All that a member is shown with, in one query."""
+        return self.select_related("user", "manager__user", "department")
 
     def active(self) -> MembershipQuerySet:
         return self.filter(status=MembershipStatus.ACTIVE)
@@ -88,6 +93,10 @@ class Membership(TenantModel):
     user = models.ForeignKey(User, models.PROTECT, related_name="+")
     role = MachineTextField(max_length=10, choices=Role)
     status = MachineTextField(max_length=12, choices=MembershipStatus, default=MembershipStatus.ACTIVE)
+    manager = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+    department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+")
+    # The database ids from the top of the company down to this member, each with a dot behind: everybody below starts with it.
+    chain = MachineTextField(max_length=255, default="")
     joined_at = models.DateTimeField()
     last_signed_in_at = models.DateTimeField(null=True)
 
@@ -99,6 +108,7 @@ class Membership(TenantModel):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["company", "user"], name="memberships_once"),
         ]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["company", "chain"], name="memberships_below")]
 
     def __str__(self) -> str:
         return f"{self.public_id} ({self.role})"
@@ -111,34 +121,94 @@ class Membership(TenantModel):
     def is_owner(self) -> bool:
         return bool(self.role == Role.OWNER)
 
+    def require_writable(self) -> None:
+        """Raise unless this member may write at all just now: `CompanySuspended`, or `AddressUnconfirmed`."""
+        if not self.company.is_active:
+            raise errors.CompanySuspended
+        if settings.CONFIRM_ADDRESSES and self.user.confirmed_at is None:
+            raise AddressUnconfirmed
+
+    @property
+    def owned_by(self) -> Membership:
+        """Whose it is, for the table of permissions: a member is their own."""
+        return self
+
+    def may(self, name: str, subject: Any = None) -> bool:
+        """What the table says. Without a subject: could this member ever do it, to some object or other?"""
+        grant = TABLE[name]
+        if self.role in grant.roles:
+            return True
+        if subject is None:
+            return grant.could_be_anybodys
+        owner: Membership | None = subject.owned_by
+        if owner is None:
+            return False
+        return (grant.own and owner.pk == self.pk) or (grant.below and owner.is_below(self))
+
+    def sees(self, kind: str) -> bool:
+        """Whether this role sees everybody's `cards`, `transactions`, …: not only their own and those of people below."""
+        return self.role in TABLE[f"{kind}.see"].roles
+
+    def is_below(self, other: Membership) -> bool:
+        return self.pk != other.pk and self.chain.startswith(other.chain)
+
+    @cached_property
+    def team(self) -> list[int]:
+        """This member and everybody below, as database ids."""
+        return list(Membership.objects.filter(chain__startswith=self.chain).order_by("pk").values_list("pk", flat=True))
+
+    @property
+    def above(self) -> list[int]:
+        """The database ids of the managers above, the nearest first."""
+        return [int(part) for part in reversed(self.chain.split(".")[:-2])]
+
     @property
     def runs_company(self) -> bool:
         """People, cards and controls."""
-        return self.role in {Role.OWNER, Role.ADMIN}
-
-    @property
-    def keeps_books(self) -> bool:
-        """Funding, coding, imports."""
-        return self.role in {Role.OWNER, Role.ADMIN, Role.FINANCE}
+        return self.role in RUNS
 
     @property
     def sees_company(self) -> bool:
         """Everybody's spend, not only their own."""
-        return self.role in {Role.OWNER, Role.ADMIN, Role.FINANCE, Role.AUDITOR}
+        return self.role in SEES
+
+
+class DepartmentHead(TenantModel):
+    """Who heads a department. A row here, because departments live below and know no people."""
+
+    department = models.OneToOneField(Department, models.PROTECT, related_name="+")
+    member = models.ForeignKey(Membership, models.PROTECT, related_name="+")
+
+    class Meta:
+        db_table = "department_heads"
+
+    def __str__(self) -> str:
+        return f"head of department {self.department_id}"
 
 
 class Invitation(TenantModel):
-    """An address that was asked to join. The token is shown once, to the inviter; its hash is kept."""
+    """An address that was asked to join.
+
+    Two secrets open it, each kept as a hash: the link that the inviter may copy, and the one that is mailed, which only whoever
+    reads that address can know.
+    """
 
     public_id = PublicIdField("inv")
     email = models.EmailField(max_length=254)
     email_key = MachineTextField(max_length=254)
     role = MachineTextField(max_length=10, choices=Role)
+    manager = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
+    department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+")
     token_hash = MachineTextField(max_length=64, unique=True)
+    mail_token_hash = MachineTextField(max_length=64, unique=True, null=True)
+    # When its mail is due, then null: the row is the queue.
+    mail_due_at = models.DateTimeField(null=True, db_index=True)
+    mail_attempts = models.PositiveSmallIntegerField(default=0)
     invited_by = models.ForeignKey(Membership, models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
     # The address while the invitation is open, then null: at most one open invitation an address, on every engine.
     open_email_key = MachineTextField(max_length=254, null=True)
 
@@ -154,6 +224,8 @@ class Invitation(TenantModel):
     def status_at(self, at: datetime) -> str:
         if self.accepted_at:
             return "accepted"
+        if self.revoked_at:
+            return "revoked"
         return "open" if bool(at < self.expires_at) else "expired"
 
 
@@ -172,6 +244,8 @@ class Session(TenantModel):
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
     revoked_because = MachineTextField(max_length=20, default="")
+    # What the browser or program calls itself, so that people recognise their sessions.
+    client = models.CharField(max_length=200, default="")
 
     class Meta:
         db_table = "sessions"
@@ -196,3 +270,31 @@ class RefreshToken(TenantModel):
 
     def __str__(self) -> str:
         return f"token {self.token_hash[:8]}"
+
+
+class LinkPurpose(models.TextChoices):
+    RESET = "reset"
+    CONFIRM = "confirm"
+
+
+class EmailLink(models.Model):
+    """A link to be mailed to somebody, once. No secret is kept: the worker makes it when it sends, and only its hash stays.
+
+    Global, like the person it belongs to.
+    """
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    purpose = MachineTextField(max_length=8, choices=LinkPurpose)
+    token_hash = MachineTextField(max_length=64, unique=True, null=True)
+    requested_at = models.DateTimeField()
+    # When its mail is due, then null: the row is the queue.
+    mail_due_at = models.DateTimeField(null=True, db_index=True)
+    mail_attempts = models.PositiveSmallIntegerField(default=0)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "email_links"
+
+    def __str__(self) -> str:
+        return f"{self.purpose} link of user {self.user_id}"

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import password_validation
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from companies import operations as companies
-from companies.models import Company
+from companies.models import Company, Department
 from spendtrackr import errors, events
 from spendtrackr.retry import operation
 from spendtrackr.tenancy import company_scope
 from users import permissions, tokens
-from users.models import Invitation, Membership, MembershipStatus, RefreshToken, Role, Session, SessionKind, User, email_key
+from users.models import Invitation, Membership, MembershipStatus, RefreshToken, Session, SessionKind, User, email_key
+from users.roles import Role
 
 INVITATION_LIFETIME = timedelta(days=14)
+# Twenty to thirty levels of managers, whatever the size of the ids.
+_LONGEST_CHAIN = 255
 
 
 class EmailTaken(errors.DomainError):
@@ -110,8 +115,18 @@ def _create_user(email: str, name: str, hashed: str, *, at: datetime, is_staff: 
     return user
 
 
-def _join(company: Company, user: User, role: str, *, at: datetime) -> Membership:
-    member = Membership.objects.create(company=company, user=user, role=role, joined_at=at)
+def _join(
+    company: Company,
+    user: User,
+    role: str,
+    *,
+    at: datetime,
+    manager: Membership | None = None,
+    department: Department | None = None,
+) -> Membership:
+    member = Membership.objects.create(company=company, user=user, role=role, manager=manager, department=department, joined_at=at)
+    member.chain = f"{manager.chain if manager else ''}{member.pk}."
+    member.save(update_fields=["chain"])
     events.record("member.joined", member, actor=member, at=at, role=role)
     return member
 
@@ -212,9 +227,17 @@ def end_session(session: Session, *, at: datetime, because: str = "signed_out") 
 
 
 @operation
-def invite(*, email: str, role: str, actor: Membership, at: datetime) -> tuple[Invitation, str]:
+def invite(
+    *,
+    email: str,
+    role: str,
+    actor: Membership,
+    at: datetime,
+    manager: Membership | None = None,
+    department: Department | None = None,
+) -> tuple[Invitation, str]:
     """Ask an address to join; answers the invitation and its token in clear. An open one for the address is replaced."""
-    if not permissions.grant(actor, role):
+    if not permissions.may_make(actor, role):
         raise errors.Forbidden("Only an owner can make somebody an owner.")
     key = _email_key(email)
     if Membership.objects.filter(user__email_key=key).exists():
@@ -226,6 +249,8 @@ def invite(*, email: str, role: str, actor: Membership, at: datetime) -> tuple[I
         email_key=key,
         open_email_key=key,
         role=role,
+        manager=manager,
+        department=department,
         token_hash=tokens.digest(secret),
         invited_by=actor,
         created_at=at,
@@ -263,23 +288,99 @@ def _accept(invitation: Invitation, user: User | None, name: str, hashed: str, *
     if claimed.update(accepted_at=at, open_email_key=None) != 1:
         raise InvitationDead(field="token")
     user = user or _create_user(invitation.email, name, hashed, at=at)
-    member = _join(invitation.company, user, invitation.role, at=at)
+    member = _join(invitation.company, user, invitation.role, at=at, manager=invitation.manager, department=invitation.department)
     return _open_session(member, at=at, kind=SessionKind.API)
 
 
 @operation
-def change_role(member: Membership, role: str, *, actor: Membership, at: datetime) -> Membership:
-    """Give a member another role. Raises `InvalidState` when no active owner would remain."""
-    # Every owner is locked, in one order: two owners who demote each other take turns, and the second is refused.
-    owners = list(Membership.objects.active().filter(role=Role.OWNER).order_by("id").select_for_update())
-    member = Membership.objects.select_related("user").get(pk=member.pk)
-    if not permissions.change_role(actor, member) or not permissions.grant(actor, role):
+def change_member(member: Membership, changes: dict[str, Any], *, actor: Membership, at: datetime) -> Membership:
+    """Give a member another `role`, `manager` or `department` (the rows themselves, or None); what is not named stays.
+
+    Raises `InvalidState` when no active owner would remain, `Invalid` for a manager who is below the member.
+    """
+    member = _lock_member(member, owners_too=True)
+    if not permissions.may_change(actor, member):
         raise errors.Forbidden("Only an owner can make or change an owner.")
-    if member.is_owner and role != Role.OWNER and [owner.pk for owner in owners] == [member.pk]:
+    if member.status == MembershipStatus.DEACTIVATED:
+        raise errors.InvalidState("This member has left. Reactivate them first.")
+    if "role" in changes and changes["role"] != member.role:
+        _change_role(member, changes["role"], actor=actor, at=at)
+    if "manager" in changes and changes["manager"] != member.manager:
+        _change_manager(member, changes["manager"], actor=actor, at=at)
+    if "department" in changes and changes["department"] != member.department:
+        before, member.department = member.department, changes["department"]
+        member.save(update_fields=["department"])
+        events.record("member.department_changed", member, actor=actor, at=at, before=_id(before), after=_id(member.department))
+    return member
+
+
+def _lock_member(member: Membership, *, owners_too: bool) -> Membership:
+    """The member, read again and locked; every active owner with them, in one order, so that two owners cannot leave at once."""
+    wanted = Q(pk=member.pk)
+    if owners_too:
+        wanted |= Q(role=Role.OWNER, status=MembershipStatus.ACTIVE)
+    locked = {found.pk: found for found in Membership.objects.filter(wanted).order_by("pk").select_for_update()}
+    return locked[member.pk]
+
+
+def _must_leave_an_owner(member: Membership) -> None:
+    others = Membership.objects.active().filter(role=Role.OWNER).exclude(pk=member.pk)
+    if member.is_owner and member.is_active and not others.exists():
         raise errors.InvalidState("A company keeps at least one active owner.", code="last_owner")
-    if member.status != MembershipStatus.ACTIVE:
-        raise errors.InvalidState("This member is not active.")
+
+
+def _change_role(member: Membership, role: str, *, actor: Membership, at: datetime) -> None:
+    if not permissions.may_make(actor, role):
+        raise errors.Forbidden("Only an owner can make or change an owner.")
+    if role != Role.OWNER:
+        _must_leave_an_owner(member)
     before, member.role = member.role, role
     member.save(update_fields=["role"])
     events.record("member.role_changed", member, actor=actor, at=at, before=before, after=role)
+
+
+def _change_manager(member: Membership, manager: Membership | None, *, actor: Membership, at: datetime) -> None:
+    """Move the member, and with them everybody below, under another manager. Locks the whole company's people, in one order."""
+    chains = dict(Membership.objects.order_by("pk").select_for_update().values_list("pk", "chain"))
+    old, above = chains[member.pk], chains[manager.pk] if manager else ""
+    if manager and above.startswith(old):
+        raise errors.Invalid("A manager cannot be the member, or somebody below them.", field="manager")
+    new = f"{above}{member.pk}."
+    moved = {pk: new + chain.removeprefix(old) for pk, chain in chains.items() if chain.startswith(old)}
+    if max(map(len, moved.values())) > _LONGEST_CHAIN:
+        raise errors.Invalid("That makes too many levels of managers.", field="manager")
+    for pk, chain in sorted(moved.items()):
+        Membership.objects.filter(pk=pk).update(chain=chain)
+    before, member.manager, member.chain = member.manager, manager, new
+    member.save(update_fields=["manager"])
+    events.record("member.manager_changed", member, actor=actor, at=at, before=_id(before), after=_id(manager))
+
+
+def _id(row: events.HasPublicId | None) -> str | None:
+    return row.public_id if row else None
+
+
+@operation
+def set_status(member: Membership, status: MembershipStatus, *, actor: Membership, at: datetime) -> Membership:
+    """Suspend, deactivate or reactivate. Callers lock the member's cards first: see `cards.operations.suspend_member` and its like."""
+    member = _lock_member(member, owners_too=True)
+    if not permissions.may_change(actor, member):
+        raise errors.Forbidden("Only an owner can suspend, deactivate or reactivate an owner.")
+    if member.pk == actor.pk:
+        raise errors.InvalidState("Nobody does this to themselves. Somebody else has to.")
+    if member.status == status:
+        raise errors.InvalidState(f"This member is {status} already.")
+    if status == MembershipStatus.SUSPENDED and member.status == MembershipStatus.DEACTIVATED:
+        raise errors.InvalidState("This member has left already.")
+    if status != MembershipStatus.ACTIVE:
+        _must_leave_an_owner(member)
+        end_sessions_of(member, at=at, because=f"member_{status}")
+    member.status = status
+    member.save(update_fields=["status"])
+    events.record(f"member.{'reactivated' if status == MembershipStatus.ACTIVE else status}", member, actor=actor, at=at)
     return member
+
+
+def end_sessions_of(member: Membership, *, at: datetime, because: str) -> None:
+    for session in Session.objects.select_related("membership").filter(membership=member, revoked_at=None):
+        end_session(session, at=at, because=because)

@@ -1,26 +1,16 @@
-"""Who may do what with people. Plain functions of the member who asks and the object, None for "could they ever?"."""
+"""What the table of permissions (`users/roles.py`) cannot say by itself: nobody hands out, or takes away, more than they have."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from users.models import Membership, Role
-
-
-def see(member: Membership, subject: Any = None) -> bool:
-    """Everybody may list; the queryset shows others only to those who see the company."""
-    return True
+from users.models import Membership
+from users.roles import Role
 
 
-def invite(member: Membership, subject: Any = None) -> bool:
-    return member.runs_company
+def may_make(actor: Membership, role: str) -> bool:
+    """Only an owner makes an owner."""
+    return actor.may("people.own") if role == Role.OWNER else actor.may("people.change")
 
 
-def grant(member: Membership, role: str) -> bool:
-    """Nobody hands out more than they have: only an owner makes an owner."""
-    return member.is_owner or (member.runs_company and role != Role.OWNER)
-
-
-def change_role(member: Membership, subject: Membership | None = None) -> bool:
-    """An owner changes everybody; an admin everybody but owners."""
-    return member.is_owner or (member.runs_company and (subject is None or not subject.is_owner))
+def may_change(actor: Membership, member: Membership) -> bool:
+    """Only an owner changes an owner."""
+    return actor.may("people.change") and (actor.may("people.own") or not member.is_owner)

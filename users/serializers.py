@@ -10,8 +10,9 @@ from rest_framework import serializers
 
 from companies.serializers import CompanySerializer
 from spendtrackr.serializers import CountryField, CurrencyField, PlainCharField, StrictSerializer
-from users.models import Invitation, Membership, Role
+from users.models import Invitation, Membership
 from users.operations import SignedIn
+from users.roles import Role
 
 
 class SignUpBody(StrictSerializer):
@@ -42,12 +43,19 @@ class AcceptBody(StrictSerializer):
     )
 
 
-class InvitationBody(StrictSerializer):
+class PlaceFields(StrictSerializer):
+    """Where somebody stands in the company."""
+
+    manager = PlainCharField(max_length=40, required=False, allow_null=True, help_text="Id of the member whom they report to.")
+    department = PlainCharField(max_length=40, required=False, allow_null=True, help_text="Id of a department.")
+
+
+class MemberChangesBody(PlaceFields):
+    role = serializers.ChoiceField(Role.choices, required=False)
+
+
+class InvitationBody(PlaceFields):
     email = serializers.EmailField(max_length=254)
-    role = serializers.ChoiceField(Role.choices)
-
-
-class RoleBody(StrictSerializer):
     role = serializers.ChoiceField(Role.choices)
 
 
@@ -55,10 +63,14 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
     id = serializers.CharField(source="public_id", read_only=True)
     name = serializers.CharField(source="user.name", read_only=True)
     email = serializers.CharField(source="user.email", read_only=True)
+    manager = serializers.CharField(source="manager.public_id", read_only=True, allow_null=True, default=None)
+    manager_name = serializers.CharField(source="manager.user.name", read_only=True, allow_null=True, default=None)
+    department = serializers.CharField(source="department.public_id", read_only=True, allow_null=True, default=None)
+    department_name = serializers.CharField(source="department.name", read_only=True, allow_null=True, default=None)
 
     class Meta:
         model = Membership
-        fields = ["id", "name", "email", "role", "status", "joined_at"]
+        fields = ["id", "name", "email", "role", "status", "manager", "manager_name", "department", "department_name", "joined_at"]
         read_only_fields = fields
 
 

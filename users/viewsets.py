@@ -11,9 +11,10 @@ from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.response import Response
 
+from companies.models import Department
 from spendtrackr import throttles
 from spendtrackr.viewsets import APIRequest, OpenViewSet, TenantViewSet
-from users import operations, permissions
+from users import operations
 from users import serializers as shapes
 from users.authentication import throttle_guesses
 from users.models import Invitation, Membership, email_key
@@ -80,7 +81,8 @@ class MeViewSet(TenantViewSet):
 
     serializer_class = shapes.MeSerializer
     model = Membership
-    rules = {"me": permissions.see, "logout": permissions.see}
+    rules = {"me": "people.see", "logout": "people.see"}
+    always_writable = True
 
     def rows(self) -> QuerySet[Any]:
         return Membership.objects.filter(pk=self.request.membership.pk)
@@ -99,13 +101,24 @@ class MeViewSet(TenantViewSet):
         return Response(status=204)
 
 
+def place(view: TenantViewSet, body: dict[str, Any]) -> dict[str, Any]:
+    """The body with the manager and the department that it names as rows."""
+    if "manager" in body:
+        body["manager"] = view.named(Membership.objects.visible_to(view.request.membership).active(), body["manager"], "manager")
+    if "department" in body:
+        body["department"] = view.named(Department.objects.filter(archived_at=None), body["department"], "department")
+    return body
+
+
 @extend_schema_view(
-    list=extend_schema(summary="List members", description="Everybody for those who see the company, else only yourself."),
+    list=extend_schema(
+        summary="List members", description="Everybody for those who see the company, else yourself and the people below you."
+    ),
     retrieve=extend_schema(summary="Show a member"),
     partial_update=extend_schema(
-        summary="Change a member's role",
+        summary="Change a member's role, manager or department",
         description="Owners change everybody, admins everybody but owners. At least one active owner remains.",
-        request=shapes.RoleBody,
+        request=shapes.MemberChangesBody,
         responses={200: shapes.MemberSerializer},
     ),
 )
@@ -113,14 +126,15 @@ class MeViewSet(TenantViewSet):
 class MemberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.MemberSerializer
     model = Membership
-    rules = {"list": permissions.see, "retrieve": permissions.see, "partial_update": permissions.change_role}
+    rules = {"list": "people.see", "retrieve": "people.see", "partial_update": "people.change"}
 
     def rows(self) -> QuerySet[Any]:
-        return Membership.objects.visible_to(self.request.membership).select_related("user")
+        return Membership.objects.visible_to(self.request.membership).with_names()
 
     def partial_update(self, request: APIRequest, public_id: str) -> Response:
-        member = self.get_object()
-        return self.reply(operations.change_role(member, **self.body(shapes.RoleBody), actor=request.membership, at=timezone.now()))
+        member, changes = self.get_object(), place(self, self.body(shapes.MemberChangesBody))
+        member = operations.change_member(member, changes, actor=request.membership, at=timezone.now())
+        return self.reply(self.rows().get(pk=member.pk))
 
 
 @extend_schema_view(
@@ -137,13 +151,14 @@ class MemberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 class InvitationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.InvitationSerializer
     model = Invitation
-    rules = {"list": permissions.invite, "retrieve": permissions.invite, "create": permissions.invite}
+    rules = {"list": "people.invite", "retrieve": "people.invite", "create": "people.invite"}
 
     def rows(self) -> QuerySet[Any]:
         return Invitation.objects.select_related("invited_by")
 
     def create(self, request: APIRequest) -> Response:
-        invitation, token = operations.invite(**self.body(shapes.InvitationBody), actor=request.membership, at=timezone.now())
+        body = place(self, self.body(shapes.InvitationBody))
+        invitation, token = operations.invite(**body, actor=request.membership, at=timezone.now())
         response = Response({**shapes.InvitationSerializer(invitation).data, "token": token}, status=201)
         response.secrets = {"token"}  # type: ignore[attr-defined]
         return response

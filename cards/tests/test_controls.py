@@ -19,6 +19,7 @@ FREE = Standing(
     frozen_by=(),
     currency="USD",
     blocked_codes=("7995",),
+    allowed_codes=(),
     per_transaction_cap_minor=100_00,
     monthly_limit_minor=300_00,
     used_this_month_minor=250_00,

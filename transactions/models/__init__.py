@@ -1,9 +1,11 @@
-"""What was spent and the money it moved, by behaviour: purchases, the ledger, spend, statements."""
+"""What was spent and the money it moved, by behaviour: purchases, papers and approval, the ledger, spend, statements."""
 
 from __future__ import annotations
 
+from transactions.models.approvals import Approval, ApprovalStatus, Receipt, ReceiptType
 from transactions.models.ledger import Account, Entry, EntryKind, FundingAccount, Posting
 from transactions.models.purchases import (
+    ApprovalState,
     Draw,
     Merchant,
     Message,
@@ -13,12 +15,16 @@ from transactions.models.purchases import (
     TransactionSource,
     TransactionStatus,
 )
-from transactions.models.spend import DaySpend, MonthSpend, SpendLine
+from transactions.models.spend import DaySpend, Dimension, MonthSpend, SpendLine
 from transactions.models.statements import ImportedLine, StatementImport, StatementMapping, StatementSource
 
 __all__ = [
     "Account",
+    "Approval",
+    "ApprovalState",
+    "ApprovalStatus",
     "DaySpend",
+    "Dimension",
     "Draw",
     "Entry",
     "EntryKind",
@@ -29,6 +35,8 @@ __all__ = [
     "MessageKind",
     "MonthSpend",
     "Posting",
+    "Receipt",
+    "ReceiptType",
     "SpendLine",
     "StatementImport",
     "StatementMapping",

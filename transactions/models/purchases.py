@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.db import models
 
 from cards.models import Card, LimitCounter
-from companies.models import Category
+from companies.models import Category, Department
 from spendtrackr.ids import MachineTextField, PublicIdField
 from spendtrackr.money import Money
 from spendtrackr.tenancy import AppendOnlyModel, TenantManager, TenantModel, TenantQuerySet
@@ -21,6 +21,8 @@ class Merchant(TenantModel):
     public_id = PublicIdField("mer")
     name = models.CharField(max_length=120)
     key = MachineTextField(max_length=140)
+    # The category that a bookkeeper gave it last; before that, the merchant category code decides.
+    category = models.ForeignKey(Category, models.PROTECT, null=True, related_name="+")
 
     class Meta:
         db_table = "merchants"
@@ -44,13 +46,23 @@ class TransactionStatus(models.TextChoices):
     DECLINED = "declined"
 
 
+class ApprovalState(models.TextChoices):
+    """Where a purchase stands with whoever must say yes. `none`: nobody has to, such as a decline or a line without an owner."""
+
+    NONE = "none", "Not needed"
+    OPEN = "open", "Not submitted"
+    WAITING = "waiting", "Waiting"
+    APPROVED = "approved", "Approved"
+    REJECTED = "rejected", "Rejected"
+
+
 class TransactionQuerySet(TenantQuerySet["Transaction"]):
     def visible_to(self, member: Membership) -> TransactionQuerySet:
-        return self if member.sees_company else self.filter(member=member)
+        return self if member.sees("transactions") else self.filter(member__in=member.team)
 
     def with_names(self) -> TransactionQuerySet:
         """All that a list row shows, in one query."""
-        return self.select_related("merchant", "category", "card", "member__user")
+        return self.select_related("merchant", "category", "department", "card", "member__user")
 
 
 TransactionManager = TenantManager.from_queryset(TransactionQuerySet)
@@ -71,6 +83,8 @@ class Transaction(TenantModel):
     member = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
     merchant = models.ForeignKey(Merchant, models.PROTECT, null=True, related_name="+")
     category = models.ForeignKey(Category, models.PROTECT, null=True, related_name="+")
+    # The owner's department on the day of the purchase: moving people does not move the past.
+    department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+")
     statement_import = models.ForeignKey("transactions.StatementImport", models.PROTECT, null=True, related_name="+")
     # As sent: the merchant's own spelling, and what it charged in its own currency.
     descriptor = models.CharField(max_length=120, default="")
@@ -88,6 +102,10 @@ class Transaction(TenantModel):
     # Company-local days, stored as such: a later change of time zone does not move them.
     occurred_on = models.DateField()
     posted_on = models.DateField(null=True)
+    memo = models.CharField(max_length=500, default="")
+    # How many receipts are attached, kept under this row's lock.
+    receipt_count = models.PositiveSmallIntegerField(default=0)
+    approval = MachineTextField(max_length=10, choices=ApprovalState, default=ApprovalState.NONE)
 
     objects = TransactionManager()  # type: ignore[misc]
     across_companies = models.Manager.from_queryset(TransactionQuerySet)()  # type: ignore[misc]
@@ -97,6 +115,7 @@ class Transaction(TenantModel):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["company", "occurred_on", "id"], name="transactions_latest"),
             models.Index(fields=["company", "member", "occurred_on", "id"], name="transactions_of_member"),
+            models.Index(fields=["company", "approval", "member"], name="transactions_by_approval"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(condition=models.Q(held_minor__gte=0), name="transactions_held_not_negative"),
@@ -108,6 +127,16 @@ class Transaction(TenantModel):
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def owned_by(self) -> Membership | None:
+        """Whose it is, for the table of permissions; an imported line is nobody's."""
+        return self.member
+
+    @property
+    def is_reviewed(self) -> bool:
+        """Whether somebody owns this spend, so that papers and a yes are asked for."""
+        return bool(self.approval != ApprovalState.NONE)
 
     @property
     def decline_reason(self) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import models
 
 from cards.models import Card
-from companies.models import Category
+from companies.models import Category, Department
 from spendtrackr.ids import MachineTextField
 from spendtrackr.tenancy import AppendOnlyModel, TenantModel
 from transactions.models.ledger import Entry
@@ -27,6 +27,9 @@ class SpendLine(AppendOnlyModel):
     member = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
     card = models.ForeignKey(Card, models.PROTECT, null=True, related_name="+")
     merchant = models.ForeignKey(Merchant, models.PROTECT, null=True, related_name="+")
+    department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+")
+    # How many happenings the line stands for: 1, and -1 for a line that takes an earlier one back when it is coded anew.
+    counts = models.SmallIntegerField(default=1)
 
     class Meta:
         db_table = "spend_lines"
@@ -51,31 +54,49 @@ class SpendLine(AppendOnlyModel):
             member=purchase.member,
             card=purchase.card,
             merchant=purchase.merchant,
+            department=purchase.department,
         )
 
 
+class Dimension(models.TextChoices):
+    """What spend is cut by. The value is the name of the spend line's relation."""
+
+    CATEGORY = "category"
+    DEPARTMENT = "department"
+    MEMBER = "member"
+    CARD = "card"
+    MERCHANT = "merchant"
+
+
 class Rollup(TenantModel):
-    """Lines and their sum. Kept by upsert in the transaction that writes the lines, so it is exact when that commits."""
+    """Lines and their sum, for one value of one dimension.
+
+    Kept by upsert in the transaction that writes the lines, so it is exact when that commits.
+    """
 
     starts_on = models.DateField()
     currency = MachineTextField(max_length=3)
-    # The category's database id, 0 for none: NULL would not be unique.
-    category_key = models.BigIntegerField()
+    dimension = MachineTextField(max_length=10, choices=Dimension)
+    # The value's database id, 0 for none: NULL would not be unique.
+    value_id = models.BigIntegerField()
+    # Every line, and so the version that a cached report could be keyed by.
     line_count = models.BigIntegerField()
+    # What happened: lines less those that were taken back.
+    item_count = models.BigIntegerField()
     amount_minor = models.BigIntegerField()
 
     class Meta:
         abstract = True
 
     def __str__(self) -> str:
-        return f"{self._meta.db_table} {self.starts_on} {self.currency} category {self.category_key}"
+        return f"{self._meta.db_table} {self.starts_on} {self.currency} {self.dimension} {self.value_id}"
 
 
 class DaySpend(Rollup):
     class Meta:
         db_table = "day_spend"
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["company", "starts_on", "currency", "category_key"], name="day_spend_one_cell"),
+            models.UniqueConstraint(fields=["company", "dimension", "starts_on", "currency", "value_id"], name="day_spend_one_cell"),
         ]
 
 
@@ -83,5 +104,5 @@ class MonthSpend(Rollup):
     class Meta:
         db_table = "month_spend"
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["company", "starts_on", "currency", "category_key"], name="month_spend_one_cell"),
+            models.UniqueConstraint(fields=["company", "dimension", "starts_on", "currency", "value_id"], name="month_spend_one_cell"),
         ]

@@ -8,7 +8,6 @@ from companies import operations as companies
 from companies.models import Company, CompanyStatus
 from spendtrackr import errors, events
 from spendtrackr.money import Money
-from spendtrackr.periods import local_day
 from spendtrackr.retry import operation
 from spendtrackr.tenancy import company_scope
 from transactions import ledger
@@ -27,7 +26,7 @@ def top_up(amount: Money, *, actor: Membership, at: datetime) -> tuple[FundingAc
     if account.available_minor + amount.minor > MOST_MINOR:
         raise errors.Invalid("The account cannot hold that much.", field="amount")
     move = Move(Account.EXTERNAL, Account.AVAILABLE, amount.minor)
-    day = local_day(at, actor.company.time_zone)
+    day = actor.company.day_of(at)
     entry = ledger.post(account, EntryKind.TOPUP, [move], at=at, day=day)
     events.record("account.topped_up", account, actor=actor, at=at, entry=entry.public_id, minor=amount.minor, currency=amount.currency)
     account.refresh_from_db()

@@ -10,7 +10,6 @@ from cards import counters
 from cards.locks import lock_card
 from cards.models import Card
 from spendtrackr import errors, events
-from spendtrackr.periods import local_day
 from spendtrackr.retry import operation
 from transactions import draws, ledger, rollups
 from transactions.models import Account, Entry, EntryKind, Message, MessageKind, SpendLine, Transaction
@@ -36,9 +35,9 @@ def clear(purchase: Transaction, clearing: Clearing, *, actor: Membership | None
 
     Raises `InvalidState` where the purchase has nothing left to capture, reverse or refund, `Invalid` for too large an amount.
     """
-    if purchase.card_id is None:
+    if purchase.card is None:
         raise errors.InvalidState("This transaction was not made with a card.")
-    card = lock_card(purchase.card_id)
+    card = lock_card(purchase.card)
     purchase = Transaction.objects.select_for_update().get(pk=purchase.pk)
     if seen := Message.objects.filter(connection=card.issuer, network_id=clearing.network_id).first():
         if (seen.transaction_id, seen.kind) != (purchase.pk, clearing.kind) or clearing.amount_minor not in {None, seen.amount_minor}:
@@ -83,7 +82,7 @@ _ROOM: dict[MessageKind, Callable[[Purchase], tuple[int, str]]] = {
 def _apply(
     card: Card, purchase: Transaction, message: Message, before: Purchase, after: Purchase, *, actor: Membership | None
 ) -> Transaction:
-    day = local_day(message.at, card.company.time_zone)
+    day = card.company.day_of(message.at)
     _update(purchase, after, posted_on=day)
     draws.draw(
         message,

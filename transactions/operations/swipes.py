@@ -15,7 +15,6 @@ from cards.models import Card, CardControls, CardStatus, Freeze, LimitCounter
 from companies.models import Company
 from companies.queries import category_of_code
 from spendtrackr import errors, events
-from spendtrackr.periods import local_day
 from spendtrackr.retry import operation
 from transactions import draws, ledger, merchants
 from transactions.models import (
@@ -58,11 +57,11 @@ class NetworkIdReused(errors.InvalidState):
 @operation
 def authorize(card: Card, swipe: Swipe) -> Decision:
     """Decide one swipe, once. Locks: the card, then (by the covering UPDATE) the funding account."""
-    card = lock_card(card.pk)
+    card = lock_card(card)
     if answered := _answer_to(card, swipe):
         return answered
     company: Company = card.company
-    day = local_day(swipe.at, company.time_zone)
+    day = company.day_of(swipe.at)
     counter = counters.counter_for(card, day)
     rules = card.rules
     done = controls.checks(swipe, _standing(card, rules, counter, day))
@@ -102,6 +101,7 @@ def _standing(card: Card, rules: CardControls, counter: LimitCounter, day: date)
         frozen_by=tuple(Freeze.objects.filter(card=card, open_source__isnull=False).order_by("id").values_list("source", flat=True)),
         currency=card.currency,
         blocked_codes=tuple(rules.blocked_merchant_categories),
+        allowed_codes=tuple(rules.allowed_merchant_categories),
         per_transaction_cap_minor=rules.per_transaction_cap_minor,
         monthly_limit_minor=rules.monthly_limit_minor,
         used_this_month_minor=counter.used_minor,

@@ -1,8 +1,7 @@
-"""Transactions, funding accounts, the simulator, statements."""
+"""Funding accounts, and the simulator that stands in for the bank and the card network."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
@@ -13,7 +12,6 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -23,32 +21,12 @@ from cards.models import Card
 from spendtrackr import errors, retry
 from spendtrackr.ids import new_id
 from spendtrackr.viewsets import APIRequest, TenantViewSet
-from transactions import permissions, queries
+from transactions import queries
 from transactions import serializers as shapes
-from transactions.filters import TransactionFilter
-from transactions.models import FundingAccount, MessageKind, StatementImport, Transaction, TransactionSource
-from transactions.operations import accounts, clearing, statements, swipes
-from transactions.statements.mapping import missing
+from transactions.models import FundingAccount, MessageKind, Transaction, TransactionSource
+from transactions.operations import accounts, clearing, swipes
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-@extend_schema_view(
-    list=extend_schema(
-        summary="List transactions", description="The company's for those who see it, else your own. Latest purchase first."
-    ),
-    retrieve=extend_schema(summary="Show a transaction"),
-)
-@extend_schema(tags=["transactions"])
-class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
-    serializer_class = shapes.TransactionSerializer
-    filterset_class = TransactionFilter
-    page_order = tuple(queries.LATEST)
-    model = Transaction
-    rules = {"list": permissions.see, "retrieve": permissions.see}
-
-    def rows(self) -> QuerySet[Any]:
-        return queries.visible(self.request.membership)
 
 
 @extend_schema_view(list=extend_schema(summary="List funding accounts", description="One a currency, with its balances."),
@@ -57,7 +35,7 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 class FundingAccountViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.FundingAccountSerializer
     model = FundingAccount
-    rules = {"list": permissions.see_accounts, "retrieve": permissions.see_accounts}
+    rules = {"list": "accounts.see", "retrieve": "accounts.see"}
 
     def rows(self) -> QuerySet[Any]:
         return FundingAccount.objects.all()
@@ -75,7 +53,7 @@ class SimulatorViewSet(TenantViewSet):
 @extend_schema(tags=["simulator"])
 class TopUpViewSet(SimulatorViewSet):
     model = FundingAccount
-    rules = {"create": permissions.simulate}
+    rules = {"create": "simulator.use"}
 
     def rows(self) -> QuerySet[Any]:
         return FundingAccount.objects.all()
@@ -99,7 +77,7 @@ class AuthorizationViewSet(SimulatorViewSet):
 
     serializer_class = shapes.TransactionSerializer
     model = Transaction
-    rules: ClassVar[dict[str, Any]] = dict.fromkeys(("create", "capture", "reverse", "refund"), permissions.simulate)
+    rules: ClassVar[dict[str, Any]] = dict.fromkeys(("create", "capture", "reverse", "refund"), "simulator.use")
 
     def rows(self) -> QuerySet[Any]:
         return queries.visible(self.request.membership).filter(source=TransactionSource.CARD, card__issuer=Simulator.name)
@@ -112,9 +90,7 @@ class AuthorizationViewSet(SimulatorViewSet):
     )
     def create(self, request: APIRequest) -> Response:
         body = self.body(shapes.AuthorizationBody)
-        card = Card.objects.visible_to(request.membership).filter(public_id=body["card"], issuer=Simulator.name).first()
-        if card is None:
-            raise errors.Invalid("There is no such card.", field="card", code="does_not_exist")
+        card = self.named(Card.objects.visible_to(request.membership).filter(issuer=Simulator.name), body["card"], "card")
         swipe = Swipe(
             network_id=_network_id(body),
             amount=body["amount"],
@@ -160,87 +136,3 @@ class AuthorizationViewSet(SimulatorViewSet):
 def _network_id(body: dict[str, Any]) -> str:
     """The caller's own id, or a new one."""
     return str(body.get("network_id") or new_id("net"))
-
-
-@extend_schema_view(
-    list=extend_schema(summary="List statement imports"),
-    retrieve=extend_schema(summary="Show a statement import", responses={200: shapes.ImportReportSerializer}),
-)
-@extend_schema(tags=["statements"])
-class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
-    serializer_class = shapes.ImportSerializer
-    parser_classes = (MultiPartParser,)
-    model = StatementImport
-    rules = {
-        "list": permissions.see_imports,
-        "retrieve": permissions.see_imports,
-        "create": permissions.import_statements,
-        "propose": permissions.import_statements,
-    }
-
-    def rows(self) -> QuerySet[Any]:
-        return StatementImport.objects.select_related("source")
-
-    def get_serializer_class(self) -> type[Any]:
-        return shapes.ImportSerializer if self.action == "list" else shapes.ImportReportSerializer
-
-    @extend_schema(
-        summary="Import a statement",
-        description="Books each row of a CSV file once, and reports every row that it did not book with its line and reason. "
-        "The same file again adds nothing; equal rows within one file are kept.",
-        request={"multipart/form-data": shapes.ImportBody},
-        responses={201: shapes.ImportReportSerializer},
-    )
-    def create(self, request: APIRequest) -> Response:
-        record = statements.book(self.prepared, actor=request.membership, at=timezone.now())
-        return self.reply(record, status=201)
-
-    def before_transaction(self) -> None:
-        if self.action != "create":
-            return
-        body, member = self.body(shapes.ImportBody), self.request.membership
-        file = statements.StatementFile(
-            content=_content(body["file"]),
-            filename=body["file"].name,
-            source=body.get("source") or statements.DEFAULT_SOURCE,
-            attribution=body.get("attribution", ""),
-        )
-        mapping = _json(body.get("mapping"))
-        self.prepared = statements.prepare(member.company, file, actor=member, at=timezone.now(), mapping=mapping)
-
-    @extend_schema(
-        summary="Propose a mapping",
-        description="How this file would be read, without booking anything.",
-        request={"multipart/form-data": shapes.ProposalBody},
-        responses={200: shapes.ProposalSerializer},
-    )
-    @action(detail=False, methods=["post"])
-    def propose(self, request: APIRequest) -> Response:
-        content = _content(self.body(shapes.ProposalBody)["file"])
-        proposal = statements.propose(request.membership.company, content, partly=True)
-        shown = {
-            "header": proposal.table.columns,
-            "mapping": proposal.mapping.as_dict(),
-            "is_kept": proposal.is_kept,
-            "missing": missing(proposal.mapping),
-            "notes": list(proposal.mapping.notes),
-            "rows": len(proposal.table.rows),
-        }
-        return Response(shapes.ProposalSerializer(shown).data)
-
-
-def _content(uploaded: Any) -> bytes:
-    if uploaded.size > settings.IMPORT_MAX_BYTES:
-        raise errors.TooLarge(f"A statement may have {settings.IMPORT_MAX_BYTES // 1024 // 1024} MB.", field="file")
-    uploaded.seek(0)  # a retried request reads it again
-    content: bytes = uploaded.read()
-    return content
-
-
-def _json(text: str | None) -> Any:
-    if text is None:
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise errors.Invalid(f"The mapping is not JSON: {error}.", field="mapping") from error

@@ -1,0 +1,1 @@
+"""The pages of transactions, by what they show."""

@@ -1,0 +1,1 @@
+"""The API of transactions, by what it is about."""

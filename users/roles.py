@@ -1,0 +1,71 @@
+"""Roles, and the one table of who may do what. The code asks it, `docs/permissions.md` is printed from it, the tests walk it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import models
+
+
+class Role(models.TextChoices):
+    """What a member may do. Being somebody's manager is a relation, not a role."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    FINANCE = "finance"
+    AUDITOR = "auditor"
+    EMPLOYEE = "employee"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Who may do one thing: these roles to everybody's; anybody to their own; managers to that of the people below them.
+
+    `routed` things are done by whomever they wait for, whatever the role.
+    """
+
+    says: str
+    roles: frozenset[Role] = frozenset()
+    own: bool = False
+    below: bool = False
+    routed: bool = False
+
+    @property
+    def could_be_anybodys(self) -> bool:
+        """Whether somebody without the role may do it to some object at all."""
+        return self.own or self.below or self.routed
+
+
+EVERYBODY = frozenset(Role)
+SEES = frozenset({Role.OWNER, Role.ADMIN, Role.FINANCE, Role.AUDITOR})
+BOOKS = frozenset({Role.OWNER, Role.ADMIN, Role.FINANCE})
+RUNS = frozenset({Role.OWNER, Role.ADMIN})
+OWNS = frozenset({Role.OWNER})
+
+TABLE: dict[str, Grant] = {
+    "company.see": Grant("See the company's profile", EVERYBODY),
+    "company.change": Grant("Change the company's profile and its rules for receipts and approval", RUNS),
+    "departments.see": Grant("See departments", EVERYBODY),
+    "departments.change": Grant("Add, change and archive departments, name their heads", RUNS),
+    "categories.see": Grant("See categories", EVERYBODY),
+    "categories.change": Grant("Add, change and archive categories", BOOKS),
+    "people.see": Grant("See people", SEES, own=True, below=True),
+    "people.invite": Grant("Invite, resend, revoke; see invitations", RUNS),
+    "people.change": Grant("Change roles, managers and departments; suspend, deactivate, reactivate", RUNS),
+    "people.own": Grant("Make, change, suspend or deactivate an owner", OWNS),
+    "cards.see": Grant("See cards", SEES, own=True, below=True),
+    "cards.issue": Grant("Issue and replace cards", RUNS),
+    "cards.control": Grant("Change what a card may be spent on; lift any freeze", RUNS),
+    "cards.freeze": Grant("Freeze a card; lift one's own freeze", RUNS, own=True),
+    "cards.close": Grant("Close cards", RUNS),
+    "transactions.see": Grant("See transactions and their receipts", SEES, own=True, below=True),
+    "transactions.describe": Grant("Write memos and categories, add and remove receipts", BOOKS, own=True),
+    "transactions.submit": Grant("Submit for approval", BOOKS, own=True),
+    "approvals.see": Grant("See approvals", SEES, own=True, below=True, routed=True),
+    "approvals.decide": Grant("Approve and reject, never one's own", routed=True),
+    "accounts.see": Grant("See balances", SEES),
+    "imports.see": Grant("See imported statements", SEES),
+    "imports.book": Grant("Import statements", BOOKS),
+    "simulator.use": Grant("Act as the simulator's bank and card network", BOOKS),
+    "reports.see": Grant("See reports of spend", SEES, own=True, below=True),
+}  # fmt: skip

@@ -1,0 +1,7 @@
+"""The pages of people: signing in, their account, the people of a company."""
+
+from __future__ import annotations
+
+from users.views.session import page, sign_in, sign_out
+
+__all__ = ["page", "sign_in", "sign_out"]
