@@ -23,6 +23,9 @@ from spendtrackr.tenancy import TenantModel, tenant_relations
 from transactions import ledger
 from transactions.models import (
     Account,
+    Approval,
+    ApprovalState,
+    ApprovalStatus,
     DaySpend,
     Dimension,
     Draw,
@@ -211,6 +214,36 @@ def _rollup(rollup: Any, lines: Any) -> Iterator[str]:
             yield f"{rollup._meta.db_table} misses {start} {currency} {dimension} {value}: {count} lines of {total}"
 
 
+def coding() -> Iterator[str]:
+    """All that a transaction spent stands under the category that it has."""
+    sums = (
+        SpendLine.objects.exclude(category=F("transaction__category"))
+        .filter(Q(category__isnull=False) | Q(transaction__category__isnull=False))
+        .values_list("transaction__public_id", "entry_id", "category_id")
+        .annotate(total=Sum("amount_minor"), items=Sum("counts"))
+        .order_by("transaction__public_id")
+    )
+    for public_id, _, category_id, total, items in sums:
+        if total or items:
+            yield f"transaction {public_id} has {total} standing under category {category_id}, which is not its own"
+
+
+def approvals() -> Iterator[str]:
+    """Each transaction is where its latest approval left it, and nobody approved their own."""
+    latest: dict[int, Approval] = {}
+    for approval in Approval.objects.select_related("transaction").order_by("pk").iterator(chunk_size=_BLOCK):
+        latest[approval.transaction_id] = approval
+        if approval.decided_by_id and approval.decided_by_id == approval.transaction.member_id:
+            yield f"approval {approval.public_id} was decided by the owner of the purchase"
+    expected = {ApprovalStatus.VOID: {ApprovalState.OPEN, ApprovalState.NONE}}
+    for approval in latest.values():
+        if approval.transaction.approval not in expected.get(ApprovalStatus(approval.status), {approval.status}):
+            yield f"transaction {approval.transaction.public_id} is {approval.transaction.approval}, its approval {approval.status}"
+    decided = {ApprovalState.WAITING, ApprovalState.APPROVED, ApprovalState.REJECTED}
+    for row in Transaction.objects.filter(approval__in=decided).exclude(pk__in=latest).order_by("pk")[:_BLOCK]:
+        yield f"transaction {row.public_id} is {row.approval} without an approval"
+
+
 def events() -> Iterator[str]:
     """Sealed events are numbered without a gap and chained by their hashes."""
     sequence, last = 0, GENESIS
@@ -245,6 +278,8 @@ COMPANY_CHECKS: dict[str, Check] = {
     "spend lines": spend_lines,
     "day rollup": day_rollup,
     "month rollup": month_rollup,
+    "coding": coding,
+    "approvals": approvals,
     "events": events,
     "owners": owners,
 }

@@ -23,19 +23,21 @@ DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 
 
 class Cursor:
-    """Where a page begins: the ordering values of the last row of the page before. All orders are descending."""
+    """Where a page begins: the ordering values of the last row of the page before. An order runs one way in all its names."""
 
     def __init__(self, order: Sequence[str]) -> None:
         self.names = [name.removeprefix("-") for name in order]
+        self.beyond = "lt" if order[0].startswith("-") else "gt"
 
     def after(self, rows: QuerySet[Any], cursor: str) -> QuerySet[Any]:
         """The rows behind the cursor. Raises `Invalid` for a cursor that we did not make."""
         values = self._decode(rows.model, cursor)
         if len(self.names) == 1:
-            return rows.filter(**{f"{self.names[0]}__lt": values[0]})
+            return rows.filter(**{f"{self.names[0]}__{self.beyond}": values[0]})
         first, second = self.names
         # This form keeps the index range: `a <= x AND (a < x OR b < y)`.
-        return rows.filter(Q(**{f"{first}__lte": values[0]}), Q(**{f"{first}__lt": values[0]}) | Q(**{f"{second}__lt": values[1]}))
+        behind = Q(**{f"{first}__{self.beyond}": values[0]}) | Q(**{f"{second}__{self.beyond}": values[1]})
+        return rows.filter(Q(**{f"{first}__{self.beyond}e": values[0]}), behind)
 
     def at(self, row: Model) -> str:
         values = [row.serializable_value(name) for name in self.names]
@@ -74,7 +76,7 @@ def take_page(rows: QuerySet[Any], *, order: Sequence[str], cursor: str | None, 
 
 
 class CursorPages(BasePagination):
-    """`?limit=` (1 to 200, default 50) and `?cursor=`. A view may set `page_order`, descending names only."""
+    """`?limit=` (1 to 200, default 50) and `?cursor=`. A view may set `page_order`."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
         order: Sequence[str] = getattr(view, "page_order", ("-id",))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_filters import rest_framework as filters
 
-from transactions.models import SpendLine, TransactionSource, TransactionStatus
+from transactions import queries
+from transactions.models import ApprovalState, SpendLine, TransactionSource, TransactionStatus
+from transactions.policies import ITEMS
 
-UNCATEGORISED = "none"
+NONE = "none"
+_MOST_WORDS = 8
+_WHOLE = {"decimal_places": 0, "min_value": -(2**63), "max_value": 2**63 - 1}
 
 
 class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
@@ -17,15 +23,34 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
 
     status = filters.ChoiceFilter(choices=TransactionStatus.choices)
     source = filters.ChoiceFilter(choices=TransactionSource.choices)
-    card = filters.CharFilter("card__public_id", max_length=40)
-    member = filters.CharFilter("member__public_id", max_length=40)
-    category = filters.CharFilter(method="by_category", max_length=40, help_text="A category's id, or `none`.")
+    card = filters.CharFilter(method="by_id", max_length=40, help_text="A card's id, or `none`.")
+    member = filters.CharFilter(method="by_id", max_length=40, help_text="A member's id, or `none`.")
+    approval = filters.ChoiceFilter(choices=ApprovalState.choices)
+    category = filters.CharFilter(method="by_id", max_length=40, help_text="A category's id, or `none`.")
+    department = filters.CharFilter(method="by_id", max_length=40, help_text="A department's id, or `none`.")
+    merchant = filters.CharFilter(method="by_id", max_length=40, help_text="A merchant's id, or `none`.")
+    missing = filters.ChoiceFilter(
+        method="by_missing", choices=[(name, name) for name in (*ITEMS, queries.ANY)], help_text="What its owner still has to add."
+    )
+    min_minor = filters.NumberFilter("amount_minor", "gte", help_text="Smallest amount, in minor units.", **_WHOLE)
+    max_minor = filters.NumberFilter("amount_minor", "lte", help_text="Largest amount, in minor units.", **_WHOLE)
+    q = filters.CharFilter(method="by_text", max_length=80, help_text="Words of the merchant, the memo or the owner's name.")
     currency = filters.CharFilter("currency", max_length=3)
     spent_from = filters.DateFilter(method="later", help_text="First posting day of spend: with `spent_to`, what a report adds up.")
     spent_to = filters.DateFilter(method="later", help_text="Last posting day of spend, included.")
 
-    def by_category(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return rows.filter(category=None) if value == UNCATEGORISED else rows.filter(category__public_id=value)
+    def by_id(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(**({name: None} if value == NONE else {f"{name}__public_id": value}))
+
+    def by_missing(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(queries.where_missing(self.request.membership.company, value))
+
+    def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Every word somewhere: in the merchant's name, the descriptor, the memo or the owner's name."""
+        for word in value.split()[:_MOST_WORDS]:
+            found = [Q(**{f"{where}__icontains": word}) for where in ("descriptor", "memo", "merchant__name", "member__user__name")]
+            rows = rows.filter(reduce(or_, found))
+        return rows
 
     def later(self, rows: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
         """Both ends together, in `filter_queryset`: one line must lie between them."""

@@ -56,7 +56,7 @@ def find_or_add(descriptor: str, network_id: str = "") -> Merchant:
     """The company's merchant for this descriptor, made when it is new."""
     name = clean_name(descriptor) or _UNNAMED
     key = key_of(name, network_id)
-    found = Merchant.objects.filter(key=key).first()
+    found = Merchant.objects.select_related("category").filter(key=key).first()
     if found:
         return found
     try:

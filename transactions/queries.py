@@ -5,15 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
+from operator import or_
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
+from companies.models import Company
 from spendtrackr.money import Money
 from spendtrackr.pagination import take_page
-from transactions.models import FundingAccount, SpendLine, StatementImport, Transaction, TransactionQuerySet
+from transactions import policies
+from transactions.models import (
+    Approval,
+    ApprovalState,
+    ApprovalStatus,
+    FundingAccount,
+    SpendLine,
+    StatementImport,
+    Transaction,
+    TransactionQuerySet,
+)
+from transactions.policies import Papers, Rules
 from users.models import Membership
+from users.queries import approvers_of_all, waiting_on
 
 LATEST: Sequence[str] = ("-occurred_on", "-id")
+ORDERINGS: dict[str, Sequence[str]] = {
+    "-occurred_on": LATEST,
+    "occurred_on": ("occurred_on", "id"),
+    "-amount": ("-amount_minor", "-id"),
+    "amount": ("amount_minor", "id"),
+}
+ANY = "any"
 
 
 def visible(member: Membership) -> TransactionQuerySet:
@@ -22,9 +44,64 @@ def visible(member: Membership) -> TransactionQuerySet:
     return rows
 
 
-def page(rows: QuerySet[Transaction], *, cursor: str | None, limit: int) -> tuple[list[Transaction], str | None]:
-    """Newest first, and the cursor of the next page."""
-    return take_page(rows, order=LATEST, cursor=cursor, limit=limit)
+def page(
+    rows: QuerySet[Transaction], *, cursor: str | None, limit: int, order: Sequence[str] = LATEST
+) -> tuple[list[Transaction], str | None]:
+    """Newest first unless said otherwise, and the cursor of the next page."""
+    return take_page(rows, order=order, cursor=cursor, limit=limit)
+
+
+def rules_of(company: Company) -> Rules:
+    return Rules(company.currency, company.receipt_required_from_minor, company.memo_required_from_minor, company.auto_approve_below_minor)
+
+
+def papers_of(purchase: Transaction) -> Papers:
+    return Papers(
+        purchase.amount_minor, purchase.currency, bool(purchase.receipt_count), bool(purchase.memo), purchase.category_id is not None
+    )
+
+
+def missing_items(purchase: Transaction, company: Company) -> list[str]:
+    """What its owner still has to add; nothing where nobody has to."""
+    return policies.missing(papers_of(purchase), rules_of(company)) if purchase.is_reviewed else []
+
+
+def where_missing(company: Company, item: str) -> Q:
+    """`policies.missing` as a condition: purchases that miss one item, or `any`."""
+    ours = Q(currency=company.currency)
+    conditions = {
+        policies.RECEIPT: Q(receipt_count=0) & _from(company.receipt_required_from_minor, ours),
+        policies.MEMO: Q(memo="") & _from(company.memo_required_from_minor, ours),
+        policies.CATEGORY: Q(category=None),
+    }
+    wanted = policies.ITEMS if item == ANY else (item,)
+    return ~Q(approval=ApprovalState.NONE) & reduce(or_, [conditions[name] for name in wanted])
+
+
+def _from(threshold: int | None, ours: Q) -> Q:
+    return Q(pk__in=[]) if threshold is None else Q(amount_minor__gte=threshold) | ~ours
+
+
+def visible_approvals(member: Membership) -> QuerySet[Approval]:
+    """Those of the transactions that this member may see, with the names that they are shown with."""
+    rows = Approval.objects.select_related(
+        "transaction__member__user", "transaction__merchant", "transaction__category", "asked_by", "decided_by__user"
+    )
+    return rows if member.sees("approvals") else rows.filter(transaction__member__in=member.team)
+
+
+def waiting_for(member: Membership) -> QuerySet[Approval]:
+    """What this member decides about, the oldest first."""
+    return visible_approvals(member).filter(open_key="open", transaction__member__in=waiting_on(member)).order_by("pk")
+
+
+def with_approvers(approvals: list[Approval]) -> list[Approval]:
+    """Each with `waits_for`: the members of whom any one decides; nobody where nothing waits."""
+    waiting = [approval for approval in approvals if approval.status == ApprovalStatus.WAITING]
+    found = approvers_of_all(approval.owned_by for approval in waiting) if waiting else {}
+    for approval in approvals:
+        approval.waits_for = found[approval.owned_by.pk] if approval.open_key else []  # type: ignore[attr-defined]
+    return approvals
 
 
 def accounts() -> list[FundingAccount]:

@@ -9,8 +9,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from companies.operations import COUNTRIES
+from spendtrackr.money import Money
 from spendtrackr.serializers import CountryField, MerchantCodeField, MoneyField, PlainCharField, PositiveMoneyField, StrictSerializer
-from transactions.models import FundingAccount, StatementImport, Transaction
+from transactions import queries
+from transactions.models import Approval, FundingAccount, StatementImport, Transaction
+from transactions.policies import ITEMS
 from transactions.statements.mapping import DATE_FORMATS, SYNONYMS
 
 
@@ -18,7 +21,13 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
     id = serializers.CharField(source="public_id", read_only=True)
     card = serializers.CharField(source="card.public_id", read_only=True, allow_null=True, default=None)
     member = serializers.CharField(source="member.public_id", read_only=True, allow_null=True, default=None)
-    merchant = serializers.CharField(source="merchant.name", read_only=True, allow_null=True, default=None)
+    member_name = serializers.CharField(source="member.user.name", read_only=True, allow_null=True, default=None)
+    merchant = serializers.CharField(source="merchant.public_id", read_only=True, allow_null=True, default=None)
+    merchant_name = serializers.CharField(source="merchant.name", read_only=True, allow_null=True, default=None)
+    department = serializers.CharField(
+        source="department.public_id", read_only=True, allow_null=True, default=None, help_text="The owner's on the day of the purchase."
+    )
+    department_name = serializers.CharField(source="department.name", read_only=True, allow_null=True, default=None)
     category = serializers.CharField(source="category.public_id", read_only=True, allow_null=True, default=None)
     category_name = serializers.CharField(source="category.name", read_only=True, allow_null=True, default=None)
     decline_code = serializers.CharField(read_only=True, help_text="Why it was declined; blank otherwise.")
@@ -27,6 +36,7 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
     captured = MoneyField(read_only=True)
     refunded = MoneyField(read_only=True)
     merchant_amount = MoneyField(read_only=True, allow_null=True, help_text="In the merchant's currency, where it is known.")
+    missing_items = serializers.SerializerMethodField(help_text="What its owner still has to add.")
 
     class Meta:
         model = Transaction
@@ -38,7 +48,11 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
             "card",
             "card_last4",
             "member",
+            "member_name",
+            "department",
+            "department_name",
             "merchant",
+            "merchant_name",
             "descriptor",
             "merchant_code",
             "country",
@@ -52,8 +66,70 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
             "occurred_at",
             "occurred_on",
             "posted_on",
+            "memo",
+            "receipt_count",
+            "missing_items",
+            "approval",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(list(ITEMS))))
+    def get_missing_items(self, purchase: Transaction) -> list[str]:
+        return queries.missing_items(purchase, self.context["request"].membership.company)
+
+
+class DescriptionBody(StrictSerializer):
+    memo = PlainCharField(max_length=500, required=False, allow_blank=True, help_text="What it was for.")
+    category = PlainCharField(max_length=40, required=False, allow_null=True, help_text="A category's id, or null.")
+
+
+class RejectionBody(StrictSerializer):
+    reason = PlainCharField(max_length=500, help_text="What the owner should do about it.")
+
+
+class ApprovalSerializer(serializers.ModelSerializer[Approval]):
+    """A request for a yes, and what became of it."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    transaction = serializers.CharField(source="transaction.public_id", read_only=True)
+    member = serializers.CharField(source="transaction.member.public_id", read_only=True, help_text="Whose spend it is.")
+    amount = serializers.SerializerMethodField(help_text="As it was when it was submitted.")
+    asked_by = serializers.CharField(source="asked_by.public_id", read_only=True, allow_null=True, default=None)
+    decided_by = serializers.CharField(
+        source="decided_by.public_id",
+        read_only=True,
+        allow_null=True,
+        default=None,
+        help_text="Null on an approved one: the company's rule for small amounts approved it.",
+    )
+    waits_for = serializers.SerializerMethodField(
+        help_text="Ids of the members of whom any one decides. Empty while it waits: nobody in the company may."
+    )
+
+    class Meta:
+        model = Approval
+        fields = [
+            "id",
+            "transaction",
+            "member",
+            "status",
+            "amount",
+            "asked_by",
+            "asked_at",
+            "waits_for",
+            "decided_by",
+            "decided_at",
+            "reason",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(MoneyField())
+    def get_amount(self, approval: Approval) -> Any:
+        return MoneyField().to_representation(Money(approval.amount_minor, approval.transaction.currency))
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_waits_for(self, approval: Approval) -> list[str]:
+        return [member.public_id for member in approval.waits_for]  # type: ignore[attr-defined]  # by `queries.with_approvers`
 
 
 class FundingAccountSerializer(serializers.ModelSerializer[FundingAccount]):

@@ -7,11 +7,12 @@ from rest_framework.routers import SimpleRouter
 
 from transactions.views import purchases
 from transactions.viewsets.funding import AuthorizationViewSet, FundingAccountViewSet, TopUpViewSet
-from transactions.viewsets.purchases import TransactionViewSet
+from transactions.viewsets.purchases import ApprovalViewSet, TransactionViewSet
 from transactions.viewsets.statements import ImportViewSet
 
 router = SimpleRouter()
 router.register("transactions", TransactionViewSet, basename="transaction")
+router.register("approvals", ApprovalViewSet, basename="approval")
 router.register("accounts", FundingAccountViewSet, basename="account")
 router.register("imports", ImportViewSet, basename="import")
 router.register("simulator/topups", TopUpViewSet, basename="simulator-topup")

@@ -136,7 +136,7 @@ class Membership(TenantModel):
     def may(self, name: str, subject: Any = None) -> bool:
         """What the table says. Without a subject: could this member ever do it, to some object or other?"""
         grant = TABLE[name]
-        if self.role in grant.roles:
+        if self.role in grant.roles or grant.routed:
             return True
         if subject is None:
             return grant.could_be_anybodys

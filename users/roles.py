@@ -21,7 +21,7 @@ class Role(models.TextChoices):
 class Grant:
     """Who may do one thing: these roles to everybody's; anybody to their own; managers to that of the people below them.
 
-    `routed` things are done by whomever they wait for, whatever the role.
+    `routed` things are done by whomever they wait for, whatever the role: the operation asks who that is.
     """
 
     says: str
@@ -61,7 +61,7 @@ TABLE: dict[str, Grant] = {
     "transactions.see": Grant("See transactions and their receipts", SEES, own=True, below=True),
     "transactions.describe": Grant("Write memos and categories, add and remove receipts", BOOKS, own=True),
     "transactions.submit": Grant("Submit for approval", BOOKS, own=True),
-    "approvals.see": Grant("See approvals", SEES, own=True, below=True, routed=True),
+    "approvals.see": Grant("See approvals", SEES, own=True, below=True),
     "approvals.decide": Grant("Approve and reject, never one's own", routed=True),
     "accounts.see": Grant("See balances", SEES),
     "imports.see": Grant("See imported statements", SEES),

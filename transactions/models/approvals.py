@@ -82,3 +82,10 @@ class Approval(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.public_id} ({self.status})"
+
+    @property
+    def owned_by(self) -> Membership:
+        """Whose spend it is about. Never nobody's: an imported line without an owner needs no approval."""
+        member: Membership | None = self.transaction.member
+        assert member is not None
+        return member

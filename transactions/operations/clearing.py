@@ -13,6 +13,7 @@ from spendtrackr import errors, events
 from spendtrackr.retry import operation
 from transactions import draws, ledger, rollups
 from transactions.models import Account, Entry, EntryKind, Message, MessageKind, SpendLine, Transaction
+from transactions.operations import approvals
 from transactions.operations.swipes import NetworkIdReused
 from transactions.purchases import Move, Purchase, fold, moves_between
 from users.models import Membership
@@ -84,6 +85,8 @@ def _apply(
 ) -> Transaction:
     day = card.company.day_of(message.at)
     _update(purchase, after, posted_on=day)
+    purchase.company = card.company
+    approvals.amount_changed(purchase, before_minor=before.amount, at=message.at)
     draws.draw(
         message,
         # A purchase counts for ever in the window of its authorization.

@@ -233,12 +233,18 @@ class Booking:
         return [pair for pair in marked if pair[1] not in known], [line for line, identity in marked if identity in known]
 
     def _categoriser(self) -> Callable[[Line], Category | None]:
-        """The category that a line names itself, else the one its merchant category code defaults to."""
+        """The category that a line names itself, else its merchant's, else the one its merchant category code defaults to."""
         by_key, codes = self.prepared.categories, code_book()
         by_id = {category.pk: category for category in by_key.values()}
 
         def category(line: Line) -> Category | None:
-            return by_key[category_key(line.category)] if line.category else by_id.get(codes.category_id(line.merchant_code) or 0)
+            if line.category:
+                return by_key[category_key(line.category)]
+            merchant = self.prepared.merchants.get(line.descriptor)
+            return by_id.get(merchant.category_id or 0) if merchant and merchant.category_id else by_code(line)
+
+        def by_code(line: Line) -> Category | None:
+            return by_id.get(codes.category_id(line.merchant_code) or 0)
 
         return category
 

@@ -18,6 +18,7 @@ from spendtrackr import errors, events
 from spendtrackr.retry import operation
 from transactions import draws, ledger, merchants
 from transactions.models import (
+    ApprovalState,
     EntryKind,
     FundingAccount,
     Message,
@@ -26,6 +27,7 @@ from transactions.models import (
     TransactionSource,
     TransactionStatus,
 )
+from transactions.operations.coding import default_category
 from transactions.purchases import Purchase, fold, moves_between
 from users.models import Membership
 
@@ -110,12 +112,14 @@ def _standing(card: Card, rules: CardControls, counter: LimitCounter, day: date)
 
 
 def _new_transaction(card: Card, swipe: Swipe, day: date) -> Transaction:
+    merchant = merchants.find_or_add(swipe.merchant_name, swipe.merchant_id)
     return Transaction(
         source=TransactionSource.CARD,
         card=card,
         member=card.holder,
-        merchant=merchants.find_or_add(swipe.merchant_name, swipe.merchant_id),
-        category=category_of_code(swipe.merchant_code),
+        merchant=merchant,
+        category=default_category(merchant, category_of_code(swipe.merchant_code)),
+        department=card.holder.department,
         descriptor=merchants.clean_name(swipe.merchant_name),
         merchant_code=swipe.merchant_code,
         country=swipe.country,
@@ -134,6 +138,7 @@ def _approve(
     try:
         with transaction.atomic():
             purchase.status, purchase.held_minor = TransactionStatus.PENDING, swipe.amount.minor
+            purchase.approval = ApprovalState.OPEN
             purchase.save(force_insert=True)
             message = _record(card, purchase, swipe, done, is_approved=True)
             limit = card.rules.monthly_limit_minor
@@ -145,7 +150,7 @@ def _approve(
                 must_be_covered=True,
             )  # fmt: skip
     except ledger.InsufficientFunds:
-        purchase.pk, purchase.held_minor, purchase._state.adding = None, 0, True
+        purchase.pk, purchase.held_minor, purchase.approval, purchase._state.adding = None, 0, ApprovalState.NONE, True
         return None
     return message
 

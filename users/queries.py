@@ -1,0 +1,43 @@
+"""Reads of who stands above whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from users.models import Membership, MembershipStatus
+from users.roles import RUNS
+
+
+def approvers_of(member: Membership) -> list[Membership]:
+    """Who decides about this member's spend: the nearest active manager above, else every other active owner or admin.
+
+    Never the member. Empty when the company has nobody else.
+    """
+    return approvers_of_all([member])[member.pk]
+
+
+def approvers_of_all(members: Iterable[Membership]) -> dict[int, list[Membership]]:
+    """The same for many members at once, by their database ids: two queries whatever their number."""
+    asked = {member.pk: member for member in members}
+    wanted = {pk for member in asked.values() for pk in member.above}
+    above = {found.pk: found for found in Membership.objects.active().select_related("user").filter(pk__in=wanted)}
+    nearest = {pk: next((above[one] for one in member.above if one in above), None) for pk, member in asked.items()}
+    runs = [] if all(nearest.values()) else list(Membership.objects.active().select_related("user").filter(role__in=RUNS).order_by("pk"))
+    return {pk: [found] if found else [other for other in runs if other.pk != pk] for pk, found in nearest.items()}
+
+
+def waiting_on(member: Membership) -> list[int]:
+    """The database ids of those about whose spend this member decides: `approvers_of`, asked the other way round."""
+    people = Membership.objects.order_by("pk")
+    if member.role not in RUNS:
+        people = people.filter(chain__startswith=member.chain)
+    chains = list(people.values_list("pk", "chain", "status"))
+    active = {pk for pk, _, status in chains if status == MembershipStatus.ACTIVE}
+    return [pk for pk, chain, _ in chains if pk != member.pk and _decides(member, chain, active)]
+
+
+def _decides(member: Membership, chain: str, active: set[int]) -> bool:
+    """Whether the member is the nearest active manager above; or, for who runs the company, there is none at all."""
+    above = [int(part) for part in reversed(chain.split(".")[:-2])]
+    nearest = next((pk for pk in above if pk in active), None)
+    return nearest == member.pk if nearest is not None else member.role in RUNS
