@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from cards import operations as cards
+from companies.models import Company
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
+from transactions.operations import approvals
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -22,8 +24,13 @@ COUNTS = {
     "/api/v1/accounts/": 2,
     "/api/v1/imports/": 2,
     "/api/v1/auth/me/": 2,
-    "/api/v1/reports/spend/?group_by=month&from=2026-01-01&to=2026-12-31": 3,
+    "/api/v1/reports/spend/?group_by=month&from=2026-01-01&to=2026-12-31": 2,
     "/api/v1/reports/spend/?group_by=category": 4,
+    "/api/v1/reports/spend/?group_by=department": 3,
+    "/api/v1/reports/spend/?group_by=member": 4,
+    "/api/v1/reports/spend/?group_by=card": 4,
+    "/api/v1/reports/spend/?group_by=merchant": 4,
+    "/api/v1/approvals/": 3,
 }
 
 
@@ -34,6 +41,9 @@ def fill(world, rounds: int, start: int) -> None:
             cards.freeze(card, actor=world.bob, at=NOON)
             purchase = authorize(world.card, swipe(1_00, merchant_name=f"Shop {number}")).transaction
             clear(purchase, Clearing("capture", f"c{number}", NOON, is_final=True), actor=None)
+            Company.objects.filter(pk=world.acme.pk).update(receipt_required_from_minor=None)
+            world.bob.company.refresh_from_db()
+            approvals.submit(purchase, actor=world.bob, at=NOON)
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"
             import_statement(world.acme, StatementFile(rows.encode(), "s.csv"), actor=world.alice, at=NOON)

@@ -129,7 +129,7 @@ def test_without_lock_and_constraints_it_would_overspend(world, monkeypatch):
 
 
 def _take_the_lock_out(monkeypatch) -> None:
-    monkeypatch.setattr(swipes, "lock_card", lambda card_id: Card.objects.get(pk=card_id))
+    monkeypatch.setattr(swipes, "lock_card", lambda card: Card.objects.get(pk=card.pk))
     original = swipes._standing
 
     def slowly(*args):

@@ -55,8 +55,10 @@ def test_spend_has_a_line_with_all_dimensions_on_the_posting_day(bought):
     line = SpendLine.objects.get()
     assert (line.day.isoformat(), line.amount_minor, line.currency) == ("2026-03-11", 100_00, "USD")
     assert (line.member, line.card, line.category.name, line.merchant.name) == (bought.bob, bought.card, "Meals", "Blue Bottle Coffee")
-    assert list(DaySpend.objects.values_list("starts_on__day", "line_count", "amount_minor")) == [(11, 1, 100_00)]
-    assert list(MonthSpend.objects.values_list("starts_on__day", "line_count", "amount_minor")) == [(1, 1, 100_00)]
+    cells = {"category": line.category_id, "department": 0, "member": bought.bob.pk, "card": bought.card.pk, "merchant": line.merchant_id}
+    for rollup, day in ((DaySpend, 11), (MonthSpend, 1)):
+        kept = rollup.objects.values_list("dimension", "value_id", "starts_on__day", "line_count", "item_count", "amount_minor")
+        assert sorted(kept) == sorted((dimension, value, day, 1, 1, 100_00) for dimension, value in cells.items())
 
 
 def test_a_final_capture_of_less_frees_the_rest(bought):
@@ -101,7 +103,10 @@ def test_a_refund_gives_money_and_room_back(bought):
     assert (purchase.status, purchase.refunded_minor) == ("posted", 30_00)
     assert (money(bought), counted()) == ((930_00, 0, 70_00), (0, 70_00))
     assert [(line.day.month, line.amount_minor) for line in SpendLine.objects.order_by("day")] == [(3, 100_00), (4, -30_00)]
-    assert sorted(MonthSpend.objects.values_list("starts_on__month", "amount_minor")) == [(3, 100_00), (4, -30_00)]
+    assert sorted(MonthSpend.objects.filter(dimension="category").values_list("starts_on__month", "amount_minor")) == [
+        (3, 100_00),
+        (4, -30_00),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["capture", "reversal", "refund"])
@@ -170,4 +175,4 @@ def test_rollups_add_up_purchases_of_one_day_and_category(acme):
         purchase = authorize(acme.card, swipe(minor)).transaction
         clear(purchase, Clearing("capture", f"sum-{number}", LATER, is_final=True), actor=None)
     for rollup in (DaySpend, MonthSpend):
-        assert list(rollup.objects.values_list("line_count", "amount_minor")) == [(3, 17_50)]
+        assert list(rollup.objects.values_list("line_count", "item_count", "amount_minor")) == [(3, 3, 17_50)] * 5

@@ -55,7 +55,7 @@ def test_a_line_becomes_a_posted_transaction_and_spend(acme):
 def test_a_credit_lowers_spend(acme):
     bring(acme, HEADER + "2026-01-05,42.50,USD,Shop,,\n2026-01-06,-12.50,USD,Shop,,\n")
     assert acme.account().spent_minor == 30_00
-    assert sum(DaySpend.objects.values_list("amount_minor", flat=True)) == 30_00
+    assert sum(DaySpend.objects.filter(dimension="category").values_list("amount_minor", flat=True)) == 30_00
     credit = Transaction.objects.get(amount_minor__lt=0)
     assert (credit.captured_minor, credit.refunded_minor) == (0, 12_50)
 

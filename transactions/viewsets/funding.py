@@ -99,7 +99,7 @@ class AuthorizationViewSet(SimulatorViewSet):
             country=body["country"],
             at=timezone.now(),
         )
-        return Response(shapes.DecisionSerializer(swipes.authorize(card, swipe)).data, status=201)
+        return Response(shapes.DecisionSerializer(swipes.authorize(card, swipe), context=self.get_serializer_context()).data, status=201)
 
     def handle_exception(self, exc: Exception) -> Response:
         """A swipe that found its rows locked for too long is declined: an issuer waits for two seconds, and not for an error."""
