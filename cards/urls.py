@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from cards.views import cards
 from cards.viewsets import CardViewSet, MemberStandingViewSet
 
 router = SimpleRouter()
@@ -11,3 +13,13 @@ router.register("cards", CardViewSet, basename="card")
 router.register("members", MemberStandingViewSet, basename="member-standing")
 
 api = router.urls
+pages = [
+    path("cards/", cards.cards, name="cards"),
+    path("cards/new/", cards.issue, name="card-issue"),
+    path("cards/<str:public_id>/", cards.card, name="card"),
+    path("cards/<str:public_id>/change/", cards.change, name="card-change"),
+    path("cards/<str:public_id>/freeze/", cards.freeze, name="card-freeze"),
+    path("cards/<str:public_id>/unfreeze/", cards.unfreeze, name="card-unfreeze"),
+    path("cards/<str:public_id>/replace/", cards.replace, name="card-replace"),
+    path("cards/<str:public_id>/close/", cards.close, name="card-close"),
+]

@@ -94,8 +94,9 @@ class Overview:
     other_currencies: list[Money]
 
     @property
-    def lines_text(self) -> str:
-        return f"{self.lines:,}"
+    def href(self) -> str:
+        """All the rows behind the total."""
+        return "?" + urlencode({"spent_from": self.period.start, "spent_to": self.period.last, "currency": self.currency})
 
     @property
     def is_empty(self) -> bool:
@@ -118,7 +119,7 @@ def build(period: Period, currency: str, *, only: list[int] | None = None) -> Ov
         currency=currency,
         total=total,
         lines=sum(cell.lines for cell in mine),
-        change=_change(total.minor, sum(cell.spend.minor for cell in before)),
+        change=change_between(total.minor, sum(cell.spend.minor for cell in before)),
         series=[group.label for group in groups],
         wide=stacked_columns(columns, currency=currency, width=760, height=430, prefix="wide"),
         narrow=stacked_columns(
@@ -131,7 +132,7 @@ def build(period: Period, currency: str, *, only: list[int] | None = None) -> Ov
     )
 
 
-def _change(now: int, before: int) -> Change:
+def change_between(now: int, before: int) -> Change:
     return Change(None if before <= 0 else (now - before) * 100 / before)
 
 

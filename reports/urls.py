@@ -16,4 +16,7 @@ api = [
     path("schema/", views.SchemaView.as_view(), name="schema"),
     path("docs/", views.DocsView.as_view(), name="docs"),
 ]
-pages = [path("", views.overview_page, name="overview")]
+pages = [
+    path("", views.overview_page, name="overview"),
+    path("my-spend/", views.my_spend, name="my-spend"),
+]

@@ -17,7 +17,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from reports import overview, queries
+from reports import overview, queries, spending
 from reports.forms import period_from
 from spendtrackr import errors
 from spendtrackr.money import KNOWN_CURRENCIES
@@ -44,10 +44,18 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
     if currency not in KNOWN_CURRENCIES:
         currency = member.company.currency
     shown = overview.build(period, currency, only=only)
+    waiting = list(transactions.waiting_for(member)[:_MOST])
     latest, more = transactions.page(transactions.visible(member), cursor=None, limit=10)
     context = {
         "nav": "overview",
-        "title": "Spend" if only is None else "Your spend",
+        "title": "Spend" if only is None else "Your spend" if only == [member.pk] else "Your team's spend",
+        "month": spending.month_against_last(today, currency, only=only),
+        "waits": {
+            "approvals": waiting,
+            "approval_totals": transactions.totals_of(waiting),
+            "to_do": transactions.to_do(member, most=_MOST),
+            "company": transactions.missing_by_item(member.company) if only is None else None,
+        },
         "overview": shown,
         "presets": presets(usual, period, currency),
         "accounts": transactions.accounts() if only is None else [],
@@ -58,6 +66,16 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
         "company_currency": member.company.currency,
     }
     return render(request, "reports/overview.html", context, status=400 if problem else 200)
+
+
+@page
+def my_spend(request: HttpRequest, member: Membership) -> HttpResponse:
+    """One's own purchases, what they still need, and one's cards: the page to have on a phone."""
+    shown = spending.my_spend(member, member.company.day_of(timezone.now()))
+    return render(request, "reports/my_spend.html", {"nav": "my-spend", "mine": shown, "me": member})
+
+
+_MOST = 100
 
 
 def presets(usual: Period, chosen: Period, currency: str) -> list[dict[str, Any]]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
 from operator import or_
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
-from companies.models import Company
+from companies.models import Category, Company
+from spendtrackr import errors
 from spendtrackr.money import Money
 from spendtrackr.pagination import take_page
 from transactions import policies
@@ -19,6 +21,7 @@ from transactions.models import (
     ApprovalState,
     ApprovalStatus,
     FundingAccount,
+    Receipt,
     SpendLine,
     StatementImport,
     Transaction,
@@ -36,6 +39,7 @@ ORDERINGS: dict[str, Sequence[str]] = {
     "amount": ("amount_minor", "id"),
 }
 ANY = "any"
+_UNFINISHED = (ApprovalState.OPEN, ApprovalState.WAITING, ApprovalState.REJECTED)
 
 
 def visible(member: Membership) -> TransactionQuerySet:
@@ -62,8 +66,8 @@ def papers_of(purchase: Transaction) -> Papers:
 
 
 def missing_items(purchase: Transaction, company: Company) -> list[str]:
-    """What its owner still has to add; nothing where nobody has to."""
-    return policies.missing(papers_of(purchase), rules_of(company)) if purchase.is_reviewed else []
+    """What its owner still has to add; nothing where nobody has to, or where it is approved as it is."""
+    return policies.missing(papers_of(purchase), rules_of(company)) if purchase.approval in _UNFINISHED else []
 
 
 def where_missing(company: Company, item: str) -> Q:
@@ -75,7 +79,7 @@ def where_missing(company: Company, item: str) -> Q:
         policies.CATEGORY: Q(category=None),
     }
     wanted = policies.ITEMS if item == ANY else (item,)
-    return ~Q(approval=ApprovalState.NONE) & reduce(or_, [conditions[name] for name in wanted])
+    return Q(approval__in=_UNFINISHED) & reduce(or_, [conditions[name] for name in wanted])
 
 
 def _from(threshold: int | None, ours: Q) -> Q:
@@ -141,3 +145,69 @@ def posted_within(lines: QuerySet[SpendLine], rows: list[Transaction]) -> dict[i
     """What each row of a page contributed, by its database id."""
     sums = lines.filter(transaction__in=rows).values_list("transaction_id", "currency").annotate(total=Sum("amount_minor")).order_by()
     return {pk: Money(total, currency) for pk, currency, total in sums}
+
+
+def with_missing(purchase: Transaction, company: Company) -> Transaction:
+    """With `missing`, for a template."""
+    purchase.missing = missing_items(purchase, company)  # type: ignore[attr-defined]
+    return purchase
+
+
+def with_receipts(approvals: list[Approval]) -> list[Approval]:
+    """Each with `papers`: the receipts of its purchase, in one query."""
+    found: dict[int, list[Receipt]] = defaultdict(list)
+    purchases = [approval.transaction_id for approval in approvals]
+    for receipt in Receipt.objects.filter(transaction__in=purchases, attached_hash__isnull=False).order_by("pk"):
+        found[receipt.transaction_id].append(receipt)
+    for approval in approvals:
+        approval.papers = found[approval.transaction_id]  # type: ignore[attr-defined]
+    return approvals
+
+
+def totals_of(approvals: list[Approval]) -> list[Money]:
+    """What they add up to, one sum a currency."""
+    sums: dict[str, int] = defaultdict(int)
+    for approval in approvals:
+        sums[approval.transaction.currency] += approval.amount_minor
+    return [Money(minor, currency) for currency, minor in sorted(sums.items())]
+
+
+def to_do(member: Membership, *, most: int) -> list[Transaction]:
+    """This member's own purchases that they still have to submit, the oldest first, each with `missing`."""
+    rows = Transaction.objects.filter(member=member, approval__in=[ApprovalState.OPEN, ApprovalState.REJECTED]).with_names()
+    return [with_missing(row, member.company) for row in rows.order_by("occurred_on", "pk")[:most]]
+
+
+def choosable_categories(purchase: Transaction) -> list[tuple[str, str]]:
+    """Ids and names, by name: those in use, and the purchase's own."""
+    rows = Category.objects.filter(Q(archived_at=None) | Q(pk=purchase.category_id)).order_by("name")
+    return list(rows.values_list("public_id", "name"))
+
+
+def category_choice(purchase: Transaction, public_id: str) -> Category | None:
+    """The category that somebody chose for a purchase; blank is none. Raises `Invalid` for one that cannot be chosen."""
+    if not public_id:
+        return None
+    found = Category.objects.filter(public_id=public_id).first()
+    if found is None or (found.archived_at and found.pk != purchase.category_id):
+        raise errors.Invalid("There is no such category.", field="category", code="does_not_exist")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many of a company's purchases still wait for what."""
+
+    missing_receipt: int
+    not_submitted: int
+    waiting: int
+
+
+def missing_by_item(company: Company) -> Backlog:
+    """One query over the purchases that nobody has approved yet."""
+    counts = Transaction.objects.filter(approval__in=_UNFINISHED).aggregate(
+        missing_receipt=Count("pk", filter=where_missing(company, policies.RECEIPT)),
+        not_submitted=Count("pk", filter=Q(approval=ApprovalState.OPEN)),
+        waiting=Count("pk", filter=Q(approval=ApprovalState.WAITING)),
+    )
+    return Backlog(**counts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from transactions.views import purchases
+from transactions.views import approvals, purchases
 from transactions.viewsets.funding import AuthorizationViewSet, FundingAccountViewSet, TopUpViewSet
 from transactions.viewsets.purchases import ApprovalViewSet, TransactionViewSet
 from transactions.viewsets.statements import ImportViewSet
@@ -21,4 +21,10 @@ router.register("simulator/authorizations", AuthorizationViewSet, basename="simu
 api = router.urls
 pages = [
     path("transactions/", purchases.transactions, name="transactions"),
+    path("transactions/<str:public_id>/", purchases.transaction, name="transaction"),
+    path("transactions/<str:public_id>/describe/", purchases.describe, name="transaction-describe"),
+    path("transactions/<str:public_id>/submit/", purchases.submit, name="transaction-submit"),
+    path("approvals/", approvals.approvals, name="approvals"),
+    path("approvals/<str:public_id>/approve/", approvals.approve, name="approval-approve"),
+    path("approvals/<str:public_id>/reject/", approvals.reject, name="approval-reject"),
 ]

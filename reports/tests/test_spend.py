@@ -268,7 +268,7 @@ def test_spend_by_whatever_else_it_has(organised, api, group_by, expected, days)
 
 def test_spend_by_card_is_told_by_name_and_last_four(organised, api):
     told = report(api, organised.alice, group_by="card")
-    assert [row["key"] for row in told["rows"]][0] == organised.card.public_id
+    assert told["rows"][0]["key"] == organised.card.public_id
     assert told["rows"][0]["label"] == f"Bob's card •• {organised.card.last4}"
 
 

@@ -134,11 +134,6 @@ class Transaction(TenantModel):
         return self.member
 
     @property
-    def is_reviewed(self) -> bool:
-        """Whether somebody owns this spend, so that papers and a yes are asked for."""
-        return bool(self.approval != ApprovalState.NONE)
-
-    @property
     def decline_reason(self) -> str:
         """The code as a phrase for people: `Over monthly limit`."""
         return str(self.decline_code).replace("_", " ").capitalize()

@@ -1,57 +1,107 @@
-"""The list of transactions, as a page."""
+"""The list of transactions with one of them beside it, one of them alone, and what can be done to it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.utils import timezone
 
-from companies.models import Category
+from companies.models import Category, Department
 from spendtrackr import errors
-from transactions import queries
+from spendtrackr.permissions import require
+from transactions import queries, timeline
 from transactions.filters import TransactionFilter
-from transactions.models import Transaction, TransactionStatus
+from transactions.forms import AmountRange
+from transactions.models import Approval, ApprovalState, Receipt, Transaction, TransactionStatus
+from transactions.operations import approvals, coding
+from transactions.policies import ITEMS
 from users.models import Membership
-from users.views import page
+from users.views import action, page
 
 PAGE_SIZE = 50
-_LABELS = {"from": "From", "to": "To", "category": "Category", "status": "Status", "spent_from": "Posted from", "spent_to": "Posted to"}
+_LABELS = {
+    "from": "From",
+    "to": "To",
+    "min": "From amount",
+    "max": "To amount",
+    "q": "Search",
+    "spent_from": "Posted from",
+    "spent_to": "Posted to",
+}
+_ORDERINGS = {"-occurred_on": "Latest first", "occurred_on": "Oldest first", "-amount": "Largest first", "amount": "Smallest first"}
 
 
 @page
 def transactions(request: HttpRequest, member: Membership) -> HttpResponse:
-    """Latest purchase first, filtered by what the address says; behind a figure, with what each row added to it."""
+    """Filtered by what the address says; behind a figure, with what each row added to it; beside the list, the one that is open."""
     given = request.GET.copy()
     cursor = given.pop("cursor", [None])[-1]
-    filters = TransactionFilter(given, queries.visible(member))
-    problems = [] if filters.is_valid() else [f"{_LABELS.get(name, name)}: {found[0]}" for name, found in filters.errors.items()]
+    shown = given.pop("show", [None])[-1]
+    amounts = AmountRange(given, member.company.currency)
+    filters = TransactionFilter(amounts.as_minor(), queries.visible(member), request=request)
+    problems = [*amounts.problems, *_problems(filters)]
     rows: list[Transaction] = []
     following = None
     if not problems:
         try:
-            rows, following = queries.page(filters.qs, cursor=cursor, limit=PAGE_SIZE)
+            order = queries.ORDERINGS.get(given.get("ordering", ""), queries.LATEST)
+            rows, following = queries.page(filters.qs, cursor=cursor, limit=PAGE_SIZE, order=order)
         except errors.Invalid as error:
             problems = [error.message]
+    here = given.copy()
+    if cursor:
+        here["cursor"] = cursor
     address = given.copy()
     if following:
         address["cursor"] = following
     context = {
         "nav": "transactions",
-        "rows": rows,
+        "rows": [queries.with_missing(row, member.company) for row in rows],
         "figure": None if problems else _figure(filters, rows),
         "next_href": "?" + address.urlencode() if following else "",
         "is_first_page": not cursor,
-        "is_filtered": any(given.values()),
-        "given": given.dict(),
-        # What a link brought along and the form does not show.
-        "kept": ["spent_from", "spent_to", "currency", "card", "member", "source"],
+        "here": here.urlencode(),
         "problems": problems,
-        "categories": [(category.public_id, category.name) for category in Category.objects.order_by("name")],
-        "statuses": TransactionStatus.choices,
         "attributions": queries.attributions(rows),
+        "open": detail(member, shown) if shown else None,
+        "panel_href": f"{request.path}?{_with(here, show=shown)}#panel" if shown else "",
+        **_form(given, member),
     }
     return render(request, "transactions/list.html", context, status=400 if problems else 200)
+
+
+def _with(address: QueryDict, **more: str) -> str:
+    """The address with a few names more."""
+    longer = address.copy()
+    for name, value in more.items():
+        longer[name] = value
+    return longer.urlencode()
+
+
+def _problems(filters: TransactionFilter) -> list[str]:
+    return [] if filters.is_valid() else [f"{_LABELS.get(name, name.capitalize())}: {found[0]}" for name, found in filters.errors.items()]
+
+
+def _form(given: Any, member: Membership) -> dict[str, Any]:
+    """What the filter form offers, and what was chosen in it."""
+    people = Membership.objects.visible_to(member).select_related("user").order_by("user__name")
+    return {
+        "given": given.dict(),
+        "is_filtered": any(value for name, value in given.items() if name != "ordering"),
+        "more_given": any(given.get(name) for name in ("category", "department", "member", "min", "max", "missing", "approval")),
+        # What a link brought along and the form does not show.
+        "kept": ["spent_from", "spent_to", "currency", "card", "merchant", "source"],
+        "categories": list(Category.objects.order_by("name").values_list("public_id", "name")),
+        "departments": list(Department.objects.order_by("name").values_list("public_id", "name")),
+        "people": [(person.public_id, person.user.name) for person in people],
+        "statuses": TransactionStatus.choices,
+        "approvals": ApprovalState.choices,
+        "items": [(name, name.capitalize()) for name in ITEMS],
+        "orderings": _ORDERINGS.items(),
+        "currency": member.company.currency,
+    }
 
 
 def _figure(filters: Any, rows: list[Transaction]) -> queries.Figure | None:
@@ -63,3 +113,72 @@ def _figure(filters: Any, rows: list[Transaction]) -> queries.Figure | None:
         row.posted = parts[row.pk]  # type: ignore[attr-defined]  # for the template alone
     dates = filters.form.cleaned_data
     return queries.figure(filters.lines(), filters.qs, first=dates["spent_from"], last=dates["spent_to"])
+
+
+@page
+def transaction(request: HttpRequest, member: Membership, public_id: str) -> HttpResponse:
+    """One of them, alone: the address to send to somebody."""
+    found = detail(member, public_id)
+    if found is None:
+        raise errors.Missing
+    context = {"nav": "transactions", "open": found, "here": "", "panel_href": request.path}
+    return render(request, "transactions/detail.html", context)
+
+
+def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
+    """All that is shown of one transaction, or None where this member knows no such one."""
+    row = queries.visible(member).filter(public_id=public_id).first()
+    if row is None:
+        return None
+    waiting = queries.with_approvers(
+        list(Approval.objects.filter(transaction=row, open_key__isnull=False).select_related("transaction__member"))
+    )
+    may_describe = member.may("transactions.describe", row)
+    return {
+        "row": queries.with_missing(row, member.company),
+        "receipts": list(Receipt.objects.filter(transaction=row, attached_hash__isnull=False).order_by("pk")),
+        "history": timeline.happenings(row),
+        "refusal": timeline.refusal(row) if row.status == TransactionStatus.DECLINED else None,
+        "waiting": waiting[0] if waiting else None,
+        "rejection": _rejection(row),
+        "may_describe": may_describe,
+        "may_attach": may_describe and row.status != TransactionStatus.DECLINED,
+        "may_submit": row.approval in {ApprovalState.OPEN, ApprovalState.REJECTED} and member.may("transactions.submit", row),
+        "may_decide": bool(waiting) and member.pk in {approver.pk for approver in waiting[0].waits_for},  # type: ignore[attr-defined]
+        "categories": queries.choosable_categories(row) if may_describe else [],
+    }
+
+
+def _rejection(row: Transaction) -> Approval | None:
+    if row.approval != ApprovalState.REJECTED:
+        return None
+    return Approval.objects.filter(transaction=row).select_related("decided_by__user").order_by("-pk").first()
+
+
+def _named(member: Membership, public_id: str, rule: str) -> Transaction:
+    """The purchase of an action's address. Raises `Missing`, or `Forbidden`."""
+    row = queries.visible(member).filter(public_id=public_id).first()
+    if row is None:
+        raise errors.Missing
+    require(rule, member, row)
+    return row
+
+
+@action
+def describe(request: HttpRequest, member: Membership, public_id: str) -> str:
+    row = _named(member, public_id, "transactions.describe")
+    changes: dict[str, Any] = {}
+    if "memo" in request.POST:
+        changes["memo"] = " ".join(request.POST["memo"].split())
+        if len(changes["memo"]) > 500:
+            raise errors.Invalid("A memo has at most 500 characters.", field="memo")
+    if "category" in request.POST:
+        changes["category"] = queries.category_choice(row, request.POST["category"])
+    coding.describe(row, changes, actor=member, at=timezone.now())
+    return "Saved."
+
+
+@action
+def submit(request: HttpRequest, member: Membership, public_id: str) -> str:
+    row = approvals.submit(_named(member, public_id, "transactions.submit"), actor=member, at=timezone.now())
+    return "Approved: it is below your company's amount." if row.approval == ApprovalState.APPROVED else "Submitted for approval."

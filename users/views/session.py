@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -21,20 +23,82 @@ from users.authentication import PAGE_SESSION_KEY, throttle_guesses
 from users.forms import SignInForm
 from users.models import Membership, SessionKind, email_key
 
+View = Callable[..., HttpResponse]
 
-def page(view: Callable[[HttpRequest, Membership], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+
+def page(view: View) -> View:
     """A page for members: hands the member in, or sends the visitor to sign in and back."""
 
     @functools.wraps(view)
     @never_cache
     @require_safe
-    def shown(request: HttpRequest) -> HttpResponse:
+    def shown(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         member: Membership | None = getattr(request, "membership", None)
         if member is None:
-            return redirect(f"{reverse('sign-in')}?{urlencode({'next': request.get_full_path()})}")
-        return view(request, member)
+            return to_sign_in(request)
+        return view(request, member, **kwargs)
 
     return shown
+
+
+def form_page(view: View) -> View:
+    """A page that takes a form, too."""
+
+    @functools.wraps(view)
+    @never_cache
+    @require_http_methods(["GET", "HEAD", "POST"])
+    def shown(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        member: Membership | None = getattr(request, "membership", None)
+        if member is None:
+            return to_sign_in(request)
+        if request.method == "POST":
+            member.require_writable()
+        return view(request, member, **kwargs)
+
+    shown.methods = ("GET", "POST")  # type: ignore[attr-defined]
+    return shown
+
+
+def action(view: Callable[..., str | None]) -> View:
+    """A button of a page: does one thing, says what became of it, and leads back to where it was pressed.
+
+    A refusal that a person can mend is said there too; what they may not do, or not know of, is an error page.
+    """
+
+    @functools.wraps(view)
+    @never_cache
+    @require_POST
+    def done(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        member: Membership | None = getattr(request, "membership", None)
+        if member is None:
+            return to_sign_in(request)
+        member.require_writable()
+        try:
+            if said := view(request, member, **kwargs):
+                messages.success(request, said)
+        except errors.DomainError as error:
+            if error.status not in _MENDABLE:
+                raise
+            messages.error(request, error.message)
+        return HttpResponseRedirect(next_of(request) or "/")
+
+    done.methods = ("POST",)  # type: ignore[attr-defined]  # for the list of routes that the tests walk
+    return done
+
+
+_MENDABLE = {400, 409, 413}
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponse:
+    target = request.get_full_path() if request.method == "GET" else ""
+    return redirect(f"{reverse('sign-in')}?{urlencode({'next': target})}")
+
+
+def next_of(request: HttpRequest) -> str:
+    """Where a form wants to lead, if that is an address of ours; else blank."""
+    target = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    return target if safe and target.startswith("/") else ""
 
 
 @sensitive_post_parameters("password")
@@ -59,9 +123,7 @@ def _open(request: HttpRequest, given: dict[str, str]) -> HttpResponse:
     signed_in = operations.sign_in(given["email"], given["password"], at=timezone.now(), kind=SessionKind.PAGES)
     request.session.flush()
     request.session[PAGE_SESSION_KEY] = signed_in.session.public_id
-    target = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    return HttpResponseRedirect(target) if safe and target.startswith("/") else redirect("overview")
+    return HttpResponseRedirect(next_of(request) or reverse("overview"))
 
 
 @require_POST

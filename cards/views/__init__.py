@@ -1,0 +1,1 @@
+"""The pages of cards, and of the people who carry them."""

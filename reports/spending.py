@@ -1,0 +1,73 @@
+"""One person's own page as plain data: what they spent, what they still have to do, their cards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import urlencode
+
+from cards import queries as cards
+from cards.models import Card, CardStatus
+from reports import queries
+from reports.overview import Change, change_between
+from spendtrackr.money import Money
+from spendtrackr.periods import Period, month_of
+from transactions import queries as transactions
+from transactions.models import Dimension, Transaction
+from users.models import Membership
+
+MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Spend of a month up to now against the whole month before, in one currency. `href` leads to the rows behind it."""
+
+    period: Period
+    spend: Money
+    before: Money
+    change: Change
+    href: str
+    before_href: str
+
+
+@dataclass(frozen=True, slots=True)
+class MySpend:
+    comparison: Comparison
+    to_do: list[Transaction]
+    cards: list[cards.Standing]
+    latest: list[Transaction]
+
+
+def my_spend(member: Membership, today: date) -> MySpend:
+    mine = Card.objects.filter(holder=member).exclude(status=CardStatus.CLOSED).with_state().order_by("-pk")
+    latest = transactions.visible(member).filter(member=member)
+    return MySpend(
+        comparison=month_against_last(today, member.company.currency, only=[member.pk], of={"member": member.public_id}),
+        to_do=transactions.to_do(member, most=MOST),
+        cards=cards.standings(mine, today),
+        latest=transactions.page(latest, cursor=None, limit=8)[0],
+    )
+
+
+def month_against_last(today: date, currency: str, *, only: list[int] | None, of: dict[str, str] | None = None) -> Comparison:
+    """This month against last, from the same sums as every report. `of` narrows the rows that the links lead to."""
+    this = month_of(today)
+    last = this.before()
+    sums = {this.start: 0, last.start: 0}
+    for part in queries.parts(Period(last.start, this.end), Dimension.CATEGORY, only=only):
+        if part.currency == currency:
+            sums[part.month] += part.amount_minor
+    now, before = sums[this.start], sums[last.start]
+    return Comparison(
+        this,
+        Money(now, currency),
+        Money(before, currency),
+        change_between(now, before),
+        _rows_of(this, currency, of or {}),
+        _rows_of(last, currency, of or {}),
+    )
+
+
+def _rows_of(period: Period, currency: str, narrowed: dict[str, str]) -> str:
+    return "?" + urlencode({"spent_from": period.start, "spent_to": period.last, "currency": currency, **narrowed})

@@ -1,0 +1,99 @@
+"""What happened to a purchase, in the order of its happening and in words: network, papers, decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from spendtrackr.money import Money
+from transactions.models import Approval, ApprovalStatus, Message, MessageKind, Receipt, Transaction
+
+_SAID = {
+    MessageKind.AUTHORIZATION: "Approved on the card",
+    MessageKind.CAPTURE: "Collected by the merchant",
+    MessageKind.REVERSAL: "Let go by the merchant",
+    MessageKind.REFUND: "Given back by the merchant",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """`who` is blank where nobody of the company did it."""
+
+    at: datetime
+    what: str
+    who: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a swipe was declined: what was found, and what would have been allowed."""
+
+    reason: str
+    value: str
+    limit: str
+
+
+def happenings(purchase: Transaction) -> list[Happening]:
+    """The oldest first."""
+    told = [*_network(purchase), *_papers(purchase), *_decisions(purchase)]
+    return sorted(told, key=lambda happening: happening.at)
+
+
+def _network(purchase: Transaction) -> list[Happening]:
+    messages = Message.objects.filter(transaction=purchase).order_by("pk")
+    return [
+        Happening(
+            message.at,
+            _SAID[MessageKind(message.kind)] if message.is_approved else "Declined",
+            note=str(Money(message.amount_minor, purchase.currency)),
+        )
+        for message in messages
+    ]
+
+
+def _papers(purchase: Transaction) -> list[Happening]:
+    rows = Receipt.objects.filter(transaction=purchase).select_related("uploaded_by__user", "removed_by__user")
+    told = []
+    for receipt in rows:
+        told.append(Happening(receipt.uploaded_at, "Receipt added", _name(receipt.uploaded_by), receipt.filename))
+        if receipt.removed_at:
+            told.append(Happening(receipt.removed_at, "Receipt removed", _name(receipt.removed_by), receipt.filename))
+    return told
+
+
+def _decisions(purchase: Transaction) -> list[Happening]:
+    told = []
+    for approval in Approval.objects.filter(transaction=purchase).select_related("asked_by__user", "decided_by__user"):
+        by_rule = approval.decided_at is not None and approval.decided_by is None
+        if not by_rule:
+            told.append(Happening(approval.asked_at, "Submitted", _name(approval.asked_by)))
+        if approval.decided_at is None:
+            continue
+        what = "Rejected" if approval.reason and approval.status != ApprovalStatus.VOID else "Approved"
+        told.append(
+            Happening(approval.decided_at, what, _name(approval.decided_by) or "by the company's rule for small amounts", approval.reason)
+        )
+    return told
+
+
+def _name(member: object) -> str:
+    return str(member.user.name) if member is not None else ""  # type: ignore[attr-defined]
+
+
+def refusal(purchase: Transaction) -> Refusal | None:
+    """The check that declined it, for people. Amounts of limits are said as money."""
+    message = Message.objects.filter(transaction=purchase, is_approved=False).first()
+    failed = next((check for check in message.checks_done if not check["passed"]), None) if message else None
+    if failed is None:
+        return None
+    return Refusal(purchase.decline_reason, _readable(failed["value"], purchase), _readable(failed["limit"], purchase))
+
+
+def _readable(value: object, purchase: Transaction) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(Money(value, purchase.currency))
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value or "")

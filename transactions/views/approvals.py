@@ -1,0 +1,53 @@
+"""What waits for a yes, and saying it."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from spendtrackr import errors
+from transactions import queries
+from transactions.models import Approval, ApprovalStatus
+from transactions.operations import approvals as operations
+from users.models import Membership
+from users.views import action, page
+
+MOST = 100
+
+
+@page
+def approvals(request: HttpRequest, member: Membership) -> HttpResponse:
+    """What waits for this member, with the papers; below it what waits for others and what was decided lately."""
+    mine = list(queries.waiting_for(member)[:MOST])
+    seen = {approval.pk for approval in mine}
+    others = queries.visible_approvals(member).filter(status=ApprovalStatus.WAITING).exclude(pk__in=seen).order_by("pk")
+    decided = queries.visible_approvals(member).filter(decided_by__isnull=False).order_by("-decided_at", "-pk")
+    context = {
+        "nav": "approvals",
+        "mine": queries.with_receipts(mine),
+        "totals": queries.totals_of(mine),
+        "others": queries.with_approvers(list(others[:MOST])),
+        "decided": list(decided[:20]),
+    }
+    return render(request, "transactions/approvals.html", context)
+
+
+def _named(member: Membership, public_id: str) -> Approval:
+    found = queries.visible_approvals(member).filter(public_id=public_id).first()
+    if found is None:
+        raise errors.Missing
+    return found
+
+
+@action
+def approve(request: HttpRequest, member: Membership, public_id: str) -> str:
+    done = operations.decide(_named(member, public_id), approved=True, actor=member, at=timezone.now())
+    return f"Approved for {done.owned_by.user.name}."
+
+
+@action
+def reject(request: HttpRequest, member: Membership, public_id: str) -> str:
+    reason = " ".join(request.POST.get("reason", "").split())[:500]
+    done = operations.decide(_named(member, public_id), approved=False, reason=reason, actor=member, at=timezone.now())
+    return f"Sent back to {done.owned_by.user.name}."
