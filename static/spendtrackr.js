@@ -1,0 +1,35 @@
+// What pages do better with a script. Every link and form works without it.
+"use strict";
+
+document.documentElement.classList.add("js");
+
+// Choosing a file is enough: no second button on a phone.
+document.addEventListener("change", (event) => {
+  const input = event.target;
+  if (input.matches("input[data-uploads]") && input.files.length > 0) input.form.requestSubmit();
+});
+
+// A form that was sent shows that it is under way, and is not sent twice.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  for (const bar of form.querySelectorAll("progress")) {
+    bar.removeAttribute("value");
+    bar.classList.remove("hidden");
+  }
+  setTimeout(() => form.querySelectorAll("button").forEach((button) => { button.disabled = true; }));
+});
+
+// The browser's back button brings a page as it was left.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) document.querySelectorAll("form button[disabled]:not([aria-describedby])").forEach((button) => { button.disabled = false; });
+});
+
+// A link to copy.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-copies]");
+  if (!button) return;
+  const source = document.getElementById(button.dataset.copies);
+  source.select();
+  navigator.clipboard?.writeText(source.value).then(() => { button.textContent = "Copied"; });
+});
