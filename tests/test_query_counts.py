@@ -7,6 +7,9 @@ import pytest
 from cards import operations as cards
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
+from tests.papers import picture
+from transactions.documents import inspect
+from transactions.operations import receipts
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -19,6 +22,7 @@ COUNTS = {
     "/api/v1/invitations/": 2,
     "/api/v1/categories/": 2,
     "/api/v1/transactions/": 2,
+    "/api/v1/receipts/": 2,
     "/api/v1/accounts/": 2,
     "/api/v1/imports/": 2,
     "/api/v1/auth/me/": 2,
@@ -34,6 +38,7 @@ def fill(world, rounds: int, start: int) -> None:
             cards.freeze(card, actor=world.bob, at=NOON)
             purchase = authorize(world.card, swipe(1_00, merchant_name=f"Shop {number}")).transaction
             clear(purchase, Clearing("capture", f"c{number}", NOON, is_final=True), actor=None)
+            receipts.attach(purchase, inspect(picture(), "r.png"), f"r{number}", actor=world.bob, at=NOON)
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"
             import_statement(world.acme, StatementFile(rows.encode(), "s.csv"), actor=world.alice, at=NOON)

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from django.core.files.storage import default_storage
 from django.db.models import QuerySet, Sum
 
+from spendtrackr import errors
 from spendtrackr.money import Money
 from spendtrackr.pagination import take_page
-from transactions.models import FundingAccount, SpendLine, StatementImport, Transaction, TransactionQuerySet
+from transactions.models import FundingAccount, Receipt, SpendLine, StatementImport, Transaction, TransactionQuerySet
 from users.models import Membership
 
 LATEST: Sequence[str] = ("-occurred_on", "-id")
@@ -64,3 +66,19 @@ def posted_within(lines: QuerySet[SpendLine], rows: list[Transaction]) -> dict[i
     """What each row of a page contributed, by its database id."""
     sums = lines.filter(transaction__in=rows).values_list("transaction_id", "currency").annotate(total=Sum("amount_minor")).order_by()
     return {pk: Money(total, currency) for pk, currency, total in sums}
+
+
+def receipts(member: Membership) -> QuerySet[Receipt]:
+    """The receipts on what this member may see. Those that were removed are on record, and nowhere else."""
+    attached = Receipt.objects.filter(attached_hash__isnull=False, transaction__in=Transaction.objects.visible_to(member))
+    return attached.select_related("transaction__member", "uploaded_by")
+
+
+def content_of(receipt: Receipt) -> bytes:
+    """The file, just as it was sent. Raises `Missing` where somebody took it out of the storage; `verify` names those."""
+    try:
+        with default_storage.open(receipt.stored_as) as file:
+            content: bytes = file.read()
+    except FileNotFoundError as error:
+        raise errors.Missing("The file of this receipt is not in the storage any more.") from error
+    return content

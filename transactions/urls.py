@@ -5,13 +5,15 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from transactions.views import purchases
+from transactions.views import purchases, receipts
 from transactions.viewsets.funding import AuthorizationViewSet, FundingAccountViewSet, TopUpViewSet
 from transactions.viewsets.purchases import TransactionViewSet
+from transactions.viewsets.receipts import ReceiptViewSet
 from transactions.viewsets.statements import ImportViewSet
 
 router = SimpleRouter()
 router.register("transactions", TransactionViewSet, basename="transaction")
+router.register("receipts", ReceiptViewSet, basename="receipt")
 router.register("accounts", FundingAccountViewSet, basename="account")
 router.register("imports", ImportViewSet, basename="import")
 router.register("simulator/topups", TopUpViewSet, basename="simulator-topup")
@@ -20,4 +22,6 @@ router.register("simulator/authorizations", AuthorizationViewSet, basename="simu
 api = router.urls
 pages = [
     path("transactions/", purchases.transactions, name="transactions"),
+    path("transactions/<slug:public_id>/receipts/", receipts.upload, name="receipt-upload"),
+    path("receipts/<slug:public_id>/", receipts.file, name="receipt-file"),
 ]

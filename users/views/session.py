@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,17 +23,17 @@ from users.forms import SignInForm
 from users.models import Membership, SessionKind, email_key
 
 
-def page(view: Callable[[HttpRequest, Membership], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+def page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """A page for members: hands the member in, or sends the visitor to sign in and back."""
 
     @functools.wraps(view)
     @never_cache
     @require_safe
-    def shown(request: HttpRequest) -> HttpResponse:
+    def shown(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         member: Membership | None = getattr(request, "membership", None)
         if member is None:
             return redirect(f"{reverse('sign-in')}?{urlencode({'next': request.get_full_path()})}")
-        return view(request, member)
+        return view(request, member, **kwargs)
 
     return shown
 
