@@ -128,9 +128,7 @@ def test_the_approval_hears_of_it_under_the_lock(acme, monkeypatch):
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one lock, and no words for it")
 def test_only_the_transaction_is_locked(acme):
     purchase = buy(acme)
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
+    with CaptureQueriesContext(connection) as asked:
         attach(acme, purchase)
     locking = [query["sql"] for query in asked if "FOR UPDATE" in query["sql"]]
     assert len(locking) == 1
