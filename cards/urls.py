@@ -16,10 +16,10 @@ api = router.urls
 pages = [
     path("cards/", cards.cards, name="cards"),
     path("cards/new/", cards.issue, name="card-issue"),
-    path("cards/<str:public_id>/", cards.card, name="card"),
-    path("cards/<str:public_id>/change/", cards.change, name="card-change"),
-    path("cards/<str:public_id>/freeze/", cards.freeze, name="card-freeze"),
-    path("cards/<str:public_id>/unfreeze/", cards.unfreeze, name="card-unfreeze"),
-    path("cards/<str:public_id>/replace/", cards.replace, name="card-replace"),
-    path("cards/<str:public_id>/close/", cards.close, name="card-close"),
+    path("cards/<slug:public_id>/", cards.card, name="card"),
+    path("cards/<slug:public_id>/change/", cards.change, name="card-change"),
+    path("cards/<slug:public_id>/freeze/", cards.freeze, name="card-freeze"),
+    path("cards/<slug:public_id>/unfreeze/", cards.unfreeze, name="card-unfreeze"),
+    path("cards/<slug:public_id>/replace/", cards.replace, name="card-replace"),
+    path("cards/<slug:public_id>/close/", cards.close, name="card-close"),
 ]

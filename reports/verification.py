@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from django.apps import apps
+from django.core.files.storage import default_storage
 from django.db.models import Count, F, Model, Q, Sum
 from django.db.models.functions import TruncMonth
 
@@ -34,6 +35,7 @@ from transactions.models import (
     Message,
     MonthSpend,
     Posting,
+    Receipt,
     SpendLine,
     Transaction,
     TransactionSource,
@@ -244,6 +246,20 @@ def approvals() -> Iterator[str]:
         yield f"transaction {row.public_id} is {row.approval} without an approval"
 
 
+def receipts() -> Iterator[str]:
+    """Each transaction counts the receipts attached to it, and their files are there."""
+    attached = Receipt.objects.filter(attached_hash__isnull=False)
+    counted = dict(attached.values_list("transaction_id").annotate(n=Count("pk")).order_by())
+    having = Transaction.objects.filter(Q(receipt_count__gt=0) | Q(pk__in=attached.values("transaction_id")))
+    for purchase in having.order_by("pk").iterator(chunk_size=_BLOCK):
+        found = counted.get(purchase.pk, 0)
+        if purchase.receipt_count != found:
+            yield f"transaction {purchase.public_id} counts {purchase.receipt_count} receipts; {found} are attached"
+    for receipt in attached.order_by("pk").iterator(chunk_size=_BLOCK):
+        if not default_storage.exists(receipt.stored_as):
+            yield f"receipt {receipt.public_id} has no file at {receipt.stored_as}"
+
+
 def events() -> Iterator[str]:
     """Sealed events are numbered without a gap and chained by their hashes."""
     sequence, last = 0, GENESIS
@@ -280,6 +296,7 @@ COMPANY_CHECKS: dict[str, Check] = {
     "month rollup": month_rollup,
     "coding": coding,
     "approvals": approvals,
+    "receipts": receipts,
     "events": events,
     "owners": owners,
 }

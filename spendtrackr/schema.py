@@ -73,6 +73,8 @@ class ContractSchema(AutoSchema):
             statuses.append("404")
         if self.method in {"POST", "PATCH", "PUT"}:
             statuses += ["409", "413", "415"]
+        if self.method == "DELETE":
+            statuses.append("409")
         if self.method == "POST" and not self._is_open():
             statuses.append("422")
         return statuses

@@ -12,8 +12,11 @@ from django.utils import timezone
 from companies.models import Category
 from spendtrackr.tenancy import company_scope
 from tests.factories import swipe
+from tests.papers import picture
 from tests.routes import all_routes
+from transactions.documents import inspect
 from transactions.models import FundingAccount, StatementImport, Transaction
+from transactions.operations import receipts
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -35,11 +38,19 @@ BY_ID = {
     "GET /api/v1/invitations/{public_id}/": ("invitation", None),
     "GET /api/v1/categories/{public_id}/": ("category", None),
     "GET /api/v1/transactions/{public_id}/": ("transaction", None),
+    "GET /api/v1/receipts/{public_id}/": ("receipt", None),
+    "GET /api/v1/receipts/{public_id}/file/": ("receipt", None),
+    "DELETE /api/v1/receipts/{public_id}/": ("receipt", None),
     "GET /api/v1/accounts/{public_id}/": ("account", None),
     "GET /api/v1/imports/{public_id}/": ("import", None),
     "POST /api/v1/simulator/authorizations/{public_id}/capture/": ("transaction", {}),
     "POST /api/v1/simulator/authorizations/{public_id}/reverse/": ("transaction", {}),
     "POST /api/v1/simulator/authorizations/{public_id}/refund/": ("transaction", {}),
+}
+# The same for pages.
+PAGES_BY_ID = {
+    "GET /receipts/{public_id}/": ("receipt", None),
+    "POST /transactions/{public_id}/receipts/": ("transaction", {}),
 }
 # Lists, reports and pages: none of Acme's ids, names or figures may be in the answer.
 BY_READING = {
@@ -48,6 +59,7 @@ BY_READING = {
     "GET /api/v1/invitations/": "",
     "GET /api/v1/categories/": "?limit=200",
     "GET /api/v1/transactions/": "",
+    "GET /api/v1/receipts/": "",
     "GET /api/v1/accounts/": "",
     "GET /api/v1/imports/": "",
     "GET /api/v1/auth/me/": "",
@@ -63,6 +75,7 @@ BY_BODY = {
     },
     "POST /api/v1/invitations/": lambda acme: {"email": "bob@acme.example", "role": "employee"},
     "POST /api/v1/simulator/topups/": lambda acme: {"amount": MONEY},
+    "POST /api/v1/receipts/": lambda acme: {"transaction": acme["transaction"], "file": _file()},
     "POST /api/v1/imports/": lambda acme: {"file": _file()},
     "POST /api/v1/imports/propose/": lambda acme: {"file": _file()},
     "POST /api/v1/auth/logout/": lambda acme: {},
@@ -83,6 +96,7 @@ OPEN = {
 FILTERS = {
     "/api/v1/cards/": {"holder": "member"},
     "/api/v1/transactions/": {"card": "card", "member": "member", "category": "category"},
+    "/api/v1/receipts/": {"transaction": "transaction"},
     "/transactions/": {"card": "card", "member": "member", "category": "category"},
 }
 
@@ -102,12 +116,16 @@ def theirs(world) -> dict[str, str]:
             b"Date,Amount,Merchant,Category\n2026-01-05,678.90,Acme Import,Acme Category\n", "acme-file.csv", attribution="Acme licence"
         )
         record = import_statement(world.acme, file, actor=world.alice, at=AT)
+        content = picture()
+        stored_as = receipts.store(content, company=world.acme)
+        receipt = receipts.attach(purchase, inspect(content, "Acme dinner.png"), stored_as, actor=world.bob, at=AT)
         return {
             "card": world.card.public_id,
             "member": world.bob.public_id,
             "invitation": invitation.public_id,
             "category": Category.objects.get(name="Acme Category").public_id,
             "transaction": purchase.public_id,
+            "receipt": receipt.public_id,
             "account": FundingAccount.objects.get().public_id,
             "import": record.public_id,
         }
@@ -125,7 +143,7 @@ def ask(api, world, route: str, object_id: str = "", body=None):
 
 def test_every_route_has_its_isolation_case():
     """A new route without a case fails here."""
-    covered = {*BY_ID, *BY_READING, *BY_BODY, *OPEN}
+    covered = {*BY_ID, *PAGES_BY_ID, *BY_READING, *BY_BODY, *OPEN}
     assert {str(route) for route in all_routes()} == covered
 
 
@@ -147,7 +165,20 @@ def test_the_owner_gets_past_it(world, theirs, api, route):
     kind, body = BY_ID[route]
     method, path = route.split()
     answer = getattr(api(world.alice), method.lower())(path.replace("{public_id}", theirs[kind]), body)
-    assert answer.status_code in {200, 409}, answer.content
+    assert answer.status_code in {200, 204, 409}, answer.content
+
+
+@pytest.mark.parametrize("route", PAGES_BY_ID)
+def test_another_companys_page_answers_like_one_that_never_existed(world, theirs, pages, route):
+    kind, body = PAGES_BY_ID[route]
+    method, path = route.split()
+    client = pages(world.mallory)
+    unknown_id = f"{theirs[kind].split('_')[0]}_00000000000000000000000000"
+    foreign, unknown = (getattr(client, method.lower())(path.replace("{public_id}", asked), body) for asked in (theirs[kind], unknown_id))
+    assert foreign.status_code == unknown.status_code == 404
+    told = [re.sub(r"req_\w+", "", answer.content.decode()) for answer in (foreign, unknown)]
+    assert told[0] == told[1]
+    assert getattr(pages(world.alice), method.lower())(path.replace("{public_id}", theirs[kind]), body).status_code in {200, 302}
 
 
 @pytest.mark.parametrize("route", BY_READING)
@@ -181,10 +212,10 @@ def comparable(answer, asked_for: str) -> str:
     return re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"', "", answer.content.decode()).replace(asked_for, "")
 
 
-@pytest.mark.parametrize("route", ["POST /api/v1/cards/", "POST /api/v1/simulator/authorizations/"])
+@pytest.mark.parametrize("route", ["POST /api/v1/cards/", "POST /api/v1/simulator/authorizations/", "POST /api/v1/receipts/"])
 def test_another_companys_id_in_a_body_is_unknown(world, theirs, api, route):
     body = BY_BODY[route](theirs)
-    name = "holder" if "holder" in body else "card"
+    name = next(name for name in ("holder", "card", "transaction") if name in body)
     foreign = ask(api, world, route, body=body)
     unknown = ask(api, world, route, body={**body, name: "mem_unknown"})
     assert foreign.status_code == unknown.status_code == 400
@@ -213,11 +244,11 @@ def test_proposing_a_mapping_does_not_use_another_companys(world, api):
     assert (told["is_kept"], told["mapping"]["columns"]["transaction_date"]) == (False, "Date")
 
 
-@pytest.mark.parametrize("route", [*BY_ID, *BY_READING, *BY_BODY])
+@pytest.mark.parametrize("route", [*BY_ID, *PAGES_BY_ID, *BY_READING, *BY_BODY])
 def test_without_a_credential_there_is_nothing(world, theirs, api, client, route):
     method, path = route.split()
     path = path.replace("{public_id}", "x_1")
     if path.startswith("/api/"):
         assert getattr(api(None), method.lower())(path).status_code == 401
     else:
-        assert client.get(path)["Location"].startswith("/sign-in/")
+        assert getattr(client, method.lower())(path)["Location"].startswith("/sign-in/")

@@ -7,34 +7,11 @@ another company's. A route without a row here fails.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import pytest
-from django.contrib.messages.storage.base import BaseStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
-from django.test import Client
-from django.utils import timezone
 from PIL import Image
-
-from cards import operations as cards
-from companies.models import Category, Company, Department
-from conftest import build_world, client_of
-from spendtrackr.money import Money
-from spendtrackr.tenancy import company_scope
-from tests.factories import NOON, PASSWORD, swipe
-from tests.routes import all_routes
-from transactions import documents
-from transactions.models import Approval, FundingAccount, Receipt, StatementImport, Transaction
-from transactions.operations import accounts, approvals, receipts
-from transactions.operations.clearing import Clearing, clear
-from transactions.operations.statements import StatementFile, import_statement
-from transactions.operations.swipes import authorize
-from users import operations as people
-from users.models import Membership
-from users.roles import TABLE, Role
 
 # What shows an object of each kind. Kinds without an owner are everybody's of the company who may see the kind at all.
 SEEN_BY = {

@@ -8,7 +8,9 @@ from cards import operations as cards
 from companies.models import Company
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
-from transactions.operations import approvals
+from tests.papers import picture
+from transactions.documents import inspect
+from transactions.operations import approvals, receipts
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -21,6 +23,7 @@ COUNTS = {
     "/api/v1/invitations/": 2,
     "/api/v1/categories/": 2,
     "/api/v1/transactions/": 2,
+    "/api/v1/receipts/": 2,
     "/api/v1/accounts/": 2,
     "/api/v1/imports/": 2,
     "/api/v1/auth/me/": 2,
@@ -44,6 +47,7 @@ def fill(world, rounds: int, start: int) -> None:
             Company.objects.filter(pk=world.acme.pk).update(receipt_required_from_minor=None)
             world.bob.company.refresh_from_db()
             approvals.submit(purchase, actor=world.bob, at=NOON)
+            receipts.attach(purchase, inspect(picture(), "r.png"), f"r{number}", actor=world.bob, at=NOON)
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"
             import_statement(world.acme, StatementFile(rows.encode(), "s.csv"), actor=world.alice, at=NOON)

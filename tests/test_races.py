@@ -18,8 +18,10 @@ from conftest import build_world
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
-from transactions.models import Draw, Entry, FundingAccount, Transaction
-from transactions.operations import accounts, statements, swipes
+from tests.papers import picture
+from transactions.documents import inspect
+from transactions.models import Draw, Entry, FundingAccount, Receipt, Transaction
+from transactions.operations import accounts, receipts, statements, swipes
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.swipes import authorize
 
@@ -251,3 +253,35 @@ def test_throttled_attempts_are_counted_exactly(world):
         return "let through"
 
     assert Counter(at_once(world, work)) == {"let through": 3, "refused": 5}
+
+
+def _attach(world, purchase, number: int) -> str:
+    content = picture(colour=f"rgb({number}, 0, 0)")
+    stored_as = receipts.store(content, company=world.acme)
+    receipts.attach(purchase, inspect(content, "r.png"), stored_as, actor=world.bob, at=NOON)
+    return "attached"
+
+
+def test_the_same_receipt_from_eight_hands_is_attached_once(world):
+    for _ in range(ROUNDS):
+        with company_scope(world.acme.pk):
+            purchase = authorize(world.card, swipe(1_00)).transaction
+        answers = at_once(world, lambda _, purchase=purchase: _attach(world, purchase, 0))
+        assert Counter(answers) == {"attached": 1, f"AlreadyAttached: {receipts.AlreadyAttached.message}": 7}
+    call_command("verify")
+
+
+def test_of_eight_receipts_with_room_for_three_three_are_attached_and_each_is_removed_once(world, monkeypatch):
+    monkeypatch.setattr(receipts, "MOST_RECEIPTS", 3)
+    for _ in range(ROUNDS):
+        with company_scope(world.acme.pk):
+            purchase = authorize(world.card, swipe(1_00)).transaction
+        answers = at_once(world, lambda number, purchase=purchase: _attach(world, purchase, number))
+        assert Counter(answers) == {"attached": 3, "InvalidState: A transaction has at most 3 receipts.": 5}
+        with company_scope(world.acme.pk):
+            receipt = Receipt.objects.filter(transaction=purchase).first()
+        removed = at_once(world, lambda _, receipt=receipt: receipts.remove(receipt, actor=world.bob, at=NOON).public_id)
+        assert Counter(removed) == {receipt.public_id: 1, "InvalidState: This receipt was removed already.": 7}
+        with company_scope(world.acme.pk):
+            assert Transaction.objects.get(pk=purchase.pk).receipt_count == 2
+    call_command("verify")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import connection
 
@@ -12,7 +13,10 @@ from spendtrackr import events
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
-from transactions.models import Entry, FundingAccount, Message, Posting, SpendLine, Transaction
+from tests.papers import picture
+from transactions.documents import inspect
+from transactions.models import Entry, FundingAccount, Message, Posting, Receipt, SpendLine, Transaction
+from transactions.operations import receipts
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -29,6 +33,11 @@ def books(world, monkeypatch):
                 clear(purchase, Clearing(kind, f"m{number}", NOON + timedelta(days=1), amount, is_final=not amount), actor=None)
         first = Transaction.objects.order_by("pk").first()
         clear(first, Clearing("refund", "r", NOON + timedelta(days=40), 7_00), actor=None)
+        for colour in ("white", "red"):
+            content = picture(colour=colour)
+            stored_as = receipts.store(content, company=world.acme)
+            receipt = receipts.attach(first, inspect(content, "r.png"), stored_as, actor=world.bob, at=NOON)
+        receipts.remove(receipt, actor=world.bob, at=NOON)
         authorize(world.card, swipe(9_999_00))
         import_statement(
             world.acme, StatementFile(b"Date,Amount,Merchant\n2026-01-05,4.00,A\n2026-01-06,-1.00,B\n", "s.csv"), actor=None, at=NOON
@@ -103,6 +112,13 @@ def test_a_posting_that_was_deleted_is_missed(books, capsys):
         ("UPDATE day_spend SET line_count = line_count + 1", "day rollup", "its lines are"),
         ("DELETE FROM month_spend", "month rollup", "misses"),
         ("UPDATE month_spend SET amount_minor = amount_minor - 1", "month rollup", "its lines are"),
+        (
+            "UPDATE transactions SET receipt_count = receipt_count + 1 WHERE receipt_count = 1",
+            "receipts",
+            "counts 2 receipts; 1 are attached",
+        ),
+        ("UPDATE transactions SET receipt_count = 0 WHERE receipt_count = 1", "receipts", "counts 0 receipts; 1 are attached"),
+        ("UPDATE receipts SET attached_hash = NULL WHERE attached_hash IS NOT NULL", "receipts", "counts 1 receipts; 0 are attached"),
         ("UPDATE events SET type = 'card.closed' WHERE sequence = 3", "events", "does not fit the chain"),
         ("UPDATE events SET sequence = sequence + 100 WHERE sequence > 3", "events", "event number 4 is missing"),
         ("UPDATE event_chains SET last_sequence = last_sequence + 1", "events", "the chain ends at"),
@@ -115,6 +131,14 @@ def test_every_kind_of_damage_is_named(books, capsys, sql, check, words):
     assert code == 1
     line = next(line for line in told.splitlines() if "WRONG" in line and f": {check}:" in line)
     assert words in line
+
+
+def test_a_receipt_whose_file_was_deleted_is_named(books, capsys):
+    receipt = Receipt.across_companies.get(attached_hash__isnull=False)
+    default_storage.delete(receipt.stored_as)
+    code, told = verify(capsys)
+    assert code == 1
+    assert f"receipt {receipt.public_id} has no file at {receipt.stored_as}" in told
 
 
 def test_a_relation_into_another_company_is_found(books, capsys):
@@ -156,7 +180,7 @@ def test_every_promise_is_asked_for():
 
     assert list(COMPANY_CHECKS) == [
         "postings", "balances", "purchases", "imported lines", "holds", "limit counters", "limit windows", "spend lines", "day rollup",
-        "month rollup", "events", "owners",
+        "month rollup", "receipts", "events", "owners",
     ]  # fmt: skip
 
 

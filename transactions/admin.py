@@ -52,6 +52,15 @@ class TransactionAdmin(ReadOnlyAdmin[models.Transaction]):
     search_fields = ["public_id", "descriptor", "company__name", "company__public_id"]
 
 
+@admin.register(models.Receipt)
+class ReceiptAdmin(ReadOnlyAdmin[models.Receipt]):
+    """What is on record of a receipt. The file itself is the company's: no link leads there."""
+
+    list_display = ["public_id", "company", "transaction", "content_type", "size", "uploaded_at", "removed_at"]
+    list_filter = ["content_type"]
+    search_fields = ["public_id", "transaction__public_id", "stored_as", "content_hash"]
+
+
 @admin.register(models.Merchant)
 class MerchantAdmin(ReadOnlyAdmin[models.Merchant]):
     list_display = ["public_id", "company", "name"]

@@ -1,4 +1,4 @@
-"""Filters of the transactions list. An id that is unknown, or another company's, finds nothing."""
+"""Filters of the lists of transactions and receipts. An id that is unknown, or another company's, finds nothing."""
 
 from __future__ import annotations
 
@@ -74,3 +74,7 @@ TransactionFilter.base_filters["from"] = filters.DateFilter(
     "occurred_on", lookup_expr="gte", help_text="First day of purchase; for days of posting, as reports have them, see `spent_from`."
 )
 TransactionFilter.base_filters["to"] = filters.DateFilter("occurred_on", lookup_expr="lte", help_text="Last day of purchase, included.")
+
+
+class ReceiptFilter(filters.FilterSet):  # type: ignore[misc]
+    transaction = filters.CharFilter("transaction__public_id", max_length=40)

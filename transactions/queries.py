@@ -9,6 +9,7 @@ from datetime import date
 from functools import reduce
 from operator import or_
 
+from django.core.files.storage import default_storage
 from django.db.models import Count, Q, QuerySet, Sum
 
 from companies.models import Category, Company
@@ -211,3 +212,19 @@ def missing_by_item(company: Company) -> Backlog:
         waiting=Count("pk", filter=Q(approval=ApprovalState.WAITING)),
     )
     return Backlog(**counts)
+
+
+def receipts(member: Membership) -> QuerySet[Receipt]:
+    """The receipts on what this member may see. Those that were removed are on record, and nowhere else."""
+    attached = Receipt.objects.filter(attached_hash__isnull=False, transaction__in=Transaction.objects.visible_to(member))
+    return attached.select_related("transaction__member", "uploaded_by")
+
+
+def content_of(receipt: Receipt) -> bytes:
+    """The file, just as it was sent. Raises `Missing` where somebody took it out of the storage; `verify` names those."""
+    try:
+        with default_storage.open(receipt.stored_as) as file:
+            content: bytes = file.read()
+    except FileNotFoundError as error:
+        raise errors.Missing("The file of this receipt is not in the storage any more.") from error
+    return content

@@ -12,7 +12,7 @@ from companies.operations import COUNTRIES
 from spendtrackr.money import Money
 from spendtrackr.serializers import CountryField, MerchantCodeField, MoneyField, PlainCharField, PositiveMoneyField, StrictSerializer
 from transactions import queries
-from transactions.models import Approval, FundingAccount, StatementImport, Transaction
+from transactions.models import Approval, FundingAccount, Receipt, StatementImport, Transaction
 from transactions.policies import ITEMS
 from transactions.statements.mapping import DATE_FORMATS, SYNONYMS
 
@@ -280,3 +280,21 @@ class ProposalSerializer(serializers.Serializer[Any]):
     )
     notes = serializers.ListField(child=serializers.CharField())
     rows = serializers.IntegerField()
+
+
+class ReceiptSerializer(serializers.ModelSerializer[Receipt]):
+    id = serializers.CharField(source="public_id", read_only=True)
+    transaction = serializers.CharField(source="transaction.public_id", read_only=True)
+    content_hash = serializers.CharField(read_only=True, help_text="SHA-256 of the file, just as it was sent.")
+    size = serializers.IntegerField(read_only=True, help_text="Bytes.")
+    uploaded_by = serializers.CharField(source="uploaded_by.public_id", read_only=True, allow_null=True, default=None)
+
+    class Meta:
+        model = Receipt
+        fields = ["id", "transaction", "filename", "content_type", "size", "content_hash", "uploaded_by", "uploaded_at"]
+        read_only_fields = fields
+
+
+class ReceiptBody(StrictSerializer):
+    transaction = PlainCharField(max_length=40)
+    file = serializers.FileField(help_text="A PNG, JPEG or PDF.", allow_empty_file=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from transactions.views import approvals, purchases
+from transactions.views import approvals, purchases, receipts
 from transactions.viewsets.funding import AuthorizationViewSet, FundingAccountViewSet, TopUpViewSet
 from transactions.viewsets.purchases import ApprovalViewSet, TransactionViewSet
+from transactions.viewsets.receipts import ReceiptViewSet
 from transactions.viewsets.statements import ImportViewSet
 
 router = SimpleRouter()
 router.register("transactions", TransactionViewSet, basename="transaction")
 router.register("approvals", ApprovalViewSet, basename="approval")
+router.register("receipts", ReceiptViewSet, basename="receipt")
 router.register("accounts", FundingAccountViewSet, basename="account")
 router.register("imports", ImportViewSet, basename="import")
 router.register("simulator/topups", TopUpViewSet, basename="simulator-topup")
@@ -21,10 +23,13 @@ router.register("simulator/authorizations", AuthorizationViewSet, basename="simu
 api = router.urls
 pages = [
     path("transactions/", purchases.transactions, name="transactions"),
-    path("transactions/<str:public_id>/", purchases.transaction, name="transaction"),
-    path("transactions/<str:public_id>/describe/", purchases.describe, name="transaction-describe"),
-    path("transactions/<str:public_id>/submit/", purchases.submit, name="transaction-submit"),
+    path("transactions/<slug:public_id>/", purchases.transaction, name="transaction"),
+    path("transactions/<slug:public_id>/describe/", purchases.describe, name="transaction-describe"),
+    path("transactions/<slug:public_id>/submit/", purchases.submit, name="transaction-submit"),
     path("approvals/", approvals.approvals, name="approvals"),
-    path("approvals/<str:public_id>/approve/", approvals.approve, name="approval-approve"),
-    path("approvals/<str:public_id>/reject/", approvals.reject, name="approval-reject"),
+    path("approvals/<slug:public_id>/approve/", approvals.approve, name="approval-approve"),
+    path("approvals/<slug:public_id>/reject/", approvals.reject, name="approval-reject"),
+    path("transactions/<slug:public_id>/receipts/", receipts.upload, name="receipt-upload"),
+    path("receipts/<slug:public_id>/", receipts.file, name="receipt-file"),
+    path("receipts/<slug:public_id>/remove/", receipts.remove, name="receipt-remove"),
 ]

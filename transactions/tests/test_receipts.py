@@ -1,0 +1,417 @@
+"""Receipts, through the operations, the API and the pages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from django.contrib.messages import get_messages
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from spendtrackr import errors
+from spendtrackr.models import Event
+from spendtrackr.tenancy import company_scope
+from tests.factories import NOON, swipe
+from tests.papers import pdf, picture
+from transactions import queries
+from transactions.documents import inspect
+from transactions.models import Receipt, Transaction
+from transactions.operations import accounts, approvals, receipts
+from transactions.operations.statements import StatementFile, import_statement
+from transactions.operations.swipes import authorize
+
+RECEIPTS = "/api/v1/receipts/"
+PNG = picture()
+
+
+def buy(world, minor: int = 20_00) -> Transaction:
+    with company_scope(world.acme.pk):
+        return authorize(world.card, swipe(minor)).transaction
+
+
+def attach(world, purchase, content: bytes = PNG, name: str = "dinner.png") -> Receipt:
+    with company_scope(world.acme.pk):
+        stored_as = receipts.store(content, company=world.acme)
+        return receipts.attach(purchase, inspect(content, name), stored_as, actor=world.bob, at=NOON)
+
+
+def send(client, purchase, content: bytes = PNG, name: str = "dinner.png", **headers):
+    body = {"transaction": getattr(purchase, "public_id", purchase), "file": SimpleUploadedFile(name, content)}
+    return client.post(RECEIPTS, body, format="multipart", **headers)
+
+
+def count_of(purchase) -> int:
+    return Transaction.across_companies.get(pk=purchase.pk).receipt_count
+
+
+# The operations.
+
+
+def test_a_receipt_is_attached_counted_and_told(acme):
+    purchase = buy(acme)
+    receipt = attach(acme, purchase)
+    assert (receipt.transaction_id, receipt.filename, receipt.size) == (purchase.pk, "dinner.png", len(PNG))
+    assert (receipt.content_type, receipt.content_hash) == ("image/png", hashlib.sha256(PNG).hexdigest())
+    assert (receipt.uploaded_by, receipt.uploaded_at, receipt.removed_at) == (acme.bob, NOON, None)
+    assert count_of(purchase) == 1
+    told = Event.objects.get(type="receipt.added")
+    assert (told.subject_id, told.actor_id) == (receipt.public_id, acme.bob.public_id)
+    assert json.loads(told.details) == {"transaction": purchase.public_id}
+
+
+def test_a_removed_receipt_stays_on_record_with_its_file(acme):
+    purchase = buy(acme)
+    receipt = attach(acme, purchase)
+    receipts.remove(receipt, actor=acme.alice, at=NOON)
+    assert (receipt.attached_hash, receipt.content_hash) == (None, hashlib.sha256(PNG).hexdigest())
+    assert (receipt.removed_by, receipt.removed_at) == (acme.alice, NOON)
+    assert queries.content_of(receipt) == PNG
+    assert count_of(purchase) == 0
+    told = Event.objects.get(type="receipt.removed")
+    assert (told.subject_id, json.loads(told.details)) == (receipt.public_id, {"transaction": purchase.public_id})
+
+
+def test_a_receipt_is_removed_once(acme):
+    purchase = buy(acme)
+    stale, receipt = attach(acme, purchase), Receipt.objects.get()
+    receipts.remove(receipt, actor=acme.alice, at=NOON)
+    with pytest.raises(errors.InvalidState) as refused:
+        receipts.remove(stale, actor=acme.alice, at=NOON)
+    assert refused.value.message == "This receipt was removed already."
+    assert count_of(purchase) == 0
+
+
+def test_the_same_file_is_attached_once_to_a_transaction(acme):
+    purchase, other = buy(acme), buy(acme)
+    receipt = attach(acme, purchase)
+    with pytest.raises(errors.InvalidState) as refused:
+        attach(acme, purchase, name="other name.png")
+    assert (refused.value.code, refused.value.message) == ("already_attached", "This file is attached to this transaction already.")
+    assert (count_of(purchase), Receipt.objects.count(), Event.objects.filter(type="receipt.added").count()) == (1, 1, 1)
+    attach(acme, other)
+    receipts.remove(receipt, actor=acme.bob, at=NOON)
+    attach(acme, purchase)
+    assert (count_of(purchase), count_of(other)) == (1, 1)
+
+
+def test_a_transaction_has_at_most_twenty(acme, monkeypatch):
+    monkeypatch.setattr(receipts, "MOST_RECEIPTS", 2)
+    purchase = buy(acme)
+    first = attach(acme, purchase)
+    attach(acme, purchase, picture(colour="red"))
+    with pytest.raises(errors.InvalidState, match="A transaction has at most 2 receipts"):
+        attach(acme, purchase, picture(colour="blue"))
+    receipts.remove(first, actor=acme.bob, at=NOON)
+    attach(acme, purchase, picture(colour="blue"))
+    assert count_of(purchase) == 2
+
+
+def test_a_decline_needs_no_proof(acme):
+    purchase = buy(acme, 9_999_00)
+    with pytest.raises(errors.InvalidState, match="This purchase was declined: there is nothing to prove"):
+        attach(acme, purchase)
+    assert (count_of(purchase), Receipt.objects.count()) == (0, 0)
+
+
+def test_the_approval_hears_of_it_under_the_lock(acme, monkeypatch):
+    heard = []
+    monkeypatch.setattr(approvals, "papers_changed", lambda purchase, **said: heard.append((purchase.receipt_count, said["removed"])))
+    purchase = buy(acme)
+    receipts.remove(attach(acme, purchase), actor=acme.bob, at=NOON)
+    assert heard == [(1, False), (0, True)]
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one lock, and no words for it")
+def test_only_the_transaction_is_locked(acme):
+    purchase = buy(acme)
+    with CaptureQueriesContext(connection) as asked:
+        attach(acme, purchase)
+    locking = [query["sql"] for query in asked if "FOR UPDATE" in query["sql"]]
+    assert len(locking) == 1
+    assert "FROM `transactions`" in locking[0]
+
+
+def test_a_file_is_stored_under_a_random_name_of_its_company(acme):
+    first, second = (receipts.store(PNG, company=acme.acme) for _ in range(2))
+    assert first != second
+    for name in (first, second):
+        folder, company, file = name.split("/")
+        assert (folder, company, len(file)) == ("receipts", acme.acme.public_id, 32)
+        assert "." not in file
+
+
+# The API.
+
+
+def test_uploading_answers_the_receipt_as_it_reads(world, api):
+    purchase, client = buy(world), api(world.bob)
+    answer = send(client, purchase, name="../Dinner\u202e.html")
+    assert answer.status_code == 201
+    told = answer.json()
+    assert told == {
+        "id": told["id"],
+        "transaction": purchase.public_id,
+        "filename": "Dinner.png",
+        "content_type": "image/png",
+        "size": len(PNG),
+        "content_hash": hashlib.sha256(PNG).hexdigest(),
+        "uploaded_by": world.bob.public_id,
+        "uploaded_at": told["uploaded_at"],
+    }
+    assert client.get(f"{RECEIPTS}{told['id']}/").json() == told
+    assert client.get(RECEIPTS).json()["data"] == [told]
+    assert count_of(purchase) == 1
+
+
+@pytest.mark.parametrize(
+    ("who", "sees", "uploads", "removes"),
+    [
+        ("alice", 200, 201, 204),
+        ("bob", 200, 201, 204),
+        ("colleague", 404, 400, 404),
+        ("auditor", 200, 403, 403),
+        ("mallory", 404, 400, 404),
+    ],
+)
+def test_who_may(world, api, who, sees, uploads, removes):
+    with company_scope(world.acme.pk):
+        people = {"colleague": world.hire("Carol", "employee"), "auditor": world.hire("Audrey", "auditor")}
+    client, purchase = api(people.get(who) or getattr(world, who)), buy(world)
+    receipt = attach(world, purchase)
+    path = f"{RECEIPTS}{receipt.public_id}/"
+    assert client.get(path).status_code == client.get(f"{path}file/").status_code == sees
+    assert len(client.get(RECEIPTS).json()["data"]) == (sees == 200)
+    assert send(client, purchase, picture(colour="red")).status_code == uploads
+    assert count_of(purchase) == 1 + (uploads == 201)
+    assert client.delete(path).status_code == removes
+    assert count_of(purchase) == 1 + (uploads == 201) - (removes == 204)
+
+
+def test_a_manager_sees_what_the_team_attached_and_leaves_it_alone(world, api):
+    with company_scope(world.acme.pk):
+        from users import operations
+
+        boss = world.hire("Bea", "employee")
+        operations.change_member(world.bob, {"manager": boss}, actor=world.alice, at=NOON)
+    purchase = buy(world)
+    receipt = attach(world, purchase)
+    assert api(boss).get(f"{RECEIPTS}{receipt.public_id}/").status_code == 200
+    assert api(boss).delete(f"{RECEIPTS}{receipt.public_id}/").status_code == 403
+    assert send(api(boss), purchase, picture(colour="red")).status_code == 403
+    assert count_of(purchase) == 1
+
+
+def test_an_imported_line_gets_its_receipt_from_who_books_it(world, api):
+    import_statement(world.acme, StatementFile(b"Date,Amount,Merchant\n2026-01-05,4.00,A\n", "s.csv"), actor=world.alice, at=NOON)
+    purchase = Transaction.across_companies.get(source="statement")
+    assert send(api(world.bob), purchase).status_code == 400
+    assert send(api(world.alice), purchase).status_code == 201
+
+
+def test_an_unknown_transaction_is_named_and_nothing_is_stored(world, api, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    answer = send(api(world.bob), "txn_unknown")
+    assert (answer.status_code, answer.json()["field"], answer.json()["code"]) == (400, "transaction", "does_not_exist")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "message"),
+    [
+        (b"", 400, "This file is empty."),
+        (b"<html>", 400, "This is not a PNG, JPEG or PDF, whatever its name says. Those three are accepted."),
+        (PNG + b"<script>", 400, "There is something behind the end of this picture. Save it anew and send that."),
+    ],
+)
+def test_a_file_that_is_no_receipt_is_refused_by_name(world, api, content, status, message):
+    purchase = buy(world)
+    answer = send(api(world.bob), purchase, content)
+    assert (answer.status_code, answer.json()["field"], answer.json()["message"]) == (status, "file", message)
+    assert count_of(purchase) == 0
+
+
+def test_a_large_file_is_refused_before_it_is_read(world, api, settings, monkeypatch):
+    purchase = buy(world)
+    settings.RECEIPT_MAX_BYTES = 100
+    answer = send(api(world.bob), purchase, bytes(200))
+    assert (answer.status_code, answer.json()["field"], answer.json()["code"]) == (413, "file", "too_large")
+    monkeypatch.setattr("rest_framework.parsers.MultiPartParser.parse", lambda *args, **kwargs: pytest.fail("it was read"))
+    answer = send(api(world.bob), purchase, bytes(100_000))
+    assert (answer.status_code, answer.json()["field"], answer.json()["code"]) == (413, "file", "too_large")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({}, "transaction"), ({"transaction": "x"}, "file"), ({"transaction": "x", "file": "text"}, "file"), ({"memo": "x"}, "memo")],
+)
+def test_a_body_that_lacks_something_names_it(world, api, body, field):
+    answer = api(world.bob).post(RECEIPTS, body, format="multipart")
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+def test_json_is_the_wrong_type(world, api):
+    assert api(world.bob).post(RECEIPTS, {"transaction": "x"}, format="json").status_code == 415
+
+
+def test_the_same_file_again_is_a_conflict(world, api):
+    purchase, client = buy(world), api(world.bob)
+    assert send(client, purchase).status_code == 201
+    again = send(client, purchase)
+    assert (again.status_code, again.json()["code"]) == (409, "already_attached")
+    assert count_of(purchase) == 1
+
+
+def test_a_declined_purchase_is_a_conflict(world, api):
+    answer = send(api(world.bob), buy(world, 9_999_00))
+    assert (answer.status_code, answer.json()["code"]) == (409, "invalid_state")
+
+
+def test_a_key_uploads_once_and_knows_files_by_their_content(world, api):
+    purchase, client = buy(world), api(world.bob)
+    key = {"HTTP_IDEMPOTENCY_KEY": "k"}
+    first, again = (send(client, purchase, **key) for _ in range(2))
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    assert ("Idempotent-Replayed" in first, again["Idempotent-Replayed"]) == (False, "true")
+    other = send(client, purchase, picture(colour="red"), **key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert count_of(purchase) == 1
+
+
+def test_a_suspended_company_reads_its_receipts_and_adds_none(world, api):
+    purchase = buy(world)
+    receipt = attach(world, purchase)
+    with company_scope(world.acme.pk):
+        accounts.suspend_company(world.acme, actor=None, at=NOON)
+    client = api(world.bob)
+    assert client.get(f"{RECEIPTS}{receipt.public_id}/file/").status_code == 200
+    assert send(client, purchase, picture(colour="red")).json()["code"] == "company_suspended"
+    assert client.delete(f"{RECEIPTS}{receipt.public_id}/").json()["code"] == "company_suspended"
+    assert count_of(purchase) == 1
+
+
+def test_a_list_is_narrowed_to_a_transaction(world, api):
+    first, second = buy(world), buy(world)
+    kept = [attach(world, purchase) for purchase in (first, second)]
+    client = api(world.bob)
+
+    def listed(**asked) -> list[str]:
+        return [row["id"] for row in client.get(RECEIPTS, asked).json()["data"]]
+
+    assert listed() == [kept[1].public_id, kept[0].public_id]
+    assert listed(transaction=first.public_id) == [kept[0].public_id]
+    assert listed(transaction="txn_unknown") == []
+    assert client.get(RECEIPTS, {"transactions": "x"}).json()["field"] == "transactions"
+
+
+def test_a_removed_receipt_is_gone_from_the_api_and_on_record(world, api):
+    purchase, client = buy(world), api(world.bob)
+    receipt = attach(world, purchase)
+    path = f"{RECEIPTS}{receipt.public_id}/"
+    removed = client.delete(path)
+    assert (removed.status_code, removed.content) == (204, b"")
+    assert client.get(RECEIPTS).json()["data"] == []
+    assert {client.get(path).status_code, client.get(f"{path}file/").status_code, client.delete(path).status_code} == {404}
+    record = Receipt.across_companies.get()
+    assert (record.removed_by, record.attached_hash) == (world.bob, None)
+    assert default_storage.exists(record.stored_as)
+
+
+DOWNLOADS = [("api", "/api/v1/receipts/{}/file/"), ("pages", "/receipts/{}/")]
+
+
+@pytest.mark.parametrize(("way", "path"), DOWNLOADS)
+def test_a_download_is_the_file_and_nothing_a_browser_would_run(world, request, way, path):
+    content = pdf()
+    receipt = attach(world, buy(world), content, 'Büro "A".pdf')
+    answer = request.getfixturevalue(way)(world.bob).get(path.format(receipt.public_id), HTTP_ACCEPT="application/pdf")
+    assert (answer.status_code, answer.content, answer["Content-Type"]) == (200, content, "application/pdf")
+    assert answer["Content-Disposition"] == "attachment; filename*=utf-8''B%C3%BCro%20_A_.pdf"
+    assert answer["Content-Length"] == str(len(content))
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert {"private", "no-store"} <= set(answer["Cache-Control"].split(", "))
+
+
+@pytest.mark.parametrize(("way", "path"), DOWNLOADS)
+def test_a_file_that_somebody_deleted_is_missing_and_not_our_fault(world, request, way, path):
+    receipt = attach(world, buy(world))
+    default_storage.delete(receipt.stored_as)
+    answer = request.getfixturevalue(way)(world.bob).get(path.format(receipt.public_id))
+    assert answer.status_code == 404
+    assert "The file of this receipt is not in the storage any more." in answer.content.decode()
+
+
+# The pages.
+
+
+def post(client, purchase, *files: bytes, **body):
+    uploaded = [SimpleUploadedFile(f"file {number}.png", content) for number, content in enumerate(files)]
+    return client.post(f"/transactions/{purchase.public_id}/receipts/", {"file": uploaded, **body})
+
+
+def said(answer) -> list[tuple[str, str]]:
+    return [(message.level_tag, message.message) for message in get_messages(answer.wsgi_request)]
+
+
+def test_several_files_at_once_each_succeed_or_fail_by_themselves(world, pages):
+    purchase = buy(world)
+    answer = post(pages(world.bob), purchase, PNG, b"<html>", picture(colour="red"), PNG)
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+    assert said(answer) == [
+        ("success", "file 0.png was attached."),
+        ("error", "file 1.png: This is not a PNG, JPEG or PDF, whatever its name says. Those three are accepted."),
+        ("success", "file 2.png was attached."),
+        ("error", "file 3.png: This file is attached to this transaction already."),
+    ]
+    assert count_of(purchase) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "where"),
+    [
+        ("/transactions/?status=posted", "/transactions/?status=posted"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/", "/"),
+        ("/\\evil.example/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ],
+)
+def test_the_form_leads_on_inside_the_house_only(world, pages, asked, where):
+    assert post(pages(world.bob), buy(world), PNG, next=asked)["Location"] == where
+
+
+def test_a_form_without_a_file_says_so(world, pages):
+    assert said(post(pages(world.bob), buy(world))) == [("error", "Choose a file first.")]
+
+
+def test_who_may_on_the_page(world, pages):
+    with company_scope(world.acme.pk):
+        colleague, auditor = world.hire("Carol", "employee"), world.hire("Audrey", "auditor")
+    purchase = buy(world)
+    assert post(pages(colleague), purchase, PNG).status_code == 404
+    assert post(pages(world.mallory), purchase, PNG).status_code == 404
+    assert post(pages(auditor), purchase, PNG).status_code == 403
+    assert count_of(purchase) == 0
+    assert post(pages(world.alice), purchase, PNG).status_code == 302
+    assert count_of(purchase) == 1
+
+
+def test_a_suspended_company_uploads_nothing_from_the_page(world, pages):
+    purchase = buy(world)
+    with company_scope(world.acme.pk):
+        accounts.suspend_company(world.acme, actor=None, at=NOON)
+    assert post(pages(world.bob), purchase, PNG).status_code == 403
+    assert count_of(purchase) == 0
+
+
+def test_the_form_wants_its_token_and_a_post(world, pages):
+    client, purchase = pages(world.bob), buy(world)
+    client.handler.enforce_csrf_checks = True
+    assert post(client, purchase, PNG).status_code == 403
+    assert client.get(f"/transactions/{purchase.public_id}/receipts/").status_code == 405
+    assert count_of(purchase) == 0
