@@ -16,7 +16,7 @@ from transactions import queries as transactions
 from transactions.models import Dimension, Transaction
 from users.models import Membership
 
-MOST = 50
+MOST = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Comparison:
 class MySpend:
     comparison: Comparison
     to_do: list[Transaction]
+    to_do_count: int
     cards: list[cards.Standing]
     latest: list[Transaction]
 
@@ -44,7 +45,8 @@ def my_spend(member: Membership, today: date) -> MySpend:
     latest = transactions.visible(member).filter(member=member)
     return MySpend(
         comparison=month_against_last(today, member.company.currency, only=[member.pk], of={"member": member.public_id}),
-        to_do=transactions.to_do(member, most=MOST),
+        to_do=transactions.with_all_missing(list(transactions.to_do(member)[:MOST]), member.company),
+        to_do_count=transactions.to_do(member).count(),
         cards=cards.standings(mine, today),
         latest=transactions.page(latest, cursor=None, limit=8)[0],
     )

@@ -53,7 +53,7 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
         "waits": {
             "approvals": waiting,
             "approval_totals": transactions.totals_of(waiting),
-            "to_do": transactions.to_do(member, most=_MOST),
+            "to_do": transactions.to_do(member).count(),
             "company": transactions.missing_by_item(member.company) if only is None else None,
         },
         "overview": shown,

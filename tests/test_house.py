@@ -122,7 +122,17 @@ def test_there_are_no_signals_and_the_domain_has_no_clock():
         assert "django.dispatch" not in text, path
         name = path.relative_to(ROOT).as_posix()
         is_edge = {"views", "viewsets"} & set(path.parts)
-        domain = not is_edge and path.stem in {"operations", "controls", "queries", "purchases", "draws", "ledger", "rollups", "counters", "models"}
+        domain = not is_edge and path.stem in {
+            "operations",
+            "controls",
+            "queries",
+            "purchases",
+            "draws",
+            "ledger",
+            "rollups",
+            "counters",
+            "models",
+        }
         if domain or "/operations/" in name or "/statements/" in name or "/models/" in name:
             assert "timezone.now" not in text, f"{name}: pass at="
             assert "datetime.now" not in text, f"{name}: pass at="

@@ -173,10 +173,14 @@ def totals_of(approvals: list[Approval]) -> list[Money]:
     return [Money(minor, currency) for currency, minor in sorted(sums.items())]
 
 
-def to_do(member: Membership, *, most: int) -> list[Transaction]:
-    """This member's own purchases that they still have to submit, the oldest first, each with `missing`."""
+def with_all_missing(purchases: list[Transaction], company: Company) -> list[Transaction]:
+    return [with_missing(purchase, company) for purchase in purchases]
+
+
+def to_do(member: Membership) -> QuerySet[Transaction]:
+    """This member's own purchases that they still have to submit: those that were sent back, then the oldest first."""
     rows = Transaction.objects.filter(member=member, approval__in=[ApprovalState.OPEN, ApprovalState.REJECTED]).with_names()
-    return [with_missing(row, member.company) for row in rows.order_by("occurred_on", "pk")[:most]]
+    return rows.order_by("-approval", "occurred_on", "pk")  # type: ignore[no-any-return]
 
 
 def choosable_categories(purchase: Transaction) -> list[tuple[str, str]]:
