@@ -180,7 +180,7 @@ def with_all_missing(purchases: list[Transaction], company: Company) -> list[Tra
 def to_do(member: Membership) -> QuerySet[Transaction]:
     """This member's own purchases that they still have to submit: those that were sent back, then the oldest first."""
     rows = Transaction.objects.filter(member=member, approval__in=[ApprovalState.OPEN, ApprovalState.REJECTED]).with_names()
-    return rows.order_by("-approval", "occurred_on", "pk")  # type: ignore[no-any-return]
+    return rows.order_by("-approval", "occurred_on", "pk")
 
 
 def choosable_categories(purchase: Transaction) -> list[tuple[str, str]]:
