@@ -13,13 +13,18 @@ from django.core.exceptions import ValidationError
 from spendtrackr import errors, events
 from spendtrackr.retry import operation
 from spendtrackr.tenancy import company_scope
-from users import tokens
-from users.models import Membership, RefreshToken, Session, SessionKind, User, email_key
+from users import queries, tokens
+from users.models import EmailLink, LinkPurpose, Membership, RefreshToken, Session, SessionKind, User, email_key
 
 
 class WrongCredentials(errors.Unauthenticated):
     code = "wrong_credentials"
     message = "The e-mail address or the password is wrong."
+
+
+class WrongPassword(errors.Invalid):
+    code = "wrong_password"
+    message = "This is not your password."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,12 @@ class SignedIn:
         return int(settings.ACCESS_TOKEN_LIFETIME.total_seconds())
 
 
-def hash_password(password: str, *, email: str = "", name: str = "") -> str:
-    """Check and hash, before any transaction: a good hash takes long. Raises `Invalid` for the field `password`."""
+def hash_password(password: str, *, email: str = "", name: str = "", field: str = "password") -> str:
+    """Check and hash, before any transaction: a good hash takes long. Raises `Invalid` for the field that held it."""
     try:
         password_validation.validate_password(password, User(email=email, name=name))
     except ValidationError as error:
-        raise errors.Invalid(" ".join(error.messages), field="password") from error
+        raise errors.Invalid(" ".join(error.messages), field=field) from error
     return make_password(password)
 
 
@@ -56,29 +61,40 @@ def check_password(email: str, password: str) -> User:
     return user
 
 
-def sign_in(email: str, password: str, *, at: datetime, company: str = "", kind: SessionKind = SessionKind.API) -> SignedIn:
+def sign_in(
+    email: str, password: str, *, at: datetime, company: str = "", kind: SessionKind = SessionKind.API, client: str = ""
+) -> SignedIn:
     """Open a session in the company named by id or slug, else in the one used last. Raises `WrongCredentials` (401)."""
     user = check_password(email, password)
-    memberships = Membership.across_companies.active().filter(user=user).select_related("company", "user")
+    memberships = queries.memberships(user)
     if company:
-        memberships = memberships.filter(company__public_id=company) | memberships.filter(company__slug=company)
+        memberships = memberships.in_company(company)
     # The one used last; never used ones come after, in the order of joining.
     found = sorted(memberships, key=lambda m: (m.last_signed_in_at is None, -(m.last_signed_in_at or m.joined_at).timestamp()))
     if not found:
         raise WrongCredentials
-    return _sign_in(found[0], at=at, kind=kind)
+    return _enter(found[0], at=at, kind=kind, client=client)
+
+
+def switch(user: User, company: str, *, at: datetime, kind: SessionKind = SessionKind.API, client: str = "") -> SignedIn:
+    """Open a session in another company of the same person, named by id or slug. The session that asks stays open."""
+    member = queries.memberships(user).in_company(company).first()
+    if member is None:
+        raise errors.Invalid("You belong to no such company.", field="company", code="does_not_exist")
+    return _enter(member, at=at, kind=kind, client=client)
 
 
 @operation
-def _sign_in(member: Membership, *, at: datetime, kind: SessionKind) -> SignedIn:
+def _enter(member: Membership, *, at: datetime, kind: SessionKind, client: str) -> SignedIn:
     with company_scope(member.company_id):
-        return open_session(member, at=at, kind=kind)
+        return open_session(member, at=at, kind=kind, client=client)
 
 
-def open_session(member: Membership, *, at: datetime, kind: SessionKind) -> SignedIn:
+def open_session(member: Membership, *, at: datetime, kind: SessionKind, client: str) -> SignedIn:
+    """One step of signing up, in, accepting and switching."""
     # The parent first: a child's foreign key would hold a shared lock on it, and two sign-ins at once would deadlock.
     Membership.objects.filter(pk=member.pk).update(last_signed_in_at=at)
-    session = Session.objects.create(membership=member, kind=kind, created_at=at, expires_at=at + settings.SESSION_LIFETIME)
+    session = Session.objects.create(membership=member, kind=kind, client=client, created_at=at, expires_at=at + settings.SESSION_LIFETIME)
     events.record("session.opened", session, actor=member, at=at, kind=str(kind))
     if kind == SessionKind.PAGES:
         return SignedIn(session, member, access="", refresh="")
@@ -134,3 +150,44 @@ def end_session(session: Session, *, at: datetime, because: str = "signed_out") 
 def end_sessions_of(member: Membership, *, at: datetime, because: str) -> None:
     for session in Session.objects.select_related("membership").filter(membership=member, revoked_at=None):
         end_session(session, at=at, because=because)
+
+
+@operation
+def end_other_sessions(session: Session, *, at: datetime) -> None:
+    """Leave one session of a person open, and end the rest, in all their companies."""
+    end_sessions_of_user(session.membership.user, at=at, because="revoked", but=session)
+
+
+def end_sessions_of_user(user: User, *, at: datetime, because: str, but: Session | None = None) -> None:
+    """One step of changing a password, and of looking after one's sessions."""
+    for session in queries.open_sessions(user, at=at):
+        if but is None or session.pk != but.pk:
+            end_session(session, at=at, because=because)
+
+
+def change_password(session: Session, *, current: str, new: str, at: datetime) -> None:
+    """Give the person of a session another password; every other session of theirs ends. Raises `Invalid` naming the field."""
+    user = session.membership.user
+    if not user.check_password(current):
+        raise WrongPassword(field="current")
+    _change_password(session, hash_password(new, email=user.email, name=user.name, field="new"), at=at)
+
+
+@operation
+def _change_password(session: Session, hashed: str, *, at: datetime) -> None:
+    member: Membership = session.membership
+    # Only from the password that was proven: of two changes at once, the second has proven nothing any more.
+    if User.objects.filter(pk=member.user_id, password=member.user.password).update(password=hashed) != 1:
+        raise WrongPassword(field="current")
+    EmailLink.objects.filter(user=member.user, purpose=LinkPurpose.RESET, used_at=None).update(used_at=at, mail_due_at=None)
+    end_sessions_of_user(member.user, at=at, because="password_changed", but=session)
+    events.record("password.changed", member, actor=member, at=at)
+
+
+@operation
+def rename(member: Membership, name: str, *, at: datetime) -> Membership:
+    """What somebody is called, in all their companies."""
+    member.user.name = name.strip()
+    member.user.save(update_fields=["name"])
+    events.record("profile.changed", member, actor=member, at=at)
+    return member
