@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from cards import operations as cards
 from spendtrackr.tenancy import company_scope
@@ -22,6 +23,7 @@ COUNTS = {
     "/api/v1/accounts/": 2,
     "/api/v1/imports/": 2,
     "/api/v1/auth/me/": 2,
+    "/api/v1/auth/sessions/": 2,
     "/api/v1/reports/spend/?group_by=month&from=2026-01-01&to=2026-12-31": 3,
     "/api/v1/reports/spend/?group_by=category": 4,
 }
@@ -34,6 +36,7 @@ def fill(world, rounds: int, start: int) -> None:
             cards.freeze(card, actor=world.bob, at=NOON)
             purchase = authorize(world.card, swipe(1_00, merchant_name=f"Shop {number}")).transaction
             clear(purchase, Clearing("capture", f"c{number}", NOON, is_final=True), actor=None)
+            people.switch(world.alice.user, world.acme.slug, at=timezone.now())
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"
             import_statement(world.acme, StatementFile(rows.encode(), "s.csv"), actor=world.alice, at=NOON)
