@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import environ
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 MODES = ("production", "demo", "test")
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
@@ -126,3 +128,47 @@ def redis_url() -> str:
     if url and urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
         raise ImproperlyConfigured(f"REDIS_URL must begin with redis://, rediss:// or unix://, not {url!r}.")
     return url
+
+
+_MAIL_SCHEMES = {"smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail", "filemail", "memorymail", "dummymail"}
+
+
+def mail(default: str) -> dict[str, Any]:
+    """Django's mail settings from EMAIL_URL: `smtp+tls://user:password@host:587`, or `consolemail://`, which prints."""
+    url = env.str("EMAIL_URL", "") or default
+    scheme = urlsplit(url).scheme
+    if scheme not in _MAIL_SCHEMES:
+        raise ImproperlyConfigured(f"EMAIL_URL must begin with {', '.join(sorted(_MAIL_SCHEMES))}, not {scheme or 'nothing'}.")
+    try:
+        config: dict[str, Any] = {**environ.Env.email_url_config(url)}
+    except ValueError as error:
+        raise ImproperlyConfigured("EMAIL_URL must name its port as a number.") from error
+    if scheme.startswith("smtp") and not config["EMAIL_HOST"]:
+        raise ImproperlyConfigured("EMAIL_URL names no host.")
+    if scheme == "filemail" and not config["EMAIL_FILE_PATH"]:
+        raise ImproperlyConfigured("EMAIL_URL names no folder.")
+    # Longer than a healthy server takes, shorter than a worker should stand still.
+    return {name: value for name, value in config.items() if value is not None and name != "OPTIONS"} | {"EMAIL_TIMEOUT": 10}
+
+
+def mail_from(default: str) -> str:
+    """Who mails come from. Our own default is not refused, whatever the host is called."""
+    value: str = env.str("MAIL_FROM", "")
+    if not value:
+        return default
+    try:
+        validate_email(parseaddr(value)[1])
+    except ValidationError as error:
+        raise ImproperlyConfigured(f"MAIL_FROM must be an address, such as SpendTrackr <spend@example.com>, not {value!r}.") from error
+    return value
+
+
+def site_url(default: str) -> str:
+    """Where links in mails lead: a scheme and a host, and nothing behind them."""
+    value: str = env.str("SITE_URL", "").rstrip("/")
+    if not value:
+        return default
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or value != f"{parts.scheme}://{parts.netloc}":
+        raise ImproperlyConfigured(f"SITE_URL must be a scheme and a host, such as https://spend.example.com, not {value!r}.")
+    return value

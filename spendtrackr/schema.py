@@ -36,7 +36,7 @@ class ContractGenerator(SchemaGenerator):
 
 
 class ContractSchema(AutoSchema):
-    """Adds the documented refusals, and the idempotency header of every POST outside `/auth/`."""
+    """Adds the documented refusals, and the idempotency header of every POST that is signed in."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
@@ -76,7 +76,7 @@ class ContractSchema(AutoSchema):
         if self.method == "DELETE":
             statuses.append("409")
         if self.method == "POST" and not self._is_open():
-            statuses.append("422")
+            statuses += ["422", "429"]
         return statuses
 
     def _refusal(self, status: str) -> dict[str, Any]:

@@ -36,6 +36,12 @@ DOCS_OPEN = environment.flag("DOCS_OPEN", default=not IN_PRODUCTION)
 HTTPS = environment.flag("HTTPS", default=IN_PRODUCTION)
 BEHIND_PROXY = environment.flag("BEHIND_PROXY", default=False)
 
+# Mail. The worker sends it, and knows of no request: it must be told where links lead.
+_HOST = ALLOWED_HOSTS[0].lstrip("*.") or "localhost"
+SITE_URL = environment.site_url(f"https://{_HOST}" if IN_PRODUCTION else "http://127.0.0.1:8000")
+DEFAULT_FROM_EMAIL = environment.mail_from(f"SpendTrackr <no-reply@{_HOST}>")
+vars().update(environment.mail({"demo": "consolemail://", "test": "memorymail://"}.get(MODE, "smtp://localhost:25")))
+
 VAR_DIR.mkdir(exist_ok=True)
 DATABASES = {"default": environment.database(f"sqlite:///{VAR_DIR / 'spendtrackr.sqlite3'}")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -38,9 +38,7 @@ def _methods(callback) -> set[str]:
         return {method.upper() for method in actions if method != "head"}
     if hasattr(callback, "view_class"):
         return {"GET"}
-    if hasattr(callback, "methods"):
-        return set(callback.methods)
-    return {"GET", "POST"} if callback.__name__ == "sign_in" else {"POST"} if callback.__name__ == "sign_out" else {"GET"}
+    return set(getattr(callback, "methods", ["GET"]))
 
 
 def all_routes() -> set[Route]:

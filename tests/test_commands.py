@@ -87,6 +87,32 @@ def test_one_round_of_the_worker_does_what_waits(world):
     assert not IdempotencyKey.across_companies.exists()
 
 
+def test_one_round_of_the_worker_sends_what_is_due(world):
+    from django.core import mail
+
+    from users import operations
+
+    operations.request_reset("alice@acme.example", at=timezone.now())
+    call_command("worker", once=True)
+    call_command("worker", once=True)
+    assert [message.to for message in mail.outbox] == [["alice@acme.example"]]
+
+
+@pytest.mark.parametrize(
+    ("bind", "mode", "told"),
+    [
+        ("127.0.0.1:8101", False, {"SITE_URL": "http://127.0.0.1:8101"}),
+        ("0.0.0.0:80", False, {"SITE_URL": "http://127.0.0.1:80"}),
+        ("127.0.0.1:8000", True, {}),
+    ],
+)
+def test_the_worker_is_told_where_links_lead(settings, bind, mode, told):
+    from reports.management.commands import serve
+
+    settings.IN_PRODUCTION = mode
+    assert serve._address(bind) == told
+
+
 def test_a_round_that_fails_does_not_stop_the_others(world, monkeypatch):
     from django.db import OperationalError
 

@@ -82,7 +82,7 @@ def test_make_has_the_targets_that_people_are_told_of(target):
 def test_every_setting_is_documented():
     read = set(
         re.findall(
-            r'environment\.(?:flag|words|required_words|whole_number|env\.str)\(\s*"([A-Z_]+)"',
+            r'environment\.(?:flag|words|required_words|whole_number|folder|env\.str)\(\s*"([A-Z_]+)"',
             (ROOT / "spendtrackr" / "settings.py").read_text(),
         )
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -21,7 +21,7 @@ from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
 from users import operations
-from users.models import Invitation
+from users.models import Invitation, Session
 
 AT = datetime(2026, 1, 10, 15, tzinfo=UTC)
 MONEY = {"minor": 1_00, "currency": "USD"}
@@ -36,6 +36,9 @@ BY_ID = {
     "GET /api/v1/members/{public_id}/": ("member", None),
     "PATCH /api/v1/members/{public_id}/": ("member", {"role": "employee"}),
     "GET /api/v1/invitations/{public_id}/": ("invitation", None),
+    "POST /api/v1/invitations/{public_id}/resend/": ("invitation", {}),
+    "POST /api/v1/invitations/{public_id}/revoke/": ("invitation", {}),
+    "POST /api/v1/auth/sessions/{public_id}/revoke/": ("session", {}),
     "GET /api/v1/categories/{public_id}/": ("category", None),
     "GET /api/v1/transactions/{public_id}/": ("transaction", None),
     "GET /api/v1/receipts/{public_id}/": ("receipt", None),
@@ -51,6 +54,7 @@ BY_ID = {
 PAGES_BY_ID = {
     "GET /receipts/{public_id}/": ("receipt", None),
     "POST /transactions/{public_id}/receipts/": ("transaction", {}),
+    "POST /account/sessions/{public_id}/revoke/": ("session", {}),
 }
 # Lists, reports and pages: none of Acme's ids, names or figures may be in the answer.
 BY_READING = {
@@ -63,6 +67,8 @@ BY_READING = {
     "GET /api/v1/accounts/": "",
     "GET /api/v1/imports/": "",
     "GET /api/v1/auth/me/": "",
+    "GET /api/v1/auth/sessions/": "",
+    "GET /account/": "",
     "GET /api/v1/reports/spend/": "?group_by=category&from=2026-01-01&to=2026-12-31",
     "GET /": "?from=2026-01-01&to=2026-12-31",
     "GET /transactions/": "",
@@ -79,6 +85,18 @@ BY_BODY = {
     "POST /api/v1/imports/": lambda acme: {"file": _file()},
     "POST /api/v1/imports/propose/": lambda acme: {"file": _file()},
     "POST /api/v1/auth/logout/": lambda acme: {},
+    "POST /api/v1/auth/password/": lambda acme: {"current": "x", "new": "x"},
+    "POST /api/v1/auth/switch/": lambda acme: {"company": acme["company"]},
+    "POST /api/v1/auth/confirm-address/resend/": lambda acme: {},
+    "POST /api/v1/auth/sessions/revoke-others/": lambda acme: {},
+    "PATCH /api/v1/auth/me/": lambda acme: {"name": "Mallory"},
+    "POST /api/v1/companies/": lambda acme: {"company_name": "x", "country": "DE", "currency": "EUR", "time_zone": "Europe/Berlin"},
+    "POST /account/": lambda acme: {"rename": "1", "name": "Mallory"},
+    "POST /account/switch/": lambda acme: {"company": acme["company"]},
+    "POST /account/sessions/revoke-others/": lambda acme: {},
+    "POST /confirm-address/resend/": lambda acme: {},
+    "GET /companies/new/": lambda acme: {},
+    "POST /companies/new/": lambda acme: {"company_name": "x"},
 }  # fmt: skip
 # Routes without a credential: they open one, or show what is no company's.
 OPEN = {
@@ -86,12 +104,25 @@ OPEN = {
     "POST /api/v1/auth/login/",
     "POST /api/v1/auth/refresh/",
     "POST /api/v1/auth/accept-invitation/",
+    "POST /api/v1/auth/password-reset/",
+    "POST /api/v1/auth/password-reset/confirm/",
+    "POST /api/v1/auth/confirm-address/",
     "GET /api/v1/schema/",
     "GET /api/v1/docs/",
     "GET /health/",
     "GET /sign-in/",
     "POST /sign-in/",
     "POST /sign-out/",
+    "GET /sign-up/",
+    "POST /sign-up/",
+    "GET /forgot-password/",
+    "POST /forgot-password/",
+    "GET /reset-password/",
+    "POST /reset-password/",
+    "GET /confirm-address/",
+    "POST /confirm-address/",
+    "GET /accept-invitation/",
+    "POST /accept-invitation/",
 }
 FILTERS = {
     "/api/v1/cards/": {"holder": "member"},
@@ -128,6 +159,10 @@ def theirs(world) -> dict[str, str]:
             "receipt": receipt.public_id,
             "account": FundingAccount.objects.get().public_id,
             "import": record.public_id,
+            "company": world.acme.public_id,
+            "session": Session.objects.create(
+                membership=world.alice, kind="api", created_at=timezone.now(), expires_at=timezone.now() + timedelta(days=1)
+            ).public_id,
         }
 
 
@@ -172,13 +207,13 @@ def test_the_owner_gets_past_it(world, theirs, api, route):
 def test_another_companys_page_answers_like_one_that_never_existed(world, theirs, pages, route):
     kind, body = PAGES_BY_ID[route]
     method, path = route.split()
-    client = pages(world.mallory)
-    unknown_id = f"{theirs[kind].split('_')[0]}_00000000000000000000000000"
-    foreign, unknown = (getattr(client, method.lower())(path.replace("{public_id}", asked), body) for asked in (theirs[kind], unknown_id))
-    assert foreign.status_code == unknown.status_code == 404
-    told = [re.sub(r"req_\w+", "", answer.content.decode()) for answer in (foreign, unknown)]
-    assert told[0] == told[1]
-    assert getattr(pages(world.alice), method.lower())(path.replace("{public_id}", theirs[kind]), body).status_code in {200, 302}
+    prefix = theirs[kind].split("_")[0]
+    for who, foreign_status in ((world.mallory, 404), (world.alice, 302)):
+        send = getattr(pages(who), method.lower())
+        foreign, unknown = (send(path.replace("{public_id}", id_), body) for id_ in (theirs[kind], f"{prefix}_00000000000000000000000000"))
+        assert (foreign.status_code, unknown.status_code) == (foreign_status, 404)
+        told = [re.sub(r"req_\w+", "", answer.content.decode()) for answer in (foreign, unknown)]
+        assert (told[0] == told[1]) is (who is world.mallory)
 
 
 @pytest.mark.parametrize("route", BY_READING)
@@ -212,10 +247,12 @@ def comparable(answer, asked_for: str) -> str:
     return re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"', "", answer.content.decode()).replace(asked_for, "")
 
 
-@pytest.mark.parametrize("route", ["POST /api/v1/cards/", "POST /api/v1/simulator/authorizations/", "POST /api/v1/receipts/"])
+@pytest.mark.parametrize(
+    "route", ["POST /api/v1/cards/", "POST /api/v1/simulator/authorizations/", "POST /api/v1/receipts/", "POST /api/v1/auth/switch/"]
+)
 def test_another_companys_id_in_a_body_is_unknown(world, theirs, api, route):
     body = BY_BODY[route](theirs)
-    name = next(name for name in ("holder", "card", "transaction") if name in body)
+    name = next(name for name in ("holder", "card", "transaction", "company") if name in body)
     foreign = ask(api, world, route, body=body)
     unknown = ask(api, world, route, body={**body, name: "mem_unknown"})
     assert foreign.status_code == unknown.status_code == 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from cards import operations as cards
 from companies.models import Company
@@ -28,6 +29,7 @@ COUNTS = {
     "/api/v1/imports/": 2,
     "/api/v1/auth/me/": 2,
     "/api/v1/reports/spend/?group_by=month&from=2026-01-01&to=2026-12-31": 2,
+    "/api/v1/auth/sessions/": 2,
     "/api/v1/reports/spend/?group_by=category": 4,
     "/api/v1/reports/spend/?group_by=department": 3,
     "/api/v1/reports/spend/?group_by=member": 4,
@@ -48,6 +50,7 @@ def fill(world, rounds: int, start: int) -> None:
             world.bob.company.refresh_from_db()
             approvals.submit(purchase, actor=world.bob, at=NOON)
             receipts.attach(purchase, inspect(picture(), "r.png"), f"r{number}", actor=world.bob, at=NOON)
+            people.switch(world.alice.user, world.acme.slug, at=timezone.now())
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"
             import_statement(world.acme, StatementFile(rows.encode(), "s.csv"), actor=world.alice, at=NOON)

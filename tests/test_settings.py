@@ -36,6 +36,13 @@ def manage(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
         ({**PRODUCTION, "DATABASE_URL": "postgres://x/y"}, "DATABASE_URL must begin with sqlite:// or mysql://"),
         ({**PRODUCTION, "DATABASE_URL": "nonsense"}, "DATABASE_URL must begin with"),
         ({**PRODUCTION, "REDIS_URL": "localhost:6379"}, "REDIS_URL must begin with"),
+        ({**PRODUCTION, "EMAIL_URL": "mail.example.com"}, "EMAIL_URL must begin with"),
+        ({**PRODUCTION, "EMAIL_URL": "smtp://:25"}, "EMAIL_URL names no host"),
+        ({**PRODUCTION, "EMAIL_URL": "smtp://mail:port"}, "EMAIL_URL must name its port as a number"),
+        ({**PRODUCTION, "MAIL_FROM": "nobody"}, "MAIL_FROM must be an address"),
+        ({**PRODUCTION, "SITE_URL": "spend.example.com"}, "SITE_URL must be a scheme and a host"),
+        ({**PRODUCTION, "SITE_URL": "https://spend.example.com/app"}, "SITE_URL must be a scheme and a host"),
+        ({**PRODUCTION, "CONFIRM_ADDRESSES": "maybe"}, "CONFIRM_ADDRESSES must be true or false"),
         (
             {**PRODUCTION, "DATABASE_LOCK_WAIT_SECONDS": "1s", "DATABASE_URL": "mysql://u:p@h/d"},
             "DATABASE_LOCK_WAIT_SECONDS must be a whole number",
@@ -61,6 +68,35 @@ def test_production_opens_nothing_by_itself():
     )
     answer = manage("shell", "--no-imports", "-c", script, **PRODUCTION)
     assert answer.stdout.split() == ["False", "False", "False", "False", "True", "True"], answer.stderr
+
+
+MAIL_SETTINGS = (
+    "from django.conf import settings as s; "
+    "print(s.EMAIL_BACKEND.split('.')[-2], getattr(s, 'EMAIL_HOST', ''), getattr(s, 'EMAIL_PORT', ''), getattr(s, 'EMAIL_USE_TLS', False), "
+    "s.SITE_URL, s.DEFAULT_FROM_EMAIL, s.CONFIRM_ADDRESSES, sep='|')"
+)
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        (PRODUCTION, "smtp|localhost|25|False|https://spend.example.com|SpendTrackr <no-reply@spend.example.com>|True"),
+        ({"SPENDTRACKR_MODE": "demo"}, "console|localhost|25|False|http://127.0.0.1:8000|SpendTrackr <no-reply@localhost>|False"),
+        (
+            {
+                **PRODUCTION,
+                "EMAIL_URL": "smtp+tls://u:p@mail.example.com:587",
+                "SITE_URL": "https://money.example.com/",
+                "MAIL_FROM": "Money <m@example.com>",
+            },
+            "smtp|mail.example.com|587|True|https://money.example.com|Money <m@example.com>|True",
+        ),
+        ({**PRODUCTION, "ALLOWED_HOSTS": "*"}, "smtp|localhost|25|False|https://localhost|SpendTrackr <no-reply@localhost>|True"),
+    ],
+)
+def test_mail_goes_where_the_environment_says(env, told):
+    answer = manage("shell", "--no-imports", "-c", MAIL_SETTINGS, **env)
+    assert answer.stdout.strip() == told, answer.stderr
 
 
 def test_the_demo_is_not_seeded_in_production():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from spendtrackr.admin import ReadOnlyAdmin
-from users.models import Invitation, Membership, Session, User
+from users.models import EmailLink, Invitation, Membership, Session, User
 
 
 @admin.register(User)
@@ -24,10 +24,17 @@ class MembershipAdmin(ReadOnlyAdmin[Membership]):
 
 @admin.register(Invitation)
 class InvitationAdmin(ReadOnlyAdmin[Invitation]):
-    list_display = ["public_id", "company", "email", "role", "created_at", "accepted_at"]
-    exclude = ["token_hash"]
+    list_display = ["public_id", "company", "email", "role", "created_at", "accepted_at", "revoked_at"]
+    exclude = ["token_hash", "mail_token_hash"]
 
 
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin[Session]):
     list_display = ["public_id", "company", "membership", "kind", "created_at", "revoked_at", "revoked_because"]
+
+
+@admin.register(EmailLink)
+class EmailLinkAdmin(ReadOnlyAdmin[EmailLink]):
+    list_display = ["user", "purpose", "requested_at", "mail_due_at", "mail_attempts", "expires_at", "used_at"]
+    list_filter = ["purpose"]
+    exclude = ["token_hash"]

@@ -82,6 +82,17 @@ def throttle_guesses(request: HttpRequest | Request, subject: str) -> None:
     throttles.hit("guess-from", throttles.client_address(request), limit=60, seconds=300)
 
 
+def throttle_mails(request: HttpRequest | Request, subject: str) -> None:
+    """Five mails to one address, thirty asked for from one place, in an hour; pages and API count together."""
+    throttles.hit("mail", subject, limit=5, seconds=3600)
+    throttles.hit("mail-from", throttles.client_address(request), limit=30, seconds=3600)
+
+
+def client_name(request: HttpRequest | Request) -> str:
+    """What the browser or program calls itself, as far as it can be shown."""
+    return "".join(c for c in request.headers.get("User-Agent", "") if c.isprintable())[:200]
+
+
 class OperatorBackend(ModelBackend):
     """Sign-in to the Django admin: platform staff only, and not more than ten guesses in five minutes."""
 

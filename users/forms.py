@@ -1,20 +1,130 @@
-"""The sign-in form."""
+"""Forms of the pages on which people come in and look after their own sign-in."""
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from babel import Locale
 from django import forms
 
+from companies.operations import COUNTRIES
+from spendtrackr import errors
+from spendtrackr.money import CURRENCIES
+from spendtrackr.periods import TIME_ZONES
 
-class SignInForm(forms.Form):
+T = TypeVar("T")
+_GOOD_PASSWORD = "Ten characters or more, not a common one."  # noqa: S105 -- advice
+
+
+class LineField(forms.CharField):
+    """One line of text: no control characters, trimmed."""
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        if any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
+            raise forms.ValidationError("Control characters are not allowed.")
+        return text
+
+
+class PasswordField(forms.CharField):
+    """Typed unseen, taken as it is, and never sent back to the browser."""
+
+    def __init__(self, *, autocomplete: str, **kwargs: Any) -> None:
+        widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
+        super().__init__(max_length=200, strip=False, widget=widget, **kwargs)
+
+
+class OperationForm(forms.Form):
+    """A form whose operation may refuse: the refusal stands beside its field, and what was filled in stays."""
+
+    status = 400
+
+    def take(self, work: Callable[..., T], **known: Any) -> T | None:
+        """Do it with what was filled in. None when it was refused."""
+        try:
+            return work(**self.cleaned_data, **known)
+        except errors.DomainError as error:
+            self.add_error(error.field if error.field in self.fields else None, error.message)
+            self.status = error.status
+            return None
+
+    @property
+    def answer_status(self) -> int:
+        """Of the page that shows this form: 200 as long as nothing was sent."""
+        return self.status if self.is_bound else 200
+
+
+class SignInForm(OperationForm):
     email = forms.CharField(
         label="E-mail address", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True})
     )
-    password = forms.CharField(
-        label="Password", max_length=200, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
-    )
+    password = PasswordField(label="Password", autocomplete="current-password")
 
     def focus(self, name: str) -> None:
         """Put the cursor where the person goes on."""
         for field in self.fields.values():
             field.widget.attrs.pop("autofocus", None)
         self.fields[name].widget.attrs["autofocus"] = True
+
+
+@lru_cache
+def _countries() -> list[tuple[str, str]]:
+    names = Locale("en").territories
+    return [("", "Choose a country"), *sorted(((code, names[code]) for code in COUNTRIES), key=lambda country: country[1])]
+
+
+@lru_cache
+def _currencies() -> list[tuple[str, str]]:
+    names = Locale("en").currencies
+    return [("", "Choose a currency"), *((code, f"{code} · {names.get(code, code)}") for code in sorted(CURRENCIES))]
+
+
+@lru_cache
+def _time_zones() -> list[tuple[str, str]]:
+    return [("", "Choose a time zone"), *((zone, zone.replace("_", " ")) for zone in sorted(TIME_ZONES))]
+
+
+class CompanyForm(OperationForm):
+    company_name = LineField(label="Company", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "organization"}))
+    country = forms.ChoiceField(label="Country", choices=_countries)
+    currency = forms.ChoiceField(label="Currency", choices=_currencies, help_text="It cannot change after the first posting.")
+    time_zone = forms.ChoiceField(label="Time zone", choices=_time_zones, help_text="It decides which day a purchase falls on.")
+
+
+class SignUpForm(CompanyForm):
+    name = LineField(label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    email = forms.EmailField(label="Your e-mail address", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+    password = PasswordField(label="Password", autocomplete="new-password", help_text=_GOOD_PASSWORD)
+
+
+class AddressForm(OperationForm):
+    email = forms.EmailField(label="E-mail address", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+
+
+class ResetForm(OperationForm):
+    password = PasswordField(label="New password", autocomplete="new-password", help_text=_GOOD_PASSWORD)
+
+
+class NewcomerForm(OperationForm):
+    """For an invited person who gets an account."""
+
+    name = LineField(label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    password = PasswordField(label="Choose a password", autocomplete="new-password", help_text=_GOOD_PASSWORD)
+
+
+class OwnPasswordForm(OperationForm):
+    """For an invited person who has an account."""
+
+    password = PasswordField(label="Your password", autocomplete="current-password")
+
+
+class ProfileForm(OperationForm):
+    name = LineField(label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+
+
+class PasswordForm(OperationForm):
+    current = PasswordField(label="Current password", autocomplete="current-password")
+    new = PasswordField(label="New password", autocomplete="new-password", help_text=_GOOD_PASSWORD)

@@ -82,6 +82,10 @@ class MembershipQuerySet(TenantQuerySet["Membership"]):
     def active(self) -> MembershipQuerySet:
         return self.filter(status=MembershipStatus.ACTIVE)
 
+    def in_company(self, name: str) -> MembershipQuerySet:
+        """By the company's id or slug."""
+        return self.filter(models.Q(company__public_id=name) | models.Q(company__slug=name))
+
 
 MembershipManager = TenantManager.from_queryset(MembershipQuerySet)
 
@@ -125,8 +129,13 @@ class Membership(TenantModel):
         """Raise unless this member may write at all just now: `CompanySuspended`, or `AddressUnconfirmed`."""
         if not self.company.is_active:
             raise errors.CompanySuspended
-        if settings.CONFIRM_ADDRESSES and self.user.confirmed_at is None:
+        if self.must_confirm:
             raise AddressUnconfirmed
+
+    @property
+    def must_confirm(self) -> bool:
+        """Whether this person reads and does not write, until they have followed the link that was mailed to them."""
+        return settings.CONFIRM_ADDRESSES and self.user.confirmed_at is None
 
     @property
     def owned_by(self) -> Membership:

@@ -1,10 +1,14 @@
-"""Reads of who stands above whom."""
+"""Reads of people: who stands above whom, where they may sign in, and what waits to be mailed to them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from users.models import Membership, MembershipStatus
+from django.db.models import Q, QuerySet
+
+from users import tokens
+from users.models import EmailLink, Invitation, Membership, MembershipQuerySet, MembershipStatus, Session, User
 from users.roles import RUNS
 
 
@@ -41,3 +45,28 @@ def _decides(member: Membership, chain: str, active: set[int]) -> bool:
     above = [int(part) for part in reversed(chain.split(".")[:-2])]
     nearest = next((pk for pk in above if pk in active), None)
     return nearest == member.pk if nearest is not None else member.role in RUNS
+
+
+def memberships(user: User) -> MembershipQuerySet:
+    """The companies that a person may enter."""
+    mine: MembershipQuerySet = Membership.across_companies.active().filter(user=user).select_related("company", "user")
+    return mine
+
+
+def open_sessions(user: User, *, at: datetime) -> QuerySet[Session]:
+    """Where a person is signed in, whichever the company."""
+    opened = Session.across_companies.filter(membership__user=user, revoked_at=None, expires_at__gt=at)
+    return opened.select_related("membership__company", "membership__user")
+
+
+def opened_by(secret: str) -> QuerySet[Invitation]:
+    """The invitation that a secret opens: the one that was copied, or the one that was mailed."""
+    digest = tokens.digest(secret)
+    return Invitation.across_companies.filter(Q(token_hash=digest) | Q(mail_token_hash=digest))
+
+
+def mails_due(*, at: datetime, most: int = 50) -> list[EmailLink | Invitation]:
+    """What waits to be mailed, the longest waiting first."""
+    links = EmailLink.objects.select_related("user").filter(mail_due_at__lte=at).order_by("mail_due_at")[:most]
+    invitations = Invitation.across_companies.select_related("company", "invited_by__user").filter(mail_due_at__lte=at)
+    return [*links, *invitations.order_by("mail_due_at")[:most]]

@@ -43,6 +43,7 @@ RUNS = frozenset({Role.OWNER, Role.ADMIN})
 OWNS = frozenset({Role.OWNER})
 
 TABLE: dict[str, Grant] = {
+    "profile.own": Grant("Look after one's own profile, password and sessions; switch companies", EVERYBODY),
     "company.see": Grant("See the company's profile", EVERYBODY),
     "company.change": Grant("Change the company's profile and its rules for receipts and approval", RUNS),
     "departments.see": Grant("See departments", EVERYBODY),

@@ -10,16 +10,20 @@ from rest_framework import serializers
 
 from companies.serializers import CompanySerializer
 from spendtrackr.serializers import CountryField, CurrencyField, PlainCharField, StrictSerializer
-from users.models import Invitation, Membership
+from users import queries
+from users.models import Invitation, Membership, Session
 from users.operations import SignedIn
 from users.roles import Role
 
 
-class SignUpBody(StrictSerializer):
+class CompanyBody(StrictSerializer):
     company_name = PlainCharField(max_length=120)
     country = CountryField()
     currency = CurrencyField(help_text="ISO 4217. It cannot change after the first posting.")
     time_zone = PlainCharField(max_length=60, help_text="IANA name, such as Europe/Berlin. It decides which day a purchase falls on.")
+
+
+class SignUpBody(CompanyBody):
     name = PlainCharField(max_length=120)
     email = serializers.EmailField(max_length=254)
     password = serializers.CharField(max_length=200, trim_whitespace=False, help_text="Ten characters or more, not a common one.")
@@ -41,6 +45,38 @@ class AcceptBody(StrictSerializer):
     password = serializers.CharField(
         max_length=200, trim_whitespace=False, help_text="A new one; or your own, if this address has an account."
     )
+
+
+class PasswordBody(StrictSerializer):
+    current = serializers.CharField(max_length=200, trim_whitespace=False)
+    new = serializers.CharField(max_length=200, trim_whitespace=False, help_text="Ten characters or more, not a common one.")
+
+
+class AddressBody(StrictSerializer):
+    email = PlainCharField(max_length=254)
+
+
+class ResetBody(StrictSerializer):
+    token = PlainCharField(max_length=200, help_text="From the link that was mailed. Single use.")
+    password = serializers.CharField(max_length=200, trim_whitespace=False, help_text="Ten characters or more, not a common one.")
+
+
+class LinkBody(StrictSerializer):
+    token = PlainCharField(max_length=200, help_text="From the link that was mailed. Single use.")
+
+
+class MailedSerializer(serializers.Serializer[Any]):
+    """The same, whether or not there is an account."""
+
+    message = serializers.CharField()
+
+
+class SwitchBody(StrictSerializer):
+    company = PlainCharField(max_length=60, help_text="Id or slug of another of your companies.")
+
+
+class ProfileBody(StrictSerializer):
+    name = PlainCharField(max_length=120)
 
 
 class PlaceFields(StrictSerializer):
@@ -74,6 +110,15 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
         read_only_fields = fields
 
 
+class MembershipKeySerializer(serializers.ModelSerializer[Membership]):
+    id = serializers.CharField(source="public_id", read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ["id", "role"]
+        read_only_fields = fields
+
+
 class MeMembershipSerializer(serializers.ModelSerializer[Membership]):
     """One of the companies that this login can choose."""
 
@@ -95,8 +140,7 @@ class MeSerializer(serializers.Serializer[Membership]):
 
     @extend_schema_field(MeMembershipSerializer(many=True))
     def get_memberships(self, member: Membership) -> list[dict[str, Any]]:
-        mine = Membership.across_companies.active().filter(user_id=member.user_id).select_related("company").order_by("id")
-        return list(MeMembershipSerializer(mine, many=True).data)
+        return list(MeMembershipSerializer(queries.memberships(member.user).order_by("id"), many=True).data)
 
 
 class SignedInSerializer(MeSerializer):
@@ -112,14 +156,44 @@ def signed_in(result: SignedIn) -> dict[str, Any]:
     return {"access": result.access, "refresh": result.refresh, "expires_in": result.expires_in, **MeSerializer(result.member).data}
 
 
+class FoundedSerializer(serializers.Serializer[Membership]):
+    """A new company, and the membership of who founded it. `/auth/switch/` leads there."""
+
+    company = CompanySerializer()
+    member = serializers.SerializerMethodField()
+
+    @extend_schema_field(MembershipKeySerializer)
+    def get_member(self, member: Membership) -> dict[str, Any]:
+        return dict(MembershipKeySerializer(member).data)
+
+
+class SessionSerializer(serializers.ModelSerializer[Session]):
+    """One place where you are signed in."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    company_name = serializers.CharField(source="membership.company.name", read_only=True)
+    is_current = serializers.SerializerMethodField(help_text="Whether it is the session that asks.")
+
+    class Meta:
+        model = Session
+        fields = ["id", "kind", "client", "company_name", "created_at", "expires_at", "is_current"]
+        read_only_fields = fields
+        extra_kwargs = {"client": {"help_text": "What the browser or program called itself."}}
+
+    def get_is_current(self, session: Session) -> bool:
+        return bool(session.pk == self.context["request"].session.pk)
+
+
 class InvitationSerializer(serializers.ModelSerializer[Invitation]):
     id = serializers.CharField(source="public_id", read_only=True)
     status = serializers.SerializerMethodField()
+    manager = serializers.CharField(source="manager.public_id", read_only=True, allow_null=True, default=None)
+    department = serializers.CharField(source="department.public_id", read_only=True, allow_null=True, default=None)
     invited_by = serializers.CharField(source="invited_by.public_id", read_only=True)
 
     class Meta:
         model = Invitation
-        fields = ["id", "email", "role", "status", "invited_by", "created_at", "expires_at", "accepted_at"]
+        fields = ["id", "email", "role", "manager", "department", "status", "invited_by", "created_at", "expires_at", "accepted_at"]
         read_only_fields = fields
 
     def get_status(self, invitation: Invitation) -> str:
@@ -127,10 +201,11 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
 
 
 class NewInvitationSerializer(InvitationSerializer):
-    """With its token, this once: give it to the person you invited."""
+    """With its token, this once, and the page that takes it: give one of them to the person you invited."""
 
     token = serializers.CharField(read_only=True)
+    link = serializers.CharField(read_only=True)
 
     class Meta(InvitationSerializer.Meta):
-        fields = [*InvitationSerializer.Meta.fields, "token"]
+        fields = [*InvitationSerializer.Meta.fields, "token", "link"]
         read_only_fields = fields

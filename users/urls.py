@@ -6,11 +6,13 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from users import views
-from users.viewsets import AuthViewSet, InvitationViewSet, MemberViewSet, MeViewSet
+from users.viewsets import AuthViewSet, FoundingViewSet, InvitationViewSet, MemberViewSet, MeViewSet, SessionViewSet
 
 router = SimpleRouter()
 router.register("auth", AuthViewSet, basename="auth")
 router.register("auth", MeViewSet, basename="me")
+router.register("auth/sessions", SessionViewSet, basename="session")
+router.register("companies", FoundingViewSet, basename="founding")
 router.register("members", MemberViewSet, basename="member")
 router.register("invitations", InvitationViewSet, basename="invitation")
 
@@ -18,4 +20,15 @@ api = router.urls
 pages = [
     path("sign-in/", views.sign_in, name="sign-in"),
     path("sign-out/", views.sign_out, name="sign-out"),
+    path("sign-up/", views.sign_up, name="sign-up"),
+    path("forgot-password/", views.forgot_password, name="forgot-password"),
+    path("reset-password/", views.reset_password, name="reset-password"),
+    path("confirm-address/", views.confirm_address, name="confirm-address"),
+    path("confirm-address/resend/", views.resend_confirmation, name="resend-confirmation"),
+    path("accept-invitation/", views.accept_invitation, name="accept-invitation"),
+    path("companies/new/", views.new_company, name="new-company"),
+    path("account/", views.account, name="account"),
+    path("account/switch/", views.switch_company, name="switch-company"),
+    path("account/sessions/revoke-others/", views.revoke_other_sessions, name="revoke-other-sessions"),
+    path("account/sessions/<str:public_id>/revoke/", views.revoke_session, name="revoke-session"),
 ]

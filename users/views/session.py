@@ -1,4 +1,4 @@
-"""Pages for signing in and out."""
+"""Who may see a page at all; signing in and out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -15,48 +16,42 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods
 
 from spendtrackr import errors
 from users import operations
-from users.authentication import PAGE_SESSION_KEY, throttle_guesses
+from users.authentication import PAGE_SESSION_KEY, client_name, throttle_guesses
 from users.forms import SignInForm
 from users.models import Membership, SessionKind, email_key
+from users.operations import SignedIn
 
 View = Callable[..., HttpResponse]
 
 
 def page(view: View) -> View:
     """A page for members: hands the member in, or sends the visitor to sign in and back."""
-
-    @functools.wraps(view)
-    @never_cache
-    @require_safe
-    def shown(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        member: Membership | None = getattr(request, "membership", None)
-        if member is None:
-            return to_sign_in(request)
-        return view(request, member, **kwargs)
-
-    return shown
+    return _for_members(view, "GET")
 
 
 def form_page(view: View) -> View:
-    """A page that takes a form, too."""
+    """A page that takes a form, too: unless the company is suspended or the address unconfirmed."""
+    return _for_members(view, "GET", "POST")
 
-    @functools.wraps(view)
-    @never_cache
-    @require_http_methods(["GET", "HEAD", "POST"])
-    def shown(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        member: Membership | None = getattr(request, "membership", None)
-        if member is None:
-            return to_sign_in(request)
-        if request.method == "POST":
-            member.require_writable()
-        return view(request, member, **kwargs)
 
-    shown.methods = ("GET", "POST")  # type: ignore[attr-defined]
-    return shown
+def own_page(*methods: str) -> Callable[[View], View]:
+    """A page on which somebody looks after their own sign-in, which a suspended company does not stop."""
+    return lambda view: _for_members(view, *methods, always_writable=True)
+
+
+def open_page(*methods: str) -> Callable[[View], View]:
+    """A page for everybody, signed in or not."""
+
+    def opened(view: View) -> View:
+        shown = functools.wraps(view)(never_cache(sensitive_post_parameters()(require_http_methods(_with_head(methods))(view))))
+        shown.methods = methods  # type: ignore[attr-defined]  # for whoever lists the routes
+        return shown
+
+    return opened
 
 
 def action(view: Callable[..., str | None]) -> View:
@@ -66,13 +61,7 @@ def action(view: Callable[..., str | None]) -> View:
     """
 
     @functools.wraps(view)
-    @never_cache
-    @require_POST
-    def done(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        member: Membership | None = getattr(request, "membership", None)
-        if member is None:
-            return to_sign_in(request)
-        member.require_writable()
+    def done(request: HttpRequest, member: Membership, **kwargs: Any) -> HttpResponse:
         try:
             if said := view(request, member, **kwargs):
                 messages.success(request, said)
@@ -80,18 +69,12 @@ def action(view: Callable[..., str | None]) -> View:
             if error.status not in _MENDABLE:
                 raise
             messages.error(request, error.message)
-        return HttpResponseRedirect(next_of(request) or "/")
+        return HttpResponseRedirect(next_of(request) or reverse("overview"))
 
-    done.methods = ("POST",)  # type: ignore[attr-defined]  # for the list of routes that the tests walk
-    return done
+    return _for_members(done, "POST")
 
 
 _MENDABLE = {400, 409, 413}
-
-
-def to_sign_in(request: HttpRequest) -> HttpResponse:
-    target = request.get_full_path() if request.method == "GET" else ""
-    return redirect(f"{reverse('sign-in')}?{urlencode({'next': target})}")
 
 
 def next_of(request: HttpRequest) -> str:
@@ -101,8 +84,35 @@ def next_of(request: HttpRequest) -> str:
     return target if safe and target.startswith("/") else ""
 
 
-@sensitive_post_parameters("password")
-@require_http_methods(["GET", "POST"])
+def _for_members(view: View, *methods: str, always_writable: bool = False) -> View:
+    @functools.wraps(view)
+    @open_page(*methods)
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        member: Membership | None = getattr(request, "membership", None)
+        if member is None:
+            back = {"next": request.get_full_path()} if request.method in {"GET", "HEAD"} else {}
+            return redirect(f"{reverse('sign-in')}?{urlencode(back)}")
+        if request.method == "POST" and not always_writable:
+            member.require_writable()
+        return view(request, member, *args, **kwargs)
+
+    return shown
+
+
+def _with_head(methods: tuple[str, ...]) -> list[str]:
+    return [*methods, *(["HEAD"] if "GET" in methods else [])]
+
+
+def enter(request: HttpRequest, signed_in: SignedIn) -> None:
+    """Make the browser stand for this session; the one that it stood for ends."""
+    before = getattr(request, "page_session", None)
+    if before is not None:
+        operations.end_session(before, at=timezone.now(), because="switched")
+    request.session.flush()
+    request.session[PAGE_SESSION_KEY] = signed_in.session.public_id
+
+
+@open_page("GET", "POST")
 def sign_in(request: HttpRequest) -> HttpResponse:
     form = SignInForm(request.POST or None)
     status = 200
@@ -113,20 +123,18 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             form.add_error(None, error.message)
             form.focus("password")
             status = error.status
-    return render(
-        request, "users/sign_in.html", {"form": form, "next": request.POST.get("next") or request.GET.get("next", "")}, status=status
-    )
+    following = request.POST.get("next") or request.GET.get("next", "")
+    return render(request, "users/sign_in.html", {"form": form, "next": following, "signup_open": settings.SIGNUP_OPEN}, status=status)
 
 
 def _open(request: HttpRequest, given: dict[str, str]) -> HttpResponse:
     throttle_guesses(request, email_key(given["email"]))
-    signed_in = operations.sign_in(given["email"], given["password"], at=timezone.now(), kind=SessionKind.PAGES)
-    request.session.flush()
-    request.session[PAGE_SESSION_KEY] = signed_in.session.public_id
+    at, client = timezone.now(), client_name(request)
+    enter(request, operations.sign_in(given["email"], given["password"], at=at, kind=SessionKind.PAGES, client=client))
     return HttpResponseRedirect(next_of(request) or reverse("overview"))
 
 
-@require_POST
+@open_page("POST")
 def sign_out(request: HttpRequest) -> HttpResponse:
     session = getattr(request, "page_session", None)
     if session is not None:

@@ -11,6 +11,7 @@ import time
 from types import FrameType
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
@@ -30,7 +31,8 @@ class Command(BaseCommand):
         web = [sys.executable, "-m", "gunicorn", "spendtrackr.wsgi", "--bind", bind, "--worker-class", "gthread", "--no-control-socket"]
         web += ["--threads", str(threads), "--workers", str(workers), "--access-logfile", "-" if options["verbosity"] > 1 else os.devnull]
         commands = [web, [sys.executable, sys.argv[0], "worker"]]
-        processes = [subprocess.Popen(command) for command in commands]  # noqa: S603 -- our own programs
+        told = {**_address(bind), **os.environ}
+        processes = [subprocess.Popen(command, env=told) for command in commands]  # noqa: S603 -- our own programs
         signal.signal(signal.SIGTERM, _as_interrupt)
         try:
             while all(process.poll() is None for process in processes):
@@ -64,6 +66,13 @@ def _must_be_free(bind: str) -> None:
             probe.bind((host, int(port)))
         except (OSError, ValueError, OverflowError) as error:
             raise CommandError(f"{bind} cannot be used ({error}). Choose another: make demo PORT=8100.") from error
+
+
+def _address(bind: str) -> dict[str, str]:
+    """Where the links in mails lead, unless the environment says. In production people do not use the address that we bind."""
+    host, _, port = bind.rpartition(":")
+    everywhere = host in {"", "0.0.0.0", "[::]"}  # noqa: S104 -- read, not bound
+    return {} if settings.IN_PRODUCTION else {"SITE_URL": f"http://{'127.0.0.1' if everywhere else host}:{port}"}
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:

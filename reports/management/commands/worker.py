@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -12,13 +13,14 @@ from django.db import DatabaseError, close_old_connections
 
 from cards import tasks as cards
 from spendtrackr import events, idempotency
+from users import tasks as users
 
 log = logging.getLogger(__name__)
 PRUNE_EVERY = 600
 
 
 class Command(BaseCommand):
-    help = "Seal events, have issuers make pending cards, forget old idempotency keys. Stops at SIGTERM after the round."
+    help = "Seal events, send mails, have issuers make pending cards, forget old idempotency keys. Stops at SIGTERM after the round."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="One round, then stop.")
@@ -39,7 +41,8 @@ class Command(BaseCommand):
             stop.wait(every)
 
     def _round(self, *, prune: bool) -> None:
-        for work in (events.seal_all, cards.complete_pending, *([idempotency.prune] if prune else [])):
+        works: list[Callable[[], int]] = [events.seal_all, users.send_due, cards.complete_pending]
+        for work in [*works, *([idempotency.prune] if prune else [])]:
             try:
                 work()
             except DatabaseError:

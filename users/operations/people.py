@@ -1,4 +1,4 @@
-"""What people do: sign up, sign in, invite, accept, change roles. No user exists without passing through here."""
+"""Who belongs to a company: founding one, inviting, joining, roles, managers, status. No user exists without passing through here."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import password_validation
-from django.contrib.auth.hashers import make_password
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
@@ -18,8 +15,10 @@ from companies.models import Company, Department
 from spendtrackr import errors, events
 from spendtrackr.retry import operation
 from spendtrackr.tenancy import company_scope
-from users import permissions, tokens
-from users.models import Invitation, Membership, MembershipStatus, RefreshToken, Session, SessionKind, User, email_key
+from users import permissions, queries, tokens
+from users.models import Invitation, LinkPurpose, Membership, MembershipStatus, SessionKind, User, email_key
+from users.operations.access import SignedIn, check_password, end_sessions_of, hash_password, open_session
+from users.operations.links import confirm, write_link
 from users.roles import Role
 
 INVITATION_LIFETIME = timedelta(days=14)
@@ -32,28 +31,9 @@ class EmailTaken(errors.DomainError):
     message = "This address has an account already. Sign in instead."
 
 
-class WrongCredentials(errors.Unauthenticated):
-    code = "wrong_credentials"
-    message = "The e-mail address or the password is wrong."
-
-
 class InvitationDead(errors.Invalid):
     code = "invitation_not_valid"
     message = "This invitation is unknown, used, revoked or expired. Ask for a new one."
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A session and its secrets, in clear for this once. `refresh` is empty for pages: their cookie is the credential."""
-
-    session: Session
-    member: Membership
-    access: str
-    refresh: str
-
-    @property
-    def expires_in(self) -> int:
-        return int(settings.ACCESS_TOKEN_LIFETIME.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +49,34 @@ class SignUp:
     password: str
 
 
-def sign_up(form: SignUp, *, at: datetime, kind: SessionKind = SessionKind.API) -> SignedIn:
+def sign_up(form: SignUp, *, at: datetime, kind: SessionKind = SessionKind.API, client: str = "") -> SignedIn:
     """A company and its owner, both or neither. Raises `Invalid`, or `EmailTaken` (409)."""
+    _must_be_open()
+    hashed = hash_password(form.password, email=form.email, name=form.name)
+    return _sign_up(form, hashed, at=at, kind=kind, client=client)
+
+
+def _must_be_open() -> None:
     if not settings.SIGNUP_OPEN:
         raise errors.Forbidden("Sign-up is closed on this installation.", code="signup_closed")
-    hashed = hash_password(form.password, email=form.email, name=form.name)
-    return _sign_up(form, hashed, at=at, kind=kind)
 
 
 @operation
-def _sign_up(form: SignUp, hashed: str, *, at: datetime, kind: SessionKind) -> SignedIn:
+def _sign_up(form: SignUp, hashed: str, *, at: datetime, kind: SessionKind, client: str) -> SignedIn:
     user = _create_user(form.email, form.name, hashed, at=at)
     company = companies.found(name=form.company_name, country=form.country, currency=form.currency, time_zone=form.time_zone, at=at)
     with company_scope(company.pk):
         member = _join(company, user, Role.OWNER, at=at)
-        return _open_session(member, at=at, kind=kind)
+        return open_session(member, at=at, kind=kind, client=client)
 
 
-def hash_password(password: str, *, email: str = "", name: str = "") -> str:
-    """Check and hash, before any transaction: a good hash takes long. Raises `Invalid` for the field `password`."""
-    try:
-        password_validation.validate_password(password, User(email=email, name=name))
-    except ValidationError as error:
-        raise errors.Invalid(" ".join(error.messages), field="password") from error
-    return make_password(password)
+@operation
+def found_company(user: User, *, company_name: str, country: str, currency: str, time_zone: str, at: datetime) -> Membership:
+    """Another company of somebody who has an account; they own it. No session changes company by it."""
+    _must_be_open()
+    company = companies.found(name=company_name, country=country, currency=currency, time_zone=time_zone, at=at)
+    with company_scope(company.pk):
+        return _join(company, user, Role.OWNER, at=at)
 
 
 def _email_key(email: str) -> str:
@@ -103,8 +87,10 @@ def _email_key(email: str) -> str:
     return key
 
 
-def _create_user(email: str, name: str, hashed: str, *, at: datetime, is_staff: bool = False) -> User:
+def _create_user(email: str, name: str, hashed: str, *, at: datetime, is_staff: bool = False, is_proven: bool = False) -> User:
+    """A new person. Where addresses are confirmed and nothing has proven this one, a link goes out with it."""
     user = User(email=email.strip(), email_key=_email_key(email), name=name.strip(), joined_at=at, password=hashed, is_staff=is_staff)
+    user.confirmed_at = at if is_proven or is_staff or not settings.CONFIRM_ADDRESSES else None
     if User.objects.filter(email_key=user.email_key).exists():
         raise EmailTaken(field="email")
     try:
@@ -112,6 +98,8 @@ def _create_user(email: str, name: str, hashed: str, *, at: datetime, is_staff: 
             user.save(force_insert=True)
     except IntegrityError as error:  # somebody else, a moment ago
         raise EmailTaken(field="email") from error
+    if user.confirmed_at is None:
+        write_link(user, LinkPurpose.CONFIRM, at=at)
     return user
 
 
@@ -140,92 +128,6 @@ def create_operator(*, email: str, name: str, hashed: str, at: datetime) -> User
     return user
 
 
-def check_password(email: str, password: str) -> User:
-    """The active user with this address and password. An unknown address takes as long as a wrong password."""
-    user = User.objects.filter(email_key=email_key(email)).first()
-    if user is None:
-        make_password(password)
-        raise WrongCredentials
-    if not user.check_password(password) or not user.is_active:
-        raise WrongCredentials
-    return user
-
-
-def sign_in(email: str, password: str, *, at: datetime, company: str = "", kind: SessionKind = SessionKind.API) -> SignedIn:
-    """Open a session in the company named by id or slug, else in the one used last. Raises `WrongCredentials` (401)."""
-    user = check_password(email, password)
-    memberships = Membership.across_companies.active().filter(user=user).select_related("company", "user")
-    if company:
-        memberships = memberships.filter(company__public_id=company) | memberships.filter(company__slug=company)
-    # The one used last; never used ones come after, in the order of joining.
-    found = sorted(memberships, key=lambda m: (m.last_signed_in_at is None, -(m.last_signed_in_at or m.joined_at).timestamp()))
-    if not found:
-        raise WrongCredentials
-    return _sign_in(found[0], at=at, kind=kind)
-
-
-@operation
-def _sign_in(member: Membership, *, at: datetime, kind: SessionKind) -> SignedIn:
-    with company_scope(member.company_id):
-        return _open_session(member, at=at, kind=kind)
-
-
-def _open_session(member: Membership, *, at: datetime, kind: SessionKind) -> SignedIn:
-    # The parent first: a child's foreign key would hold a shared lock on it, and two sign-ins at once would deadlock.
-    Membership.objects.filter(pk=member.pk).update(last_signed_in_at=at)
-    session = Session.objects.create(membership=member, kind=kind, created_at=at, expires_at=at + settings.SESSION_LIFETIME)
-    events.record("session.opened", session, actor=member, at=at, kind=str(kind))
-    if kind == SessionKind.PAGES:
-        return SignedIn(session, member, access="", refresh="")
-    return SignedIn(session, member, tokens.access_token(session, at=at), _new_refresh_token(session, at=at))
-
-
-def _new_refresh_token(session: Session, *, at: datetime) -> str:
-    secret = tokens.new_secret("rt")
-    RefreshToken.objects.create(session=session, token_hash=tokens.digest(secret), created_at=at)
-    return secret
-
-
-def refresh(secret: str, *, at: datetime) -> SignedIn:
-    """Trade a refresh token for a new pair. Raises `Unauthenticated`; a token used before also ends its whole session."""
-    token = (
-        RefreshToken.across_companies.select_related("session__membership__user", "session__membership__company")
-        .filter(token_hash=tokens.digest(secret))
-        .first()
-    )
-    if token is None:
-        raise errors.Unauthenticated
-    with company_scope(token.company_id):
-        renewed = _rotate(token, at=at)
-    if renewed is None:
-        raise errors.Unauthenticated
-    return renewed
-
-
-@operation
-def _rotate(token: RefreshToken, *, at: datetime) -> SignedIn | None:
-    """None, after ending the session, when the token was used before: the refusal must not undo the ending."""
-    session: Session = token.session
-    member: Membership = session.membership
-    # One conditional UPDATE decides between simultaneous users of one token; the row count names the winner.
-    if RefreshToken.objects.filter(pk=token.pk, used_at=None).update(used_at=at) != 1:
-        end_session(session, at=at, because="token_reused")
-        return None
-    alive = Session.objects.select_for_update().get(pk=session.pk).is_open(at)
-    if not (alive and member.is_active and member.user.is_active):
-        return None
-    return SignedIn(session, member, tokens.access_token(session, at=at), _new_refresh_token(session, at=at))
-
-
-@operation
-def end_session(session: Session, *, at: datetime, because: str = "signed_out") -> None:
-    """Revoke a session and all tokens that descend from it. Doing it twice changes nothing."""
-    with company_scope(session.company_id):
-        ended = Session.objects.filter(pk=session.pk, revoked_at=None).update(revoked_at=at, revoked_because=because)
-        if ended:
-            events.record("session.ended", session, actor=session.membership, at=at, because=because)
-
-
 @operation
 def invite(
     *,
@@ -242,7 +144,7 @@ def invite(
     key = _email_key(email)
     if Membership.objects.filter(user__email_key=key).exists():
         raise errors.Invalid("This person is a member already.", field="email", code="already_member")
-    Invitation.objects.filter(open_email_key=key).update(open_email_key=None, expires_at=at)
+    Invitation.objects.filter(open_email_key=key).update(open_email_key=None, revoked_at=at, mail_due_at=None)
     secret = tokens.new_secret("invite")
     invitation = Invitation.objects.create(
         email=email.strip(),
@@ -254,42 +156,119 @@ def invite(
         token_hash=tokens.digest(secret),
         invited_by=actor,
         created_at=at,
+        mail_due_at=at,
         expires_at=at + INVITATION_LIFETIME,
     )
     events.record("member.invited", invitation, actor=actor, at=at, role=role)
     return invitation, secret
 
 
+@operation
+def resend(invitation: Invitation, *, actor: Membership, at: datetime) -> tuple[Invitation, str]:
+    """Mail an invitation again, with new secrets and a fresh term; the ones before open nothing any more."""
+    secret = tokens.new_secret("invite")
+    _change_unanswered(
+        invitation,
+        actor,
+        token_hash=tokens.digest(secret),
+        mail_token_hash=None,
+        mail_due_at=at,
+        mail_attempts=0,
+        expires_at=at + INVITATION_LIFETIME,
+    )
+    events.record("invitation.resent", invitation, actor=actor, at=at)
+    return invitation, secret
+
+
+@operation
+def revoke(invitation: Invitation, *, actor: Membership, at: datetime) -> Invitation:
+    """Take an invitation back: neither of its secrets opens it from here on."""
+    _change_unanswered(invitation, actor, revoked_at=at, open_email_key=None, mail_due_at=None)
+    events.record("invitation.revoked", invitation, actor=actor, at=at)
+    return invitation
+
+
+def _change_unanswered(invitation: Invitation, actor: Membership, **changes: Any) -> None:
+    """Raises `InvalidState` for an invitation that was accepted or revoked, also a moment ago."""
+    if not permissions.may_make(actor, invitation.role):
+        raise errors.Forbidden("Only an owner looks after the invitation of an owner.")
+    if Invitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None).update(**changes) != 1:
+        raise errors.InvalidState("This invitation was accepted or revoked already.")
+    invitation.refresh_from_db(fields=list(changes))
+
+
 def open_invitation(secret: str, *, at: datetime) -> Invitation:
     """The invitation that a token opens. Raises `InvitationDead` before anything is said about the account of its address."""
-    invitation = Invitation.across_companies.select_related("company").filter(token_hash=tokens.digest(secret)).first()
+    invitation = queries.opened_by(secret).select_related("company").first()
     if invitation is None or invitation.open_email_key is None or invitation.status_at(at) != "open":
         raise InvitationDead(field="token")
     return invitation
 
 
-def accept(secret: str, *, name: str, password: str, at: datetime) -> SignedIn:
-    """Join with an invitation. Somebody who has an account proves it with its password; others get one."""
+@dataclass(frozen=True, slots=True)
+class _Acceptance:
+    """Who accepts: somebody with an account, or somebody new; and whether they had the secret that was mailed."""
+
+    secret: str
+    user: User | None
+    name: str
+    hashed: str
+    was_mailed: bool
+
+
+def accept(
+    secret: str,
+    *,
+    name: str,
+    password: str,
+    at: datetime,
+    kind: SessionKind = SessionKind.API,
+    client: str = "",
+    proven: User | None = None,
+) -> SignedIn:
+    """Join with an invitation. Somebody who has an account proves it with its password, or is signed in as `proven`; others get one."""
     invitation = open_invitation(secret, at=at)
-    if User.objects.filter(email_key=invitation.email_key).exists():
-        user: User | None = check_password(invitation.email, password)
-        hashed = ""
-    else:
-        user, hashed = None, hash_password(password, email=invitation.email, name=name)
+    user = _account_of(invitation, password, proven)
+    hashed = "" if user else hash_password(password, email=invitation.email, name=name)
+    acceptance = _Acceptance(secret, user, name, hashed, was_mailed=invitation.mail_token_hash == tokens.digest(secret))
     with company_scope(invitation.company_id):
-        return _accept(invitation, user, name, hashed, at=at)
+        return _accept(invitation, acceptance, at=at, kind=kind, client=client)
+
+
+def _account_of(invitation: Invitation, password: str, proven: User | None) -> User | None:
+    if proven and proven.email_key == invitation.email_key:
+        return proven
+    return check_password(invitation.email, password) if has_account(invitation) else None
+
+
+def has_account(invitation: Invitation) -> bool:
+    """Whether the invited person proves an account, or gets one. Only for whoever holds a token of the invitation."""
+    return User.objects.filter(email_key=invitation.email_key).exists()
 
 
 @operation
-def _accept(invitation: Invitation, user: User | None, name: str, hashed: str, *, at: datetime) -> SignedIn:
+def _accept(invitation: Invitation, by: _Acceptance, *, at: datetime, kind: SessionKind, client: str) -> SignedIn:
     if not invitation.company.is_active:
         raise errors.CompanySuspended
-    claimed = Invitation.objects.filter(pk=invitation.pk, accepted_at=None, expires_at__gt=at, open_email_key__isnull=False)
-    if claimed.update(accepted_at=at, open_email_key=None) != 1:
+    claimed = queries.opened_by(by.secret).filter(accepted_at=None, revoked_at=None, expires_at__gt=at, open_email_key__isnull=False)
+    if claimed.update(accepted_at=at, open_email_key=None, mail_due_at=None) != 1:
         raise InvitationDead(field="token")
-    user = user or _create_user(invitation.email, name, hashed, at=at)
-    member = _join(invitation.company, user, invitation.role, at=at, manager=invitation.manager, department=invitation.department)
-    return _open_session(member, at=at, kind=SessionKind.API)
+    user = by.user or _create_user(invitation.email, by.name, by.hashed, at=at, is_proven=by.was_mailed)
+    if by.was_mailed:
+        confirm(user, at=at)
+    member = _join(invitation.company, user, invitation.role, at=at, **_place(invitation))
+    return open_session(member, at=at, kind=kind, client=client)
+
+
+def _place(invitation: Invitation) -> dict[str, Any]:
+    """Where the invitation puts its person, as far as that is there still. The manager stays locked: others may be moving them."""
+    managers = Membership.objects.select_for_update().exclude(status=MembershipStatus.DEACTIVATED)
+    manager = managers.filter(pk=invitation.manager_id).first() if invitation.manager_id else None
+    departments = Department.objects.filter(archived_at=None)
+    return {
+        "manager": manager if manager and len(manager.chain) < _LONGEST_CHAIN - 20 else None,
+        "department": departments.filter(pk=invitation.department_id).first() if invitation.department_id else None,
+    }
 
 
 @operation
@@ -379,8 +358,3 @@ def set_status(member: Membership, status: MembershipStatus, *, actor: Membershi
     member.save(update_fields=["status"])
     events.record(f"member.{'reactivated' if status == MembershipStatus.ACTIVE else status}", member, actor=actor, at=at)
     return member
-
-
-def end_sessions_of(member: Membership, *, at: datetime, because: str) -> None:
-    for session in Session.objects.select_related("membership").filter(membership=member, revoked_at=None):
-        end_session(session, at=at, because=because)

@@ -1,0 +1,69 @@
+"""Mails to people. The rows are the queue: whoever looks finds what is still to be sent."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+
+from users import operations, queries
+from users.models import EmailLink, Invitation, LinkPurpose
+
+log = logging.getLogger(__name__)
+
+
+def send_due(at: datetime | None = None) -> int:
+    """Send what is due; answer how many went out. One failure ends the round: with the server away, each would wait for it again."""
+    at = at or timezone.now()
+    sent = 0
+    for row in queries.mails_due(at=at):
+        secret = operations.claim_mail(row, at=at)
+        if secret is None:
+            continue
+        try:
+            _send(row, secret)
+        except (smtplib.SMTPException, OSError) as error:
+            _tell(row, error)
+            break
+        operations.mail_sent(row)
+        sent += 1
+    return sent
+
+
+def _send(row: EmailLink | Invitation, secret: str) -> None:
+    name, subject, address, page = _kind(row)
+    link = f"{settings.SITE_URL}{reverse(page)}?{urlencode({'token': secret})}"
+    text = render_to_string(f"users/mail/{name}.txt", {"link": link, **_words(row)})
+    send_mail(" ".join(subject.split()), text, None, [address])
+
+
+def _kind(row: EmailLink | Invitation) -> tuple[str, str, str, str]:
+    """The template, the subject, the address, and the page that the link leads to."""
+    if isinstance(row, Invitation):
+        return "invitation", f"Join {row.company.name} on SpendTrackr", row.email, "accept-invitation"
+    if row.purpose == LinkPurpose.RESET:
+        return "reset", "Choose a new password", row.user.email, "reset-password"
+    return "confirm", "Confirm your e-mail address", row.user.email, "confirm-address"
+
+
+def _words(row: EmailLink | Invitation) -> dict[str, Any]:
+    if isinstance(row, Invitation):
+        return {"company": row.company.name, "inviter": row.invited_by.user.name, "until": row.expires_at}
+    return {"name": row.user.name, "until": row.expires_at}
+
+
+def _tell(row: EmailLink | Invitation, error: Exception) -> None:
+    """Into the log, without the address and the secret: an error of the mail server may repeat them."""
+    what, kind = f"{type(row).__name__} {row.pk}", type(error).__name__
+    if row.mail_due_at is None:
+        log.error("the mail of %s failed %s times and is given up: %s", what, row.mail_attempts, kind)
+    else:
+        log.warning("the mail of %s failed at try %s and is tried again: %s", what, row.mail_attempts, kind)
