@@ -6,6 +6,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from transactions.views import purchases
+from transactions.viewsets.company import CompanyViewSet
 from transactions.viewsets.funding import AuthorizationViewSet, FundingAccountViewSet, TopUpViewSet
 from transactions.viewsets.purchases import TransactionViewSet
 from transactions.viewsets.statements import ImportViewSet
@@ -17,7 +18,10 @@ router.register("imports", ImportViewSet, basename="import")
 router.register("simulator/topups", TopUpViewSet, basename="simulator-topup")
 router.register("simulator/authorizations", AuthorizationViewSet, basename="simulator-authorization")
 
-api = router.urls
+api = [
+    *router.urls,
+    path("company/", CompanyViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="company"),
+]
 pages = [
     path("transactions/", purchases.transactions, name="transactions"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from spendtrackr.admin import ReadOnlyAdmin
-from users.models import Invitation, Membership, Session, User
+from users.models import DepartmentHead, Invitation, Membership, Session, User
 
 
 @admin.register(User)
@@ -31,3 +31,8 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin[Session]):
     list_display = ["public_id", "company", "membership", "kind", "created_at", "revoked_at", "revoked_because"]
+
+
+@admin.register(DepartmentHead)
+class DepartmentHeadAdmin(ReadOnlyAdmin[DepartmentHead]):
+    list_display = ["department", "company", "member"]

@@ -19,7 +19,7 @@ from spendtrackr import errors, events
 from spendtrackr.retry import operation
 from spendtrackr.tenancy import company_scope
 from users import permissions, tokens
-from users.models import Invitation, Membership, MembershipStatus, RefreshToken, Session, SessionKind, User, email_key
+from users.models import DepartmentHead, Invitation, Membership, MembershipStatus, RefreshToken, Session, SessionKind, User, email_key
 from users.roles import Role
 
 INVITATION_LIFETIME = timedelta(days=14)
@@ -308,6 +308,7 @@ def change_member(member: Membership, changes: dict[str, Any], *, actor: Members
     if "manager" in changes and changes["manager"] != member.manager:
         _change_manager(member, changes["manager"], actor=actor, at=at)
     if "department" in changes and changes["department"] != member.department:
+        _must_be_open(changes["department"])
         before, member.department = member.department, changes["department"]
         member.save(update_fields=["department"])
         events.record("member.department_changed", member, actor=actor, at=at, before=_id(before), after=_id(member.department))
@@ -384,3 +385,84 @@ def set_status(member: Membership, status: MembershipStatus, *, actor: Membershi
 def end_sessions_of(member: Membership, *, at: datetime, because: str) -> None:
     for session in Session.objects.select_related("membership").filter(membership=member, revoked_at=None):
         end_session(session, at=at, because=because)
+
+
+def _must_be_open(department: Department | None) -> None:
+    """Raise `Invalid` for an archived department. Locks it, so that nobody enters one while it is being archived."""
+    if department and Department.objects.select_for_update().get(pk=department.pk).is_archived:
+        raise errors.Invalid("This department is archived.", field="department")
+
+
+@operation
+def add_department(
+    *, name: str, parent: Department | None = None, head: Membership | None = None, actor: Membership, at: datetime
+) -> Department:
+    """A new department, with the active member who heads it, if any."""
+    department = companies.add_department(name=name, parent=parent, actor=actor, at=at)
+    _set_head(department, head, actor=actor, at=at)
+    return department
+
+
+@operation
+def change_department(department: Department, changes: dict[str, Any], *, actor: Membership, at: datetime) -> Department:
+    """Change its `head` (a member or None), and what `companies.operations.change_department` changes.
+
+    Raises `InvalidState` for archiving a department that active members belong to.
+    """
+    head_given = "head" in changes
+    department = companies.change_department(department, {k: v for k, v in changes.items() if k != "head"}, actor=actor, at=at)
+    if changes.get("is_archived") and Membership.objects.active().filter(department=department).exists():
+        raise errors.InvalidState("People belong to it. Move them to another department first.")
+    if head_given:
+        _set_head(department, changes["head"], actor=actor, at=at)
+    return department
+
+
+def _set_head(department: Department, head: Membership | None, *, actor: Membership, at: datetime) -> None:
+    """Name who heads a department, or with None nobody. The caller holds the lock of the company's departments."""
+    found = DepartmentHead.objects.select_related("member").filter(department=department).first()
+    before = found.member if found else None
+    if before == head:
+        return
+    if head and not head.is_active:
+        raise errors.Invalid("The head of a department is an active member.", field="head")
+    if head is None:
+        DepartmentHead.objects.filter(department=department).delete()
+    else:
+        DepartmentHead.objects.update_or_create(department=department, defaults={"member": head})
+    events.record("department.head_changed", department, actor=actor, at=at, before=_id(before), after=_id(head))
+
+
+@operation
+def resend(invitation: Invitation, *, actor: Membership, at: datetime) -> tuple[Invitation, str]:
+    """A new link for an invitation that nobody followed; the old one is dead. Answers the invitation and its token in clear."""
+    invitation = _unanswered(invitation, actor=actor)
+    if Membership.objects.filter(user__email_key=invitation.email_key).exists():
+        raise errors.InvalidState("This person is a member already.", code="already_member")
+    Invitation.objects.filter(open_email_key=invitation.email_key).exclude(pk=invitation.pk).update(open_email_key=None, expires_at=at)
+    secret = tokens.new_secret("invite")
+    invitation.token_hash, invitation.open_email_key = tokens.digest(secret), invitation.email_key
+    invitation.expires_at = at + INVITATION_LIFETIME
+    invitation.save(update_fields=["token_hash", "open_email_key", "expires_at"])
+    events.record("invitation.resent", invitation, actor=actor, at=at)
+    return invitation, secret
+
+
+@operation
+def revoke_invitation(invitation: Invitation, *, actor: Membership, at: datetime) -> Invitation:
+    """Take an invitation back: its link is dead."""
+    invitation = _unanswered(invitation, actor=actor)
+    invitation.revoked_at, invitation.open_email_key = at, None
+    invitation.save(update_fields=["revoked_at", "open_email_key"])
+    events.record("invitation.revoked", invitation, actor=actor, at=at)
+    return invitation
+
+
+def _unanswered(invitation: Invitation, *, actor: Membership) -> Invitation:
+    """The invitation, locked; raises `InvalidState` once it was accepted or revoked."""
+    invitation = Invitation.objects.select_for_update().get(pk=invitation.pk)
+    if not permissions.may_make(actor, invitation.role):
+        raise errors.Forbidden("Only an owner can make somebody an owner.")
+    if invitation.accepted_at or invitation.revoked_at:
+        raise errors.InvalidState(f"The invitation was {'accepted' if invitation.accepted_at else 'revoked'} already.")
+    return invitation

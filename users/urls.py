@@ -6,13 +6,14 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from users import views
-from users.viewsets import AuthViewSet, InvitationViewSet, MemberViewSet, MeViewSet
+from users.viewsets import AuthViewSet, DepartmentViewSet, InvitationViewSet, MemberViewSet, MeViewSet
 
 router = SimpleRouter()
 router.register("auth", AuthViewSet, basename="auth")
 router.register("auth", MeViewSet, basename="me")
 router.register("members", MemberViewSet, basename="member")
 router.register("invitations", InvitationViewSet, basename="invitation")
+router.register("departments", DepartmentViewSet, basename="department")
 
 api = router.urls
 pages = [

@@ -233,12 +233,13 @@ class Booking:
         return [pair for pair in marked if pair[1] not in known], [line for line, identity in marked if identity in known]
 
     def _categoriser(self) -> Callable[[Line], Category | None]:
-        """The category that a line names itself, else the one its merchant category code defaults to."""
+        """The category that a line names itself, else the one its merchant category code defaults to; never an archived one."""
         by_key, codes = self.prepared.categories, code_book()
         by_id = {category.pk: category for category in by_key.values()}
 
         def category(line: Line) -> Category | None:
-            return by_key[category_key(line.category)] if line.category else by_id.get(codes.category_id(line.merchant_code) or 0)
+            named = by_key[category_key(line.category)] if line.category else None
+            return named if named and not named.is_archived else by_id.get(codes.category_id(line.merchant_code) or 0)
 
         return category
 
@@ -318,7 +319,7 @@ class Booking:
             amount_minor=line.amount.minor,
             captured_minor=charged,
             refunded_minor=credited,
-            occurred_at=noon(line.occurred_on, self.prepared.company.time_zone),
+            occurred_at=noon(line.occurred_on, self.prepared.company.zone_at(self.at)),
             occurred_on=line.occurred_on,
             posted_on=line.day,
         )
