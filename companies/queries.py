@@ -41,3 +41,8 @@ def department_tree(departments: list[Department]) -> list[Branch]:
         return [row for d in inside.get(parent_id, []) for row in (Branch(d, depth), *below(d.pk, depth + 1))]
 
     return below(None, 0)
+
+
+def department_choices(departments: list[Department]) -> list[tuple[str, str]]:
+    """For a form: the tree as a list, what lies inside set in."""
+    return [(row.department.public_id, "\u2007\u2007" * row.depth + row.department.name) for row in department_tree(departments)]

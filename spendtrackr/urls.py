@@ -22,7 +22,7 @@ api = [
 
 urlpatterns = [
     path("api/v1/", include(api)),
-    path("", include([*users.urls.pages, *transactions.urls.pages, *reports.urls.pages])),
+    path("", include([*users.urls.pages, *cards.urls.pages, *transactions.urls.pages, *reports.urls.pages])),
     path("operators/", admin.site.urls),
     path("health/", views.health, name="health"),
 ]

@@ -28,6 +28,7 @@ def _patterns(resolver, prefix="/"):
 def _readable(pattern: str) -> str:
     import re
 
+    pattern = re.sub(r"(?<!P)<(?:\w+:)?(\w+)>", r"{\1}", pattern)
     return re.sub(r"\(\?P<(\w+)>[^)]*\)", r"{\1}", pattern).replace("^", "").replace("$", "").replace("\\Z", "")
 
 
@@ -37,6 +38,8 @@ def _methods(callback) -> set[str]:
         return {method.upper() for method in actions if method != "head"}
     if hasattr(callback, "view_class"):
         return {"GET"}
+    if hasattr(callback, "methods"):
+        return callback.methods
     return {"GET", "POST"} if callback.__name__ == "sign_in" else {"POST"} if callback.__name__ == "sign_out" else {"GET"}
 
 

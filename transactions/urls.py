@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from transactions.views import purchases
+from transactions.views import purchases, settings
 from transactions.viewsets.company import CompanyViewSet
 from transactions.viewsets.funding import AuthorizationViewSet, FundingAccountViewSet, TopUpViewSet
 from transactions.viewsets.purchases import TransactionViewSet
@@ -24,4 +24,9 @@ api = [
 ]
 pages = [
     path("transactions/", purchases.transactions, name="transactions"),
+    path("settings/", settings.settings, name="settings"),
+    path("settings/departments/new/", settings.department, name="new-department"),
+    path("settings/departments/<slug:public_id>/", settings.department, name="department"),
+    path("settings/categories/new/", settings.category, name="new-category"),
+    path("settings/categories/<slug:public_id>/", settings.category, name="category"),
 ]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from users.views.session import page, sign_in, sign_out
+from users.views.session import form_page, page, sign_in, sign_out
 
-__all__ = ["page", "sign_in", "sign_out"]
+__all__ = ["form_page", "page", "sign_in", "sign_out"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -34,6 +35,24 @@ def page(view: Callable[[HttpRequest, Membership], HttpResponse]) -> Callable[[H
             return redirect(f"{reverse('sign-in')}?{urlencode({'next': request.get_full_path()})}")
         return view(request, member)
 
+    return shown
+
+
+def form_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page with forms: like `page`, and a POST is let through only where this member may write at all."""
+
+    @functools.wraps(view)
+    @never_cache
+    @require_http_methods(["GET", "HEAD", "POST"])
+    def shown(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        member: Membership | None = getattr(request, "membership", None)
+        if member is None:
+            return redirect(f"{reverse('sign-in')}?{urlencode({'next': request.get_full_path()})}")
+        if request.method == "POST":
+            member.require_writable()
+        return view(request, member, **kwargs)
+
+    shown.methods = {"GET", "POST"}  # type: ignore[attr-defined]  # for whoever lists the routes
     return shown
 
 
