@@ -10,7 +10,7 @@ from django import forms
 from companies.merchant_categories import parse_ranges
 from companies.models import Category, Company
 from companies.operations import COUNTRIES, RULES
-from spendtrackr.money import CURRENCIES, Money, NotRepresentable
+from spendtrackr.money import CURRENCIES, MAX_MINOR, Money, NotRepresentable
 from spendtrackr.periods import TIME_ZONES
 
 _MONTHS = list(enumerate(Locale("en").months["format"]["wide"].values(), start=1))
@@ -51,14 +51,21 @@ class CompanyForm(forms.Form):
         given: dict[str, Any] = super().clean() or {}
         for name in RULES:
             if given.get(name) is not None and "currency" in given:
-                try:
-                    given[name] = Money.parse(given[name], given["currency"])
-                except NotRepresentable:
-                    self.add_error(name, f"{given['currency']} has fewer decimal places.")
+                self._read_amount(given, name)
         below = given.get("auto_approve_below")
         if isinstance(below, Money) and not below.minor:
             self.add_error("auto_approve_below", "Write an amount above zero, or leave it empty.")
         return given
+
+    def _read_amount(self, given: dict[str, Any], name: str) -> None:
+        try:
+            amount = Money.parse(given[name], given["currency"])
+        except NotRepresentable:
+            self.add_error(name, f"{given['currency']} has fewer decimal places.")
+            return
+        given[name] = amount
+        if amount.minor > MAX_MINOR:
+            self.add_error(name, "This amount is too large.")
 
 
 class CategoryForm(forms.Form):
