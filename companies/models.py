@@ -111,10 +111,6 @@ class CategoryQuerySet(TenantQuerySet["Category"]):
         """With their ranges, in two queries for any number of categories."""
         return self.prefetch_related(models.Prefetch("codes", CategoryCodes.objects.order_by("first")))
 
-    def to_choose(self) -> CategoryQuerySet:
-        """Those that something new may be booked to."""
-        return self.filter(archived_at=None)
-
 
 CategoryManager = TenantManager.from_queryset(CategoryQuerySet)
 

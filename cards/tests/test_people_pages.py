@@ -60,6 +60,15 @@ def test_people_are_filtered(world, pages, query, seen):
     assert ("Nobody matches" in told) is (seen == [])
 
 
+def test_a_long_list_goes_on_with_its_filters(world, pages, monkeypatch):
+    monkeypatch.setattr("cards.views.people.PAGE_SIZE", 1)
+    client = pages(world.alice)
+    told = client.get("/people/?status=active").content.decode()
+    assert ("alice@" in told, "bob@" in told, 'href="?status=active&amp;page=2"' in told) == (True, False, True)
+    told = client.get("/people/?status=active&page=2").content.decode()
+    assert ("bob@" in told, 'href="?status=active&amp;page=1"' in told, "page=3" in told) == (True, True, False)
+
+
 def test_a_filter_that_makes_no_sense_says_so(world, pages):
     page = pages(world.alice).get("/people/?status=gone")
     assert (page.status_code, "Status: " in page.content.decode()) == (400, True)

@@ -70,7 +70,7 @@ def _list(request: HttpRequest, member: Membership, *, form: InviteForm | None =
 def _inviting(member: Membership, departments: Choices, form: InviteForm | None, link: str) -> dict[str, Any]:
     """The panel of whoever may invite: the form, the link of the invitation just made, and what is still open."""
     now = timezone.now()
-    waiting = Invitation.objects.filter(accepted_at=None, revoked_at=None).order_by("-id")[:PAGE_SIZE]
+    waiting = Invitation.objects.filter(open_email_key__isnull=False).order_by("-id")[:PAGE_SIZE]
     return {
         "invite": form or _invite_form(member, departments=departments),
         "is_inviting": bool(form and form.errors),

@@ -135,7 +135,7 @@ def test_all_checks_are_kept_with_the_answer(acme):
     limit(acme, monthly_limit=100_00)
     kept = authorize(acme.card, swipe(130_00)).message.checks_done
     names = ["company", "member", "card_status", "expiry", "freeze", "currency", "merchant_category"]
-    assert [check["name"] for check in kept] == [*names, "per_transaction_cap", "monthly_limit", "funds"]
+    assert [check["name"] for check in kept] == [*names, "allowed_merchant_category", "per_transaction_cap", "monthly_limit", "funds"]
     failed = [check for check in kept if not check["passed"]]
     assert [(check["name"], check["value"], check["limit"], check["room"]) for check in failed] == [
         ("monthly_limit", 130_00, 100_00, 100_00)
