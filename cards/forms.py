@@ -1,4 +1,4 @@
-"""What somebody fills in to issue a card or to change what it may be spent on."""
+"""What somebody fills in to issue or change a card, to invite somebody or to give them another place."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django import forms
 
 from spendtrackr.money import Money, parse_decimal
 from users.models import Membership
+from users.roles import Role
 
 
 class AmountField(forms.CharField):
@@ -79,3 +80,24 @@ class IssueForm(ControlsForm):
         holder: Any = self.fields["holder"]
         holder.queryset = people
         holder.label_from_instance = lambda member: member.user.name
+
+
+Choices = list[tuple[str, str]]
+
+
+class PlaceForm(forms.Form):
+    """What somebody may do, whom they report to, where they belong."""
+
+    role = forms.ChoiceField(label="Role", choices=Role.choices, initial=Role.EMPLOYEE)
+    manager = forms.ChoiceField(label="Reports to", required=False)
+    department = forms.ChoiceField(label="Department", required=False)
+
+    def __init__(self, *args: Any, managers: Choices, departments: Choices, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["manager"].choices = [("", "Nobody"), *managers]  # type: ignore[attr-defined]
+        self.fields["department"].choices = [("", "None"), *departments]  # type: ignore[attr-defined]
+
+
+class InviteForm(PlaceForm):
+    email = forms.EmailField(label="E-mail address", max_length=254)
+    field_order = ["email", "role", "manager", "department"]

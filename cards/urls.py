@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from cards.views import cards
+from cards.views import cards, people
 from cards.viewsets import CardViewSet, MemberStandingViewSet
 
 router = SimpleRouter()
@@ -22,4 +22,6 @@ pages = [
     path("cards/<slug:public_id>/unfreeze/", cards.unfreeze, name="card-unfreeze"),
     path("cards/<slug:public_id>/replace/", cards.replace, name="card-replace"),
     path("cards/<slug:public_id>/close/", cards.close, name="card-close"),
+    path("people/", people.people, name="people"),
+    path("people/<slug:public_id>/", people.person, name="person"),
 ]

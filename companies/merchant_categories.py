@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,31 @@ def normalise_code(text: str) -> str:
     if not re.fullmatch(r"[0-9]{1,4}", bare):
         raise ValueError(f"{text!r} is not a merchant category code of four digits")
     return bare.zfill(4)
+
+
+def parse_range(text: str) -> tuple[str, str]:
+    """`5812` or `3000-3299` as its first and last code. Raises ValueError."""
+    first, _, last = (part.strip() for part in text.partition("-"))
+    ends = normalise_code(first), normalise_code(last or first)
+    if not all(ends):
+        raise ValueError(f"{text!r} is not a merchant category code, nor a range of them such as 3000-3299")
+    if ends[0] > ends[1]:
+        raise ValueError(f"{text!r} ends before it begins")
+    return ends
+
+
+def parse_ranges(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """Ranges in order. Raises ValueError for what is no range, and for two that share a code."""
+    ranges = sorted(parse_range(text) for text in texts)
+    for one, other in pairwise(ranges):
+        if other[0] <= one[1]:
+            raise ValueError(f"{range_text(*one)} and {range_text(*other)} share a code")
+    return ranges
+
+
+def range_text(first: str, last: str) -> str:
+    """A range as people write it."""
+    return first if first == last else f"{first}-{last}"
 
 
 class CodeBook:

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 from django.db import models
 
+from companies.merchant_categories import range_text
 from spendtrackr.ids import MachineTextField, PublicIdField
 from spendtrackr.money import Money
 from spendtrackr.periods import local_day
-from spendtrackr.tenancy import TenantModel
+from spendtrackr.tenancy import TenantManager, TenantModel, TenantQuerySet
 
 
 class CompanyStatus(models.TextChoices):
@@ -67,6 +68,16 @@ class Company(models.Model):
         waits = self.next_time_zone_on is None or local_day(at, self.time_zone) < self.next_time_zone_on
         return str(self.time_zone if waits else self.next_time_zone)
 
+    @property
+    def chosen_time_zone(self) -> str:
+        """The time zone chosen last, in force or not."""
+        return str(self.next_time_zone or self.time_zone)
+
+    def time_zone_from(self, at: datetime) -> date | None:
+        """The day from which the chosen time zone will apply; None once it does."""
+        waits = self.next_time_zone_on is not None and local_day(at, self.time_zone) < self.next_time_zone_on
+        return self.next_time_zone_on if waits else None
+
     def money(self, minor: int | None) -> Money | None:
         return None if minor is None else Money(minor, self.currency)
 
@@ -90,6 +101,19 @@ class Department(TenantModel):
     def __str__(self) -> str:
         return f"{self.name} ({self.public_id})"
 
+    @property
+    def is_archived(self) -> bool:
+        return self.archived_at is not None
+
+
+class CategoryQuerySet(TenantQuerySet["Category"]):
+    def with_codes(self) -> CategoryQuerySet:
+        """With their ranges, in two queries for any number of categories."""
+        return self.prefetch_related(models.Prefetch("codes", CategoryCodes.objects.order_by("first")))
+
+
+CategoryManager = TenantManager.from_queryset(CategoryQuerySet)
+
 
 class Category(TenantModel):
     """What money is spent on, with the account it is booked to in the general ledger."""
@@ -101,6 +125,9 @@ class Category(TenantModel):
     created_at = models.DateTimeField()
     archived_at = models.DateTimeField(null=True)
 
+    objects = CategoryManager()  # type: ignore[misc]
+    across_companies = models.Manager.from_queryset(CategoryQuerySet)()  # type: ignore[misc]
+
     class Meta:
         db_table = "categories"
         verbose_name_plural = "categories"
@@ -110,6 +137,15 @@ class Category(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.public_id})"
+
+    @property
+    def is_archived(self) -> bool:
+        return self.archived_at is not None
+
+    @property
+    def merchant_categories(self) -> list[str]:
+        """Its ranges of codes as people write them, in order where they were read by `with_codes`."""
+        return [str(codes) for codes in self.codes.all()]
 
 
 class CategoryCodes(TenantModel):
@@ -127,4 +163,4 @@ class CategoryCodes(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.first}-{self.last}"
+        return range_text(self.first, self.last)

@@ -1,14 +1,38 @@
-"""A company and its categories, as the API shows them."""
+"""A company and its categories, as the API shows and takes them."""
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from companies.models import Category, Company
+from spendtrackr.money import Money
+from spendtrackr.serializers import (
+    CountryField,
+    CurrencyField,
+    NotNegativeMoneyField,
+    PlainCharField,
+    PositiveMoneyField,
+    StrictBooleanField,
+    StrictIntegerField,
+    StrictSerializer,
+)
+
+_ZONE = "IANA name, such as Europe/Berlin. It decides which day a purchase falls on; a new one applies from the next day."
+_RULES = {
+    "auto_approve_below": "Purchases below it are approved by themselves; null: none is.",
+    "receipt_required_from": "Purchases from this amount on want a receipt; null: none does.",
+    "memo_required_from": "Purchases from this amount on want a memo; null: none does.",
+}
 
 
 class CompanySerializer(serializers.ModelSerializer[Company]):
     id = serializers.CharField(source="public_id", read_only=True)
+    time_zone = serializers.CharField(source="chosen_time_zone", read_only=True, help_text=_ZONE)
 
     class Meta:
         model = Company
@@ -17,10 +41,76 @@ class CompanySerializer(serializers.ModelSerializer[Company]):
         extra_kwargs = {"slug": {"help_text": "Readable and unique; `company` at sign-in takes it."}}
 
 
+class CompanyProfileSerializer(CompanySerializer):
+    """With its rules for purchases. Amounts are in the company's currency."""
+
+    time_zone_from = serializers.SerializerMethodField(help_text="The day from which `time_zone` applies; null once it does.")
+    auto_approve_below = serializers.SerializerMethodField(help_text=_RULES["auto_approve_below"])
+    receipt_required_from = serializers.SerializerMethodField(help_text=_RULES["receipt_required_from"])
+    memo_required_from = serializers.SerializerMethodField(help_text=_RULES["memo_required_from"])
+
+    class Meta(CompanySerializer.Meta):
+        fields = [*CompanySerializer.Meta.fields, "time_zone_from", "fiscal_year_start_month", *_RULES]
+        read_only_fields = fields
+
+    def get_time_zone_from(self, company: Company) -> date | None:
+        return company.time_zone_from(timezone.now())
+
+    @extend_schema_field(PositiveMoneyField(allow_null=True))
+    def get_auto_approve_below(self, company: Company) -> Any:
+        return _shown(company.money(company.auto_approve_below_minor))
+
+    @extend_schema_field(NotNegativeMoneyField(allow_null=True))
+    def get_receipt_required_from(self, company: Company) -> Any:
+        return _shown(company.money(company.receipt_required_from_minor))
+
+    @extend_schema_field(NotNegativeMoneyField(allow_null=True))
+    def get_memo_required_from(self, company: Company) -> Any:
+        return _shown(company.money(company.memo_required_from_minor))
+
+
+def _shown(amount: Money | None) -> Any:
+    return None if amount is None else NotNegativeMoneyField().to_representation(amount)
+
+
+class CompanyChangesBody(StrictSerializer):
+    name = PlainCharField(max_length=120, required=False)
+    country = CountryField(required=False)
+    currency = CurrencyField(required=False, help_text="ISO 4217. It cannot change after the first posting.")
+    time_zone = PlainCharField(max_length=60, required=False, help_text=_ZONE)
+    fiscal_year_start_month = StrictIntegerField(required=False, min_value=1, max_value=12)
+    auto_approve_below = PositiveMoneyField(required=False, allow_null=True, help_text=_RULES["auto_approve_below"])
+    receipt_required_from = NotNegativeMoneyField(required=False, allow_null=True, help_text=_RULES["receipt_required_from"])
+    memo_required_from = NotNegativeMoneyField(required=False, allow_null=True, help_text=_RULES["memo_required_from"])
+
+
 class CategorySerializer(serializers.ModelSerializer[Category]):
     id = serializers.CharField(source="public_id", read_only=True)
+    merchant_categories = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Codes (ISO 18245) whose purchases default to it: `5812`, `3000-3299`."
+    )
+    is_archived = serializers.BooleanField(read_only=True, help_text="Kept for its past; nothing new is booked to it.")
 
     class Meta:
         model = Category
-        fields = ["id", "name", "ledger_code"]
+        fields = ["id", "name", "ledger_code", "merchant_categories", "is_archived"]
         read_only_fields = fields
+
+
+class CategoryFields(StrictSerializer):
+    ledger_code = PlainCharField(max_length=40, required=False, allow_blank=True, help_text="The account in your general ledger.")
+    merchant_categories = serializers.ListField(
+        child=PlainCharField(max_length=9),
+        required=False,
+        max_length=300,
+        help_text="Codes and ranges of ISO 18245 whose purchases default to it. No two categories share a code.",
+    )
+
+
+class NewCategoryBody(CategoryFields):
+    name = PlainCharField(max_length=80)
+
+
+class CategoryChangesBody(CategoryFields):
+    name = PlainCharField(max_length=80, required=False)
+    is_archived = StrictBooleanField(required=False)

@@ -5,23 +5,47 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.response import Response
 
+from companies import operations
 from companies.models import Category
-from companies.serializers import CategorySerializer
-from spendtrackr.viewsets import TenantViewSet
+from companies.serializers import CategoryChangesBody, CategorySerializer, NewCategoryBody
+from spendtrackr.viewsets import APIRequest, TenantViewSet
 
 
 @extend_schema_view(
     list=extend_schema(summary="List categories", description="What the company's spend is cut into, newest first."),
     retrieve=extend_schema(summary="Show a category"),
+    create=extend_schema(summary="Add a category", request=NewCategoryBody, responses={201: CategorySerializer}),
+    partial_update=extend_schema(
+        summary="Change or archive a category",
+        description="`merchant_categories` replaces the whole list. An archived category keeps its past and is not proposed any more.",
+        request=CategoryChangesBody,
+        responses={200: CategorySerializer},
+    ),
 )
 @extend_schema(tags=["categories"])
 class CategoryViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = CategorySerializer
     model = Category
-    rules = {"list": "categories.see", "retrieve": "categories.see"}
+    rules = {
+        "list": "categories.see",
+        "retrieve": "categories.see",
+        "create": "categories.change",
+        "partial_update": "categories.change",
+    }
 
     def rows(self) -> QuerySet[Any]:
-        return Category.objects.all()
+        return Category.objects.with_codes()
+
+    def create(self, request: APIRequest) -> Response:
+        category = operations.add_category(**self.body(NewCategoryBody), actor=request.membership, at=timezone.now())
+        return self.reply(self.rows().get(pk=category.pk), status=201)
+
+    def partial_update(self, request: APIRequest, public_id: str) -> Response:
+        category, changes = self.get_object(), self.body(CategoryChangesBody)
+        operations.change_category(category, changes, actor=request.membership, at=timezone.now())
+        return self.reply(self.rows().get(pk=category.pk))

@@ -13,7 +13,7 @@ from typing import Any
 from django.apps import apps
 from django.core.files.storage import default_storage
 from django.db.models import Count, F, Model, Q, Sum
-from django.db.models.functions import TruncMonth
+from django.db.models.functions import Coalesce, TruncMonth
 
 from cards.models import LimitCounter
 from companies.models import Company
@@ -157,8 +157,9 @@ def counters() -> Iterator[str]:
 def windows() -> Iterator[str]:
     """Each counter is the sum of the purchases authorized in its month."""
     expected: dict[tuple[int, Any], list[int]] = defaultdict(lambda: [0, 0])
+    # A replacement draws from the counters of the card that it goes on from.
     rows = Transaction.objects.filter(source=TransactionSource.CARD).values_list(
-        "card_id", "occurred_on", "held_minor", "captured_minor", "refunded_minor"
+        Coalesce("card__counts_with_id", "card_id"), "occurred_on", "held_minor", "captured_minor", "refunded_minor"
     )
     for card_id, day, held, captured, refunded in rows.iterator(chunk_size=_BLOCK):
         window = expected[card_id, month_of(day).start]

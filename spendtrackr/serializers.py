@@ -63,6 +63,15 @@ class StrictIntegerField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """JSON's true or false: no string, no 1."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class MoneyShape(StrictSerializer):
     """`{"minor": 4200, "currency": "USD"}` is 42.00 US dollars."""
 
@@ -88,14 +97,23 @@ class MoneyField(serializers.Field[Money, Any, Any, Any]):
         return {"minor": value.minor, "currency": value.currency}
 
 
+class NotNegativeMoneyShape(StrictSerializer):
+    """An amount of zero or more."""
+
+    minor = StrictIntegerField(min_value=0, max_value=MAX_MINOR, help_text="Whole minor units: cents, pence, fils. Zero or more.")
+    currency = CurrencyField()
+
+
 @extend_schema_field(PositiveMoneyShape)
 class PositiveMoneyField(serializers.Field[Money, Any, Any, Any]):
     """`Money` above zero, in and out."""
 
+    shape: type[StrictSerializer] = PositiveMoneyShape
+
     def to_internal_value(self, data: Any) -> Money:
         if not isinstance(data, Mapping):
             raise serializers.ValidationError('Money is written as {"minor": 4200, "currency": "USD"}.')
-        shape = PositiveMoneyShape(data=data)
+        shape = self.shape(data=data)
         shape.is_valid(raise_exception=True)
         if shape.validated_data["currency"] not in CURRENCIES:
             raise serializers.ValidationError({"currency": ["This is not a current ISO 4217 currency."]})
@@ -103,6 +121,13 @@ class PositiveMoneyField(serializers.Field[Money, Any, Any, Any]):
 
     def to_representation(self, value: Money) -> dict[str, Any]:
         return {"minor": value.minor, "currency": value.currency}
+
+
+@extend_schema_field(NotNegativeMoneyShape)
+class NotNegativeMoneyField(PositiveMoneyField):
+    """`Money` of zero or more, in and out."""
+
+    shape = NotNegativeMoneyShape
 
 
 class PlainCharField(serializers.CharField):

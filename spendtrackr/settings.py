@@ -217,6 +217,7 @@ SPECTACULAR_SETTINGS = {
     "DISABLE_ERRORS_AND_WARNINGS": False,
     "ENUM_NAME_OVERRIDES": {
         "RoleEnum": "users.roles.Role",
+        "CompanyStatusEnum": "companies.models.CompanyStatus",
         "MembershipStatusEnum": "users.models.MembershipStatus",
         "CardStatusEnum": "cards.models.CardStatus",
         "TransactionStatusEnum": "transactions.models.TransactionStatus",

@@ -49,7 +49,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def refused(request: HttpRequest, error: errors.DomainError) -> HttpResponse:
     """A refusal that a page did not answer itself, such as too many attempts to sign in."""
-    response = _answer(request, status=error.status, code=error.code, title="That was refused", message=error.message)
+    title = "Nothing here" if error.status == 404 else "That was refused"
+    response = _answer(request, status=error.status, code=error.code, title=title, message=error.message)
     if error.retry_after:
         response["Retry-After"] = str(error.retry_after)
     return response

@@ -22,7 +22,9 @@ COUNTS = {
     "/api/v1/cards/": 3,
     "/api/v1/members/": 2,
     "/api/v1/invitations/": 2,
-    "/api/v1/categories/": 2,
+    "/api/v1/categories/": 3,
+    "/api/v1/departments/": 2,
+    "/api/v1/company/": 1,
     "/api/v1/transactions/": 2,
     "/api/v1/receipts/": 2,
     "/api/v1/accounts/": 2,
@@ -39,6 +41,10 @@ COUNTS = {
 }
 
 
+# Pages: their session and the signed-in member are two, then what they show, and what their forms offer.
+PAGES = {"/people/": 7, "/settings/": 5}
+
+
 def fill(world, rounds: int, start: int) -> None:
     with company_scope(world.acme.pk):
         for number in range(start, start + rounds):
@@ -52,6 +58,8 @@ def fill(world, rounds: int, start: int) -> None:
             receipts.attach(purchase, inspect(picture(), "r.png"), f"r{number}", actor=world.bob, at=NOON)
             people.switch(world.alice.user, world.acme.slug, at=timezone.now())
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
+            people.add_department(name=f"Team {number}", head=world.bob, actor=world.alice, at=NOON)
+            world.hire(f"Hand{number}", "employee")
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"
             import_statement(world.acme, StatementFile(rows.encode(), "s.csv"), actor=world.alice, at=NOON)
 
@@ -64,4 +72,15 @@ def test_a_list_asks_as_many_questions_for_many_rows_as_for_few(world, api, path
         assert client.get(path).status_code == 200
     fill(world, 5, 2)
     with django_assert_num_queries(COUNTS[path]):
+        assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_asks_as_many_questions_for_many_rows_as_for_few(world, pages, path, django_assert_num_queries):
+    client = pages(world.alice)
+    fill(world, 2, 0)
+    with django_assert_num_queries(PAGES[path]):
+        assert client.get(path).status_code == 200
+    fill(world, 5, 2)
+    with django_assert_num_queries(PAGES[path]):
         assert client.get(path).status_code == 200

@@ -179,6 +179,30 @@ def test_a_freeze_stops_every_swipe_that_commits_after_it(world):
         assert "pending" not in frozen[frozen.index("declined") :]
 
 
+def test_no_swipe_is_approved_after_its_holder_left(world):
+    for _ in range(5):
+        card = new_card(world)
+
+        def work(number: int, card=card):
+            if number == 0:
+                cards.deactivate_member(world.bob, actor=world.alice, at=NOON)
+                return [authorize(card, swipe(1_00)).reason]
+            return [authorize(card, swipe(1_00)).reason for _ in range(4)]
+
+        answers = at_once(world, work, count=4)
+        assert answers[0] == ["member_not_active"]
+        for told in answers[1:]:
+            assert set(told) <= {"", "member_not_active"}, told
+            assert "" not in told[next((place for place, reason in enumerate(told) if reason), len(told)) :]
+        with company_scope(world.acme.pk):
+            decided = list(Transaction.objects.filter(card=card).order_by("pk").values_list("status", flat=True))
+            assert "pending" not in decided[decided.index("declined") :]
+            assert card.freezes.filter(open_source="offboarding").count() == 1
+            cards.reactivate_member(world.bob, actor=world.alice, at=NOON)
+            assert authorize(card, swipe(1_00)).approved
+    call_command("verify")
+
+
 def test_a_suspension_is_not_held_up_by_swipes_and_stops_them_all(world):
     carried = [new_card(world) for _ in range(THREADS)]
 

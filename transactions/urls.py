@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from transactions.views import approvals, purchases, receipts
+from transactions.views import approvals, purchases, receipts, settings
+from transactions.viewsets.company import CompanyViewSet
 from transactions.viewsets.funding import AuthorizationViewSet, FundingAccountViewSet, TopUpViewSet
 from transactions.viewsets.purchases import ApprovalViewSet, TransactionViewSet
 from transactions.viewsets.receipts import ReceiptViewSet
@@ -20,7 +21,10 @@ router.register("imports", ImportViewSet, basename="import")
 router.register("simulator/topups", TopUpViewSet, basename="simulator-topup")
 router.register("simulator/authorizations", AuthorizationViewSet, basename="simulator-authorization")
 
-api = router.urls
+api = [
+    *router.urls,
+    path("company/", CompanyViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="company"),
+]
 pages = [
     path("transactions/", purchases.transactions, name="transactions"),
     path("transactions/<slug:public_id>/", purchases.transaction, name="transaction"),
@@ -32,4 +36,9 @@ pages = [
     path("transactions/<slug:public_id>/receipts/", receipts.upload, name="receipt-upload"),
     path("receipts/<slug:public_id>/", receipts.file, name="receipt-file"),
     path("receipts/<slug:public_id>/remove/", receipts.remove, name="receipt-remove"),
+    path("settings/", settings.settings, name="settings"),
+    path("settings/departments/new/", settings.department, name="new-department"),
+    path("settings/departments/<slug:public_id>/", settings.department, name="department"),
+    path("settings/categories/new/", settings.category, name="new-category"),
+    path("settings/categories/<slug:public_id>/", settings.category, name="category"),
 ]

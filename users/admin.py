@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from spendtrackr.admin import ReadOnlyAdmin
-from users.models import EmailLink, Invitation, Membership, Session, User
+from users.models import DepartmentHead, EmailLink, Invitation, Membership, Session, User
 
 
 @admin.register(User)
@@ -38,3 +38,8 @@ class EmailLinkAdmin(ReadOnlyAdmin[EmailLink]):
     list_display = ["user", "purpose", "requested_at", "mail_due_at", "mail_attempts", "expires_at", "used_at"]
     list_filter = ["purpose"]
     exclude = ["token_hash"]
+
+
+@admin.register(DepartmentHead)
+class DepartmentHeadAdmin(ReadOnlyAdmin[DepartmentHead]):
+    list_display = ["department", "company", "member"]

@@ -1,14 +1,16 @@
-"""Reads of people: who stands above whom, where they may sign in, and what waits to be mailed to them."""
+"""Reads of people: who stands above whom and heads what, where they may sign in, and what waits to be mailed to them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
+from companies.models import Department
 from users import tokens
-from users.models import EmailLink, Invitation, Membership, MembershipQuerySet, MembershipStatus, Session, User
+from users.models import DepartmentHead, EmailLink, Invitation, Membership, MembershipQuerySet, MembershipStatus, Session, User
 from users.roles import RUNS
 
 
@@ -70,3 +72,11 @@ def mails_due(*, at: datetime, most: int = 50) -> list[EmailLink | Invitation]:
     links = EmailLink.objects.select_related("user").filter(mail_due_at__lte=at).order_by("mail_due_at")[:most]
     invitations = Invitation.across_companies.select_related("company", "invited_by__user").filter(mail_due_at__lte=at)
     return [*links, *invitations.order_by("mail_due_at")[:most]]
+
+
+def departments() -> QuerySet[Any]:
+    """Departments, each with `head` and `head_name`, in one query: `companies` knows no people."""
+    heads = DepartmentHead.objects.filter(department=OuterRef("pk"))
+    return Department.objects.select_related("parent").annotate(
+        head=Subquery(heads.values("member__public_id")[:1]), head_name=Subquery(heads.values("member__user__name")[:1])
+    )

@@ -70,3 +70,28 @@ TABLE: dict[str, Grant] = {
     "simulator.use": Grant("Act as the simulator's bank and card network", BOOKS),
     "reports.see": Grant("See reports of spend", SEES, own=True, below=True),
 }  # fmt: skip
+
+
+def as_markdown() -> str:
+    """The table as people read it: `docs/permissions.md`."""
+    heads = ["what", *Role.values, "own", "people below"]
+    lines = [_INTRODUCTION, _row(heads), _row(["---", *[":-:"] * (len(heads) - 1)])]
+    for name, grant in TABLE.items():
+        marks = [*(role in grant.roles for role in Role), grant.own, grant.below]
+        routed = "; so does whoever it waits for" if grant.routed else ""
+        lines.append(_row([f"{grant.says}{routed} (`{name}`)", *("✓" if mark else "" for mark in marks)]))
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+_INTRODUCTION = """\
+# Who may do what
+
+Printed from the table in `users/roles.py`, which the code asks; `tests/test_permissions.py` holds this page to it.
+A role's mark means everybody's; **own**: each member to what is their own; **people below**: managers to what belongs to those who
+report to them, however indirectly. Being a manager is a relation and not a role. What somebody may not see answers 404, what they may see
+and not do 403. Nobody hands out or takes away more than they have, and nobody approves their own spend.
+"""

@@ -8,8 +8,9 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from companies.models import Department
 from companies.serializers import CompanySerializer
-from spendtrackr.serializers import CountryField, CurrencyField, PlainCharField, StrictSerializer
+from spendtrackr.serializers import CountryField, CurrencyField, PlainCharField, StrictBooleanField, StrictSerializer
 from users import queries
 from users.models import Invitation, Membership, Session
 from users.operations import SignedIn
@@ -209,3 +210,34 @@ class NewInvitationSerializer(InvitationSerializer):
     class Meta(InvitationSerializer.Meta):
         fields = [*InvitationSerializer.Meta.fields, "token", "link"]
         read_only_fields = fields
+
+
+class DepartmentSerializer(serializers.ModelSerializer[Department]):
+    """Where a department stands, and who heads it: rows of `users.queries.departments`."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    parent = serializers.CharField(source="parent.public_id", read_only=True, allow_null=True, default=None)  # type: ignore[assignment]  # a field, not the serializer around
+    head = serializers.CharField(read_only=True, allow_null=True, help_text="Id of the member who heads it.")
+    head_name = serializers.CharField(read_only=True, allow_null=True)
+    is_archived = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = Department
+        fields = ["id", "name", "parent", "head", "head_name", "is_archived"]
+        read_only_fields = fields
+
+
+class DepartmentFields(StrictSerializer):
+    parent = PlainCharField(  # type: ignore[assignment]  # a field, not the serializer around
+        max_length=40, required=False, allow_null=True, help_text="Id of the department that it lies inside."
+    )
+    head = PlainCharField(max_length=40, required=False, allow_null=True, help_text="Id of the active member who heads it.")
+
+
+class NewDepartmentBody(DepartmentFields):
+    name = PlainCharField(max_length=80)
+
+
+class DepartmentChangesBody(DepartmentFields):
+    name = PlainCharField(max_length=80, required=False)
+    is_archived = StrictBooleanField(required=False)

@@ -6,7 +6,15 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from users import views
-from users.viewsets import AuthViewSet, FoundingViewSet, InvitationViewSet, MemberViewSet, MeViewSet, SessionViewSet
+from users.viewsets import (
+    AuthViewSet,
+    DepartmentViewSet,
+    FoundingViewSet,
+    InvitationViewSet,
+    MemberViewSet,
+    MeViewSet,
+    SessionViewSet,
+)
 
 router = SimpleRouter()
 router.register("auth", AuthViewSet, basename="auth")
@@ -15,6 +23,7 @@ router.register("auth/sessions", SessionViewSet, basename="session")
 router.register("companies", FoundingViewSet, basename="founding")
 router.register("members", MemberViewSet, basename="member")
 router.register("invitations", InvitationViewSet, basename="invitation")
+router.register("departments", DepartmentViewSet, basename="department")
 
 api = router.urls
 pages = [

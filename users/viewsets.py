@@ -19,6 +19,7 @@ from spendtrackr.viewsets import APIRequest, OpenViewSet, TenantViewSet
 from users import operations, queries
 from users import serializers as shapes
 from users.authentication import client_name, throttle_guesses, throttle_mails
+from users.filters import MemberFilter
 from users.models import Invitation, Membership, Session, email_key
 
 
@@ -271,6 +272,7 @@ def place(view: TenantViewSet, body: dict[str, Any]) -> dict[str, Any]:
 @extend_schema(tags=["people"])
 class MemberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.MemberSerializer
+    filterset_class = MemberFilter
     model = Membership
     rules = {"list": "people.see", "retrieve": "people.see", "partial_update": "people.change"}
 
@@ -329,3 +331,49 @@ class InvitationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def _told(self, invitation: Invitation, token: str, *, status: int) -> Response:
         link = self.request.build_absolute_uri(f"{reverse('accept-invitation')}?{urlencode({'token': token})}")
         return _with_secrets({**shapes.InvitationSerializer(invitation).data, "token": token, "link": link}, "token", "link", status=status)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List departments", description="A tree: `parent` is the department that one lies inside. Newest first."),
+    retrieve=extend_schema(summary="Show a department"),
+    create=extend_schema(summary="Add a department", request=shapes.NewDepartmentBody, responses={201: shapes.DepartmentSerializer}),
+    partial_update=extend_schema(
+        summary="Change, move or archive a department",
+        description="Its head is an active member. It is archived once nothing and nobody is inside: else 409.",
+        request=shapes.DepartmentChangesBody,
+        responses={200: shapes.DepartmentSerializer},
+    ),
+)
+@extend_schema(tags=["departments"])
+class DepartmentViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    """Here and not in `companies`, because a department has a head and people in it."""
+
+    serializer_class = shapes.DepartmentSerializer
+    model = Department
+    rules = {
+        "list": "departments.see",
+        "retrieve": "departments.see",
+        "create": "departments.change",
+        "partial_update": "departments.change",
+    }
+
+    def rows(self) -> QuerySet[Any]:
+        return queries.departments()
+
+    def _with_rows(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The body with the parent and the head that it names as rows."""
+        if "parent" in body:
+            body["parent"] = self.named(Department.objects.filter(archived_at=None), body["parent"], "parent")
+        if "head" in body:
+            body["head"] = self.named(Membership.objects.visible_to(self.request.membership).active(), body["head"], "head")
+        return body
+
+    def create(self, request: APIRequest) -> Response:
+        body = self._with_rows(self.body(shapes.NewDepartmentBody))
+        department = operations.add_department(**body, actor=request.membership, at=timezone.now())
+        return self.reply(self.rows().get(pk=department.pk), status=201)
+
+    def partial_update(self, request: APIRequest, public_id: str) -> Response:
+        department, changes = self.get_object(), self._with_rows(self.body(shapes.DepartmentChangesBody))
+        operations.change_department(department, changes, actor=request.membership, at=timezone.now())
+        return self.reply(self.rows().get(pk=department.pk))

@@ -62,7 +62,7 @@ def test_the_first_failure_names_the_decline_and_every_check_is_kept():
     done = checks(swipe(999_00, merchant_code="7995"), replace(FREE, frozen_by=("admin",)))
     assert first_failure(done).name == "freeze"
     assert [check.name for check in done if not check.passed] == ["freeze", "merchant_category", "per_transaction_cap", "monthly_limit"]
-    assert len(done) == 9
+    assert len(done) == 10
 
 
 def test_a_check_tells_the_room_that_was_left():

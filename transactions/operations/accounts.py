@@ -1,8 +1,9 @@
-"""Funding accounts: top up, and block them while a company is suspended."""
+"""Funding accounts, and what a company may do only as its money allows: change its currency, be suspended."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from companies import operations as companies
 from companies.models import Company, CompanyStatus
@@ -11,7 +12,7 @@ from spendtrackr.money import Money
 from spendtrackr.retry import operation
 from spendtrackr.tenancy import company_scope
 from transactions import ledger
-from transactions.models import Account, Entry, EntryKind, FundingAccount
+from transactions.models import Account, Entry, EntryKind, FundingAccount, Posting
 from transactions.purchases import Move
 from users.models import Membership
 
@@ -46,3 +47,16 @@ def reactivate_company(company: Company, *, actor: events.HasPublicId | None, at
     with company_scope(company.pk):
         FundingAccount.objects.update(is_blocked=False)
     return companies.set_status(company, CompanyStatus.ACTIVE, actor=actor, at=at)
+
+
+class CurrencyFixed(errors.InvalidState):
+    code = "currency_fixed"
+    message = "Money was posted already, so the company's currency cannot change any more."
+
+
+@operation
+def change_company(company: Company, changes: dict[str, Any], *, actor: Membership, at: datetime) -> Company:
+    """Change the company's profile or rules: see `companies.operations.change`. Raises `CurrencyFixed` after the first posting."""
+    if changes.get("currency", company.currency) != company.currency and Posting.objects.exists():
+        raise CurrencyFixed(field="currency")
+    return companies.change(company, changes, actor=actor, at=at)

@@ -233,18 +233,16 @@ class Booking:
         return [pair for pair in marked if pair[1] not in known], [line for line, identity in marked if identity in known]
 
     def _categoriser(self) -> Callable[[Line], Category | None]:
-        """The category that a line names itself, else its merchant's, else the one its merchant category code defaults to."""
+        """The category that a line names itself, else its merchant's, else the one its code defaults to; never an archived one."""
         by_key, codes = self.prepared.categories, code_book()
         by_id = {category.pk: category for category in by_key.values()}
 
         def category(line: Line) -> Category | None:
-            if line.category:
-                return by_key[category_key(line.category)]
+            named = by_key[category_key(line.category)] if line.category else None
             merchant = self.prepared.merchants.get(line.descriptor)
-            return by_id.get(merchant.category_id or 0) if merchant and merchant.category_id else by_code(line)
-
-        def by_code(line: Line) -> Category | None:
-            return by_id.get(codes.category_id(line.merchant_code) or 0)
+            usual = by_id.get(merchant.category_id or 0) if merchant else None
+            by_code = by_id.get(codes.category_id(line.merchant_code) or 0)
+            return next((found for found in (named, usual, by_code) if found and not found.is_archived), None)
 
         return category
 
@@ -324,7 +322,7 @@ class Booking:
             amount_minor=line.amount.minor,
             captured_minor=charged,
             refunded_minor=credited,
-            occurred_at=noon(line.occurred_on, self.prepared.company.time_zone),
+            occurred_at=noon(line.occurred_on, self.prepared.company.zone_at(self.at)),
             occurred_on=line.occurred_on,
             posted_on=line.day,
         )

@@ -17,6 +17,7 @@ from users.operations.access import (
     sign_in,
     switch,
 )
+from users.operations.departments import add_department, change_department
 from users.operations.links import (
     MAIL_ATTEMPTS,
     LinkDead,
@@ -57,6 +58,8 @@ __all__ = [
     "WrongCredentials",
     "WrongPassword",
     "accept",
+    "add_department",
+    "change_department",
     "change_member",
     "change_password",
     "check_password",

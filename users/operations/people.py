@@ -18,6 +18,7 @@ from spendtrackr.tenancy import company_scope
 from users import permissions, queries, tokens
 from users.models import Invitation, LinkPurpose, Membership, MembershipStatus, SessionKind, User, email_key
 from users.operations.access import SignedIn, check_password, end_sessions_of, hash_password, open_session
+from users.operations.departments import must_be_in_use
 from users.operations.links import confirm, write_link
 from users.roles import Role
 
@@ -287,6 +288,7 @@ def change_member(member: Membership, changes: dict[str, Any], *, actor: Members
     if "manager" in changes and changes["manager"] != member.manager:
         _change_manager(member, changes["manager"], actor=actor, at=at)
     if "department" in changes and changes["department"] != member.department:
+        must_be_in_use(changes["department"])
         before, member.department = member.department, changes["department"]
         member.save(update_fields=["department"])
         events.record("member.department_changed", member, actor=actor, at=at, before=_id(before), after=_id(member.department))

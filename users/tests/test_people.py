@@ -141,9 +141,7 @@ def test_others_change_nobody(world, api, role):
     assert change(api, member, member, "owner").status_code == 403
 
 
-@pytest.mark.parametrize(
-    "body", [{"role": "boss"}, {"role": None}, {}, {"status": "deactivated"}, {"role": "admin", "email": "x@y.example"}]
-)
+@pytest.mark.parametrize("body", [{"role": "boss"}, {"role": None}, {"status": "deactivated"}, {"role": "admin", "email": "x@y.example"}])
 def test_only_a_known_role_is_accepted(world, api, body):
     assert api(world.alice).patch(f"/api/v1/members/{world.bob.public_id}/", body).status_code == 400
     assert Membership.across_companies.get(pk=world.bob.pk).role == Role.EMPLOYEE
@@ -161,7 +159,7 @@ def test_two_owners_who_demote_each_other_leave_one(world):
             with company_scope(world.acme.pk):
                 barrier.wait()
                 try:
-                    operations.change_role(victim, "employee", actor=actor, at=timezone.now())
+                    operations.change_member(victim, {"role": "employee"}, actor=actor, at=timezone.now())
                 except Exception as error:
                     return getattr(error, "code", repr(error))
                 finally:

@@ -1,0 +1,183 @@
+"""The settings of a company: its profile and rules, its departments, its categories.
+
+Here and not in `companies`, because the currency is fixed once money was posted, and departments have heads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from companies import operations as companies
+from companies.forms import CategoryForm, CompanyForm, DepartmentForm
+from companies.models import Category, Company, Department
+from companies.queries import department_choices, department_tree
+from spendtrackr import errors
+from spendtrackr.forms import show_refusal
+from spendtrackr.permissions import require
+from transactions.operations import accounts
+from users import operations as people
+from users import queries
+from users.models import Membership
+from users.views import form_page
+
+
+@form_page
+def settings(request: HttpRequest, member: Membership) -> HttpResponse:
+    """Everybody sees how the company is organised; who may change it does it here."""
+    form = CompanyForm.of(member.company)
+    if request.method == "POST":
+        require("company.change", member)
+        form = CompanyForm(request.POST)
+        if form.is_valid() and _done(
+            form, lambda: accounts.change_company(member.company, form.cleaned_data, actor=member, at=timezone.now())
+        ):
+            messages.success(request, "The company’s profile and rules are saved.")
+            return redirect("settings")
+    departments = department_tree(list(queries.departments()))
+    categories = list(Category.objects.with_codes().order_by("name"))
+    context = {
+        "nav": "settings",
+        "company": member.company,
+        "time_zone_from": member.company.time_zone_from(timezone.now()),
+        "facts": _facts(member.company),
+        "form": form if member.may("company.change") else None,
+        "departments": [row for row in departments if not row.department.is_archived],
+        "archived_departments": [row.department for row in departments if row.department.is_archived],
+        "categories": [category for category in categories if not category.is_archived],
+        "archived_categories": [category for category in categories if category.is_archived],
+        "may_change_departments": member.may("departments.change"),
+        "may_change_categories": member.may("categories.change"),
+    }
+    return render(request, "companies/settings.html", context, status=400 if form.errors else 200)
+
+
+def _facts(company: Company) -> list[tuple[str, str]]:
+    """The profile and the rules as sentences, for those who may not change them."""
+    form = CompanyForm.of(company)
+    choices = {name: dict(form.fields[name].choices) for name in ("country", "fiscal_year_start_month")}  # type: ignore[attr-defined]
+    receipt, memo = company.money(company.receipt_required_from_minor), company.money(company.memo_required_from_minor)
+    return [
+        ("Country", choices["country"].get(company.country, company.country)),
+        ("Currency", company.currency),
+        ("Time zone", company.chosen_time_zone.replace("_", " ")),
+        ("Fiscal year begins in", choices["fiscal_year_start_month"][company.fiscal_year_start_month]),
+        ("Approved by itself", f"below {approved}" if (approved := company.money(company.auto_approve_below_minor)) else "nothing"),
+        ("Receipt asked for", "never" if receipt is None else f"from {receipt}" if receipt.minor else "for each purchase"),
+        ("Memo asked for", "never" if memo is None else f"from {memo}" if memo.minor else "for each purchase"),
+    ]
+
+
+def _done(form: Form, work: Any) -> bool:
+    """Whether the operation did it; else its refusal stands beside the field."""
+    try:
+        work()
+    except errors.DomainError as error:
+        show_refusal(form, error)
+        return False
+    return True
+
+
+def _archive_button(request: HttpRequest) -> dict[str, bool] | None:
+    """What the archive form asks for; None for the other one."""
+    return {"archive": {"is_archived": True}, "restore": {"is_archived": False}}.get(request.POST.get("do", ""))
+
+
+@form_page
+def department(request: HttpRequest, member: Membership, public_id: str = "") -> HttpResponse:
+    """One department, or with no id a new one."""
+    require("departments.change", member)
+    row = _found(queries.departments(), public_id)
+    form = _department_form(row, member, request.POST if request.method == "POST" and "do" not in request.POST else None)
+    if request.method == "POST":
+        changes = _archive_button(request) if row else None
+        if changes is None and form.is_valid():
+            changes = _with_rows(form.cleaned_data)
+        if changes is not None and _done(_bound(form), lambda: _save_department(row, changes, member)):
+            messages.success(request, f"{changes.get('name') or row.name} is saved.")
+            return redirect("settings")
+    return _edit(request, "department", row, form)
+
+
+def _save_department(row: Any, changes: dict[str, Any], member: Membership) -> None:
+    if row is None:
+        people.add_department(**changes, actor=member, at=timezone.now())
+    else:
+        people.change_department(row, changes, actor=member, at=timezone.now())
+
+
+def _department_form(row: Any, member: Membership, data: Any) -> DepartmentForm:
+    """Offers every place but those inside itself, and also what it has now where that could not be chosen anew."""
+    tree = department_tree(list(Department.objects.filter(archived_at=None)))
+    inside = {row.pk} if row else set()
+    for branch in tree:
+        if branch.department.parent_id in inside:
+            inside.add(branch.department.pk)
+    parents = department_choices([branch.department for branch in tree if branch.department.pk not in inside])
+    heads = list(Membership.objects.active().order_by("user__name", "pk").values_list("public_id", "user__name"))
+    if row and row.parent and row.parent.is_archived:
+        parents.append((row.parent.public_id, f"{row.parent.name} (archived)"))
+    if row and row.head and row.head not in dict(heads):
+        heads.append((row.head, f"{row.head_name} (not active)"))
+    now = {"name": row.name, "parent": row.parent.public_id if row.parent else "", "head": row.head or ""} if row else {}
+    return DepartmentForm(data, initial=now, parents=parents, heads=heads)
+
+
+def _with_rows(chosen: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": chosen["name"],
+        "parent": Department.objects.filter(public_id=chosen["parent"]).first(),
+        "head": Membership.objects.filter(public_id=chosen["head"]).first(),
+    }
+
+
+@form_page
+def category(request: HttpRequest, member: Membership, public_id: str = "") -> HttpResponse:
+    """One category, or with no id a new one."""
+    require("categories.change", member)
+    row = _found(Category.objects.with_codes(), public_id)
+    form = CategoryForm.of(row) if row else CategoryForm()
+    if request.method == "POST":
+        changes = _archive_button(request) if row else None
+        if changes is None:
+            form = CategoryForm(request.POST)
+            changes = form.cleaned_data if form.is_valid() else None
+        if changes is not None and _done(_bound(form), lambda: _save_category(row, changes, member)):
+            messages.success(request, f"{changes.get('name') or row.name} is saved.")
+            return redirect("settings")
+    return _edit(request, "category", row, form)
+
+
+def _save_category(row: Any, changes: dict[str, Any], member: Membership) -> None:
+    if row is None:
+        companies.add_category(**changes, actor=member, at=timezone.now())
+    else:
+        companies.change_category(row, changes, actor=member, at=timezone.now())
+
+
+def _found(rows: Any, public_id: str) -> Any:
+    """The row with this id, or None for a new one."""
+    if not public_id:
+        return None
+    found = rows.filter(public_id=public_id).first()
+    if found is None:
+        raise errors.Missing
+    return found
+
+
+def _bound(form: Any) -> Any:
+    """A form that can show a refusal, also where only its archive button was pressed."""
+    if not form.is_bound:
+        form.data, form.is_bound = form.initial, True
+        form.full_clean()
+    return form
+
+
+def _edit(request: HttpRequest, kind: str, row: Any, form: Form) -> HttpResponse:
+    context = {"nav": "settings", "kind": kind, "row": row, "form": form}
+    return render(request, "companies/edit.html", context, status=400 if form.errors else 200)

@@ -1,0 +1,24 @@
+"""Filters of the list of people. An id that is unknown, or another company's, finds nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django_filters import rest_framework as filters
+
+from users.models import MembershipStatus, email_key
+from users.roles import Role
+
+
+class MemberFilter(filters.FilterSet):  # type: ignore[misc]
+    """Shared by the API and the page."""
+
+    status = filters.ChoiceFilter(choices=MembershipStatus.choices)
+    role = filters.ChoiceFilter(choices=Role.choices)
+    department = filters.CharFilter("department__public_id", max_length=40)
+    manager = filters.CharFilter("manager__public_id", max_length=40, help_text="Who reports to this member directly.")
+    q = filters.CharFilter(method="by_name", max_length=120, help_text="Part of a name or an e-mail address.")
+
+    def by_name(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(Q(user__name__icontains=value) | Q(user__email_key__contains=email_key(value)))
