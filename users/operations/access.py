@@ -73,7 +73,15 @@ def sign_in(
     found = sorted(memberships, key=lambda m: (m.last_signed_in_at is None, -(m.last_signed_in_at or m.joined_at).timestamp()))
     if not found:
         raise WrongCredentials
-    return _enter(found[0], at=at, kind=kind, client=client)
+    return _sign_in(user, found[0], at=at, kind=kind, client=client)
+
+
+@operation
+def _sign_in(user: User, member: Membership, *, at: datetime, kind: SessionKind, client: str) -> SignedIn:
+    """The password again, under the person's lock: a change of it ends every session, and must not miss the one that begins here."""
+    if User.objects.select_for_update().filter(pk=user.pk, password=user.password).first() is None:
+        raise WrongCredentials
+    return _enter(member, at=at, kind=kind, client=client)
 
 
 def switch(user: User, company: str, *, at: datetime, kind: SessionKind = SessionKind.API, client: str = "") -> SignedIn:

@@ -75,6 +75,17 @@ def test_of_two_uses_that_both_found_the_link_good_one_wins(world, api):
     assert login(api, password=NEW).status_code == 200
 
 
+def test_a_sign_in_that_overlaps_a_new_password_opens_nothing(world, monkeypatch):
+    """The old password was right when it was checked, and is not any more when the session would begin."""
+    checked = operations.check_password("alice@acme.example", PASSWORD)
+    User.objects.filter(pk=checked.pk).update(password=operations.hash_password(NEW))
+    before = Session.across_companies.count()
+    monkeypatch.setattr("users.operations.access.check_password", lambda email, password: checked)
+    with pytest.raises(operations.WrongCredentials):
+        operations.sign_in("alice@acme.example", PASSWORD, at=timezone.now())
+    assert Session.across_companies.count() == before
+
+
 def test_an_unknown_address_is_answered_like_a_known_one_and_gets_no_mail(world, api):
     known, unknown = ask(api), ask(api, "nobody@acme.example")
     assert (known.status_code, known.json()) == (unknown.status_code, unknown.json()) == (202, SENT)
