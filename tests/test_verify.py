@@ -180,7 +180,7 @@ def test_every_promise_is_asked_for():
 
     assert list(COMPANY_CHECKS) == [
         "postings", "balances", "purchases", "imported lines", "holds", "limit counters", "limit windows", "spend lines", "day rollup",
-        "month rollup", "receipts", "events", "owners",
+        "month rollup", "coding", "approvals", "receipts", "events", "owners",
     ]  # fmt: skip
 
 

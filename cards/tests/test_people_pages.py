@@ -102,7 +102,7 @@ def test_a_refused_invitation_keeps_what_was_typed_and_says_why(world, pages, ch
     shown = page.content.decode()
     assert (page.status_code, told in shown) == (400, True)
     assert '<option value="finance" selected>' in shown
-    assert 'class="plain" open' in shown
+    assert 'class="plainly" open' in shown
     assert not Invitation.across_companies.filter(accepted_at=None).exists()
 
 

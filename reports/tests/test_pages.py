@@ -7,15 +7,19 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from cards import operations as cards
+from companies.models import Company
 from reports import queries
 from spendtrackr.money import Money
 from spendtrackr.periods import Period
 from spendtrackr.tenancy import company_scope
-from tests.factories import PASSWORD, swipe
+from tests.factories import NOON, PASSWORD, swipe
 from transactions.models import FundingAccount
+from transactions.operations import approvals
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
+from users import operations as people
 from users.models import Session
 
 JANUARY = {"from": "2026-01-01", "to": "2026-01-31"}
@@ -94,7 +98,7 @@ def test_page_api_and_ledger_agree_to_the_minor_unit(spent, pages, api):
         by_query = queries.spend(Period(date(2026, 1, 1), date(2026, 2, 1)), "category").totals
     assert by_api == [{"minor": by_ledger.minor, "currency": "USD"}] == [{"minor": 123_45, "currency": "USD"}]
     assert by_query == [by_ledger]
-    assert f'<p class="amount">{by_ledger}</p>' in page
+    assert re.search(rf'<p class="amount"><a href="[^"]+">{re.escape(str(by_ledger))}</a></p>', page)
 
 
 def test_the_page_shows_one_companys_figures(spent, pages):
@@ -119,7 +123,8 @@ def test_nothing_on_a_page_is_inline_or_from_elsewhere(spent, pages):
         page = response.content.decode()
         assert "style=" not in page
         assert "<style" not in page
-        assert "<script" not in page
+        assert set(re.findall(r"<script[^>]*>", page)) <= {'<script src="/static/spendtrackr.js" defer>'}
+        assert not re.findall(r"\son\w+=", page)
         assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
         assert "default-src 'self'" in response["Content-Security-Policy"]
 
@@ -163,7 +168,7 @@ def test_another_currency_is_offered_and_shown(spent, pages):
     assert "currency=JPY" in page
     assert "¥1,200" in page
     assert "Open data, with thanks" in page
-    assert '<p class="amount">¥1,200</p>' in text(client.get("/", {**JANUARY, "currency": "JPY"}))
+    assert ">¥1,200</a></p>" in text(client.get("/", {**JANUARY, "currency": "JPY"}))
     assert client.get("/", {"currency": "<script>"}).status_code == 200
 
 
@@ -196,15 +201,38 @@ def test_names_from_outside_are_escaped(world, pages):
     assert "<b>Shop" not in page
 
 
-def test_pages_ask_few_questions_however_many_rows_there_are(world, pages, django_assert_num_queries):
+PAGES = {"/": 14, "/transactions/": 6, "/my-spend/": 9, "/approvals/": 7, "/cards/": 5, "/people/": 7, "/settings/": 5, "/account/": 4}
+
+
+def fill(world, start: int, rounds: int) -> None:
+    with company_scope(world.acme.pk):
+        for number in range(start, start + rounds):
+            card = cards.issue(world.alice, name=f"C{number}", currency="USD", controls=cards.Controls(), actor=world.alice, at=NOON)
+            authorize(card, swipe(1_00, merchant_name=f"Shop {number}"))
+            person = world.hire(f"P{number}", "employee")
+            people.change_member(person, {"manager": world.alice}, actor=world.alice, at=NOON)
+            theirs = cards.issue(person, name=f"P{number}", currency="USD", controls=cards.Controls(), actor=world.alice, at=NOON)
+            purchase = authorize(theirs, swipe(2_00, merchant_name=f"Store {number}")).transaction
+            approvals.submit(purchase, actor=person, at=NOON)
+            people.add_department(name=f"D{number}", head=person, actor=world.alice, at=NOON)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_ask_few_questions_however_many_rows_there_are(world, pages, django_assert_num_queries, path):
+    Company.objects.filter(pk=world.acme.pk).update(receipt_required_from_minor=None)
+    client = pages(world.alice)
+    for start, rounds in ((0, 2), (2, 5)):
+        fill(world, start, rounds)
+        with django_assert_num_queries(PAGES[path]):
+            assert client.get(path).status_code == 200
+
+
+def test_one_transaction_beside_the_list_costs_a_fixed_number_more(world, pages, django_assert_num_queries):
     client = pages(world.alice)
     with company_scope(world.acme.pk):
-        for _ in range(12):
-            authorize(world.card, swipe(1_00))
-    with django_assert_num_queries(9):
-        client.get("/")
-    with django_assert_num_queries(4):
-        client.get("/transactions/")
+        purchase = authorize(world.card, swipe(1_00)).transaction
+    with django_assert_num_queries(13):
+        client.get("/transactions/", {"show": purchase.public_id})
 
 
 def test_money_is_written_as_people_write_it():

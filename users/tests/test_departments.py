@@ -8,6 +8,7 @@ from django.db import connections
 
 from companies.models import Department
 from companies.queries import department_tree
+from spendtrackr import errors
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON
@@ -208,7 +209,7 @@ def test_two_departments_that_move_into_each_other_make_no_ring(world):
 def test_a_name_that_was_taken_a_moment_ago_is_refused_by_the_database_too(acme, monkeypatch):
     operations.add_department(name="Sales", actor=acme.alice, at=NOON)
     monkeypatch.setattr("django.db.models.query.QuerySet.exists", lambda rows: False)
-    with pytest.raises(operations.errors.Invalid) as refused:
+    with pytest.raises(errors.Invalid) as refused:
         operations.add_department(name="sales", actor=acme.alice, at=NOON)
     assert (refused.value.field, refused.value.code) == ("name", "taken")
     assert Membership.objects.count() == 2

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cards import operations as cards
+from spendtrackr import errors
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON
@@ -139,5 +140,5 @@ def test_a_revoked_invitation_stays_revoked(acme):
     assert operations.revoke(invitation, actor=acme.alice, at=NOON).status_at(NOON) == "revoked"
     with pytest.raises(operations.InvitationDead):
         operations.open_invitation(token, at=NOON)
-    with pytest.raises(operations.errors.InvalidState):
+    with pytest.raises(errors.InvalidState):
         operations.resend(invitation, actor=acme.alice, at=NOON)
