@@ -90,7 +90,7 @@ def _row(cells: list[str]) -> str:
 _INTRODUCTION = """\
 # Who may do what
 
-Printed from the table in `users/roles.py`, which the code asks; `tests/test_permissions.py` holds this page to it.
+Printed from the table in `users/roles.py`, which the code asks; `users/tests/test_roles.py` holds this page to it.
 A role's mark means everybody's; **own**: each member to what is their own; **people below**: managers to what belongs to those who
 report to them, however indirectly. Being a manager is a relation and not a role. What somebody may not see answers 404, what they may see
 and not do 403. Nobody hands out or takes away more than they have, and nobody approves their own spend.

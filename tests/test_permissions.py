@@ -1,0 +1,382 @@
+"""Role by action by whose it is, over every route: what the table of permissions says is what every route, page and download does.
+
+Somebody of each role asks for their own, for that of somebody who reports to them, for that of a stranger in the company, and for
+another company's. A route without a row here fails. What is expected is computed from the table (`users/roles.py`), and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from cards import operations as cards
+from companies.models import Category, Company
+from conftest import build_world, client_of
+from spendtrackr.money import Money
+from spendtrackr.tenancy import company_scope
+from tests.factories import NOON, PASSWORD, swipe
+from tests.papers import picture
+from tests.routes import all_routes
+from tests.test_isolation import OPEN
+from transactions.documents import inspect
+from transactions.models import Approval, FundingAccount
+from transactions.operations import accounts, approvals, receipts
+from transactions.operations.clearing import Clearing, clear
+from transactions.operations.statements import StatementFile, import_statement
+from transactions.operations.swipes import authorize
+from users import operations as people
+from users.models import Membership, Session, SessionKind
+from users.roles import TABLE, Role
+
+# The line of the table that shows an object of each kind.
+SEEN_BY = {
+    "card": "cards.see",
+    "member": "people.see",
+    "transaction": "transactions.see",
+    "receipt": "transactions.see",
+    "approval": "approvals.see",
+    "invitation": "people.invite",
+    "category": "categories.see",
+    "department": "departments.see",
+    "account": "accounts.see",
+    "import": "imports.see",
+    "session": "profile.own",
+}
+# Nobody's in particular: the company's, or another company's.
+COMPANYS = {"invitation", "category", "department", "account", "import"}
+OWN, REPORT, STRANGER, FOREIGN = "own", "a report's", "a stranger's", "another company's"
+MONEY = {"minor": 1_00, "currency": "USD"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """The line that a route needs; the kind of object in its address, or in its body under `names`; what is sent besides."""
+
+    rule: str
+    kind: str = ""
+    body: Any = None
+    names: str = ""
+    lists: str = ""
+
+
+def upload() -> SimpleUploadedFile:
+    return SimpleUploadedFile("r.png", picture(colour="green"), "image/png")
+
+
+def statement() -> SimpleUploadedFile:
+    return SimpleUploadedFile("s.csv", b"Date,Amount,Merchant\n2026-01-05,1.00,Shop\n")
+
+
+FOUND = {"company_name": "Second", "country": "DE", "currency": "EUR", "time_zone": "Europe/Berlin"}
+SWIPE = {"amount": MONEY, "merchant_name": "x", "merchant_code": "5812", "country": "US"}
+CASES: dict[str, Case] = {
+    "GET /api/v1/cards/": Case("cards.see", lists="card"),
+    "POST /api/v1/cards/": Case("cards.issue", "member", {}, names="holder"),
+    "GET /api/v1/cards/{public_id}/": Case("cards.see", "card"),
+    "PATCH /api/v1/cards/{public_id}/": Case("cards.control", "card", {"name": "N"}),
+    "POST /api/v1/cards/{public_id}/freeze/": Case("cards.freeze", "card", {}),
+    "POST /api/v1/cards/{public_id}/unfreeze/": Case("cards.freeze", "card", {}),
+    "POST /api/v1/cards/{public_id}/replace/": Case("cards.issue", "card", {}),
+    "POST /api/v1/cards/{public_id}/close/": Case("cards.close", "card", {}),
+    "GET /api/v1/members/": Case("people.see", lists="member"),
+    "GET /api/v1/members/{public_id}/": Case("people.see", "member"),
+    "PATCH /api/v1/members/{public_id}/": Case("people.change", "member", {"department": None}),
+    "POST /api/v1/members/{public_id}/suspend/": Case("people.change", "member", {}),
+    "POST /api/v1/members/{public_id}/deactivate/": Case("people.change", "member", {}),
+    "POST /api/v1/members/{public_id}/reactivate/": Case("people.change", "member", {}),
+    "GET /api/v1/invitations/": Case("people.invite", lists="invitation"),
+    "POST /api/v1/invitations/": Case("people.invite", body={"email": "new@acme.example", "role": "employee"}),
+    "GET /api/v1/invitations/{public_id}/": Case("people.invite", "invitation"),
+    "POST /api/v1/invitations/{public_id}/resend/": Case("people.invite", "invitation", {}),
+    "POST /api/v1/invitations/{public_id}/revoke/": Case("people.invite", "invitation", {}),
+    "GET /api/v1/departments/": Case("departments.see", lists="department"),
+    "POST /api/v1/departments/": Case("departments.change", body={"name": "New"}),
+    "GET /api/v1/departments/{public_id}/": Case("departments.see", "department"),
+    "PATCH /api/v1/departments/{public_id}/": Case("departments.change", "department", {"name": "Other"}),
+    "GET /api/v1/categories/": Case("categories.see", lists="category"),
+    "POST /api/v1/categories/": Case("categories.change", body={"name": "New"}),
+    "GET /api/v1/categories/{public_id}/": Case("categories.see", "category"),
+    "PATCH /api/v1/categories/{public_id}/": Case("categories.change", "category", {"ledger_code": "1"}),
+    "GET /api/v1/company/": Case("company.see"),
+    "PATCH /api/v1/company/": Case("company.change", body={"name": "Acme Ltd"}),
+    "POST /api/v1/companies/": Case("profile.own", body=FOUND),
+    "GET /api/v1/transactions/": Case("transactions.see", lists="transaction"),
+    "GET /api/v1/transactions/{public_id}/": Case("transactions.see", "transaction"),
+    "PATCH /api/v1/transactions/{public_id}/": Case("transactions.describe", "transaction", {"memo": "N"}),
+    "POST /api/v1/transactions/{public_id}/submit/": Case("transactions.submit", "transaction", {}),
+    "GET /api/v1/approvals/": Case("approvals.see", lists="approval"),
+    "GET /api/v1/approvals/{public_id}/": Case("approvals.see", "approval"),
+    "POST /api/v1/approvals/{public_id}/approve/": Case("approvals.decide", "approval", {}),
+    "POST /api/v1/approvals/{public_id}/reject/": Case("approvals.decide", "approval", {"reason": "Why?"}),
+    "GET /api/v1/receipts/": Case("transactions.see", lists="receipt"),
+    "POST /api/v1/receipts/": Case("transactions.describe", "transaction", lambda: {"file": upload()}, names="transaction"),
+    "GET /api/v1/receipts/{public_id}/": Case("transactions.see", "receipt"),
+    "GET /api/v1/receipts/{public_id}/file/": Case("transactions.see", "receipt"),
+    "DELETE /api/v1/receipts/{public_id}/": Case("transactions.describe", "receipt"),
+    "GET /api/v1/accounts/": Case("accounts.see", lists="account"),
+    "GET /api/v1/accounts/{public_id}/": Case("accounts.see", "account"),
+    "GET /api/v1/imports/": Case("imports.see", lists="import"),
+    "POST /api/v1/imports/": Case("imports.book", body=lambda: {"file": statement()}),
+    "POST /api/v1/imports/propose/": Case("imports.book", body=lambda: {"file": statement()}),
+    "GET /api/v1/imports/{public_id}/": Case("imports.see", "import"),
+    "POST /api/v1/simulator/topups/": Case("simulator.use", body={"amount": MONEY}),
+    "POST /api/v1/simulator/authorizations/": Case("simulator.use", "card", SWIPE, names="card"),
+    "POST /api/v1/simulator/authorizations/{public_id}/capture/": Case("simulator.use", "transaction", {}),
+    "POST /api/v1/simulator/authorizations/{public_id}/reverse/": Case("simulator.use", "transaction", {}),
+    "POST /api/v1/simulator/authorizations/{public_id}/refund/": Case("simulator.use", "transaction", {}),
+    "GET /api/v1/reports/spend/?group_by=member": Case("reports.see", lists="member"),
+    "GET /api/v1/auth/me/": Case("profile.own"),
+    "PATCH /api/v1/auth/me/": Case("profile.own", body={"name": "N"}),
+    "POST /api/v1/auth/logout/": Case("profile.own", body={}),
+    "POST /api/v1/auth/password/": Case("profile.own", body={"current": PASSWORD, "new": "another-long-password"}),
+    "POST /api/v1/auth/switch/": Case("profile.own", body=lambda: {"company": Company.objects.get(name="Acme").public_id}),
+    "POST /api/v1/auth/confirm-address/resend/": Case("profile.own", body={}),
+    "GET /api/v1/auth/sessions/": Case("profile.own", lists="session"),
+    "POST /api/v1/auth/sessions/revoke-others/": Case("profile.own", body={}),
+    "POST /api/v1/auth/sessions/{public_id}/revoke/": Case("profile.own", "session", {}),
+    "GET /": Case("reports.see"),
+    "GET /my-spend/": Case("reports.see"),
+    "GET /transactions/": Case("transactions.see", lists="transaction"),
+    "GET /transactions/{public_id}/": Case("transactions.see", "transaction"),
+    "POST /transactions/{public_id}/describe/": Case("transactions.describe", "transaction", {"memo": "N"}),
+    "POST /transactions/{public_id}/submit/": Case("transactions.submit", "transaction", {}),
+    "POST /transactions/{public_id}/receipts/": Case("transactions.describe", "transaction", lambda: {"file": upload()}),
+    "GET /receipts/{public_id}/": Case("transactions.see", "receipt"),
+    "POST /receipts/{public_id}/remove/": Case("transactions.describe", "receipt", {}),
+    "GET /approvals/": Case("approvals.see", lists="transaction"),
+    "POST /approvals/{public_id}/approve/": Case("approvals.decide", "approval", {}),
+    "POST /approvals/{public_id}/reject/": Case("approvals.decide", "approval", {"reason": "Why?"}),
+    "GET /cards/": Case("cards.see", lists="card"),
+    "GET /cards/new/": Case("cards.issue"),
+    "POST /cards/new/": Case("cards.issue", "member", {"name": "New"}, names="holder"),
+    "GET /cards/{public_id}/": Case("cards.see", "card"),
+    "GET /cards/{public_id}/change/": Case("cards.control", "card"),
+    "POST /cards/{public_id}/change/": Case("cards.control", "card", {"name": "N"}),
+    "POST /cards/{public_id}/freeze/": Case("cards.freeze", "card", {}),
+    "POST /cards/{public_id}/unfreeze/": Case("cards.freeze", "card", {}),
+    "POST /cards/{public_id}/close/": Case("cards.close", "card", {}),
+    "GET /cards/{public_id}/replace/": Case("cards.issue", "card"),
+    "POST /cards/{public_id}/replace/": Case("cards.issue", "card", {}),
+    "GET /people/": Case("people.see", lists="member"),
+    "POST /people/": Case("people.invite", body={"do": "invite", "email": "new@acme.example", "role": "employee"}),
+    "GET /people/{public_id}/": Case("people.see", "member"),
+    "POST /people/{public_id}/": Case("people.change", "member", {"do": "suspend"}),
+    "GET /settings/": Case("company.see"),
+    "POST /settings/": Case("company.change", body=lambda: PROFILE),
+    "GET /settings/departments/new/": Case("departments.change"),
+    "POST /settings/departments/new/": Case("departments.change", body={"name": "New", "parent": "", "head": ""}),
+    "GET /settings/departments/{public_id}/": Case("departments.change", "department"),
+    "POST /settings/departments/{public_id}/": Case("departments.change", "department", {"do": "archive"}),
+    "GET /settings/categories/new/": Case("categories.change"),
+    "POST /settings/categories/new/": Case("categories.change", body={"name": "New"}),
+    "GET /settings/categories/{public_id}/": Case("categories.change", "category"),
+    "POST /settings/categories/{public_id}/": Case("categories.change", "category", {"do": "archive"}),
+    "GET /account/": Case("profile.own"),
+    "POST /account/": Case("profile.own", body={"rename": "1", "name": "N"}),
+    "POST /account/switch/": Case("profile.own", body=lambda: {"company": Company.objects.get(name="Acme").public_id}),
+    "POST /account/sessions/revoke-others/": Case("profile.own", body={}),
+    "POST /account/sessions/{public_id}/revoke/": Case("profile.own", "session", {}),
+    "POST /confirm-address/resend/": Case("profile.own", body={}),
+    "GET /companies/new/": Case("profile.own"),
+    "POST /companies/new/": Case("profile.own", body=FOUND),
+}  # fmt: skip
+PROFILE = {
+    "name": "Acme Ltd", "country": "US", "currency": "USD", "time_zone": "America/New_York", "fiscal_year_start_month": "1",
+    "auto_approve_below": "", "receipt_required_from": "0", "memo_required_from": "",
+}  # fmt: skip
+
+
+@dataclass
+class Somebody:
+    """A member with one of everything that a member can have."""
+
+    member: Membership
+    ids: dict[str, str]
+    api: Client
+    pages: Client
+
+
+class Cast:
+    """Acme with somebody of each role, who each have a report; a stranger with a manager of their own; and Mallory's company."""
+
+    def __init__(self) -> None:
+        world = build_world()
+        self.actors: dict[str, Somebody] = {}
+        self.reports: dict[str, Somebody] = {}
+        with company_scope(world.acme.pk):
+            accounts.top_up(Money(100_000_00, "USD"), actor=world.alice, at=NOON)
+            self.alice = world.alice
+            self.companys = self._companys(world.alice)
+            for role in Role.values:
+                actor = self._hire(f"Actor {role}", role, None)
+                self.actors[role] = self._equip(actor)
+                self.reports[role] = self._equip(self._hire(f"Report {role}", Role.EMPLOYEE, actor))
+            self.stranger = self._equip(self._hire("Stranger", Role.EMPLOYEE, self._hire("Boss", Role.EMPLOYEE, None)))
+        with company_scope(world.mallory.company_id):
+            self.alice = world.mallory
+            self.foreign = {**self._companys(world.mallory), **self._equip(world.mallory).ids}
+        # Last, because a request ends with no company in scope.
+        for actor in self.actors.values():
+            assert actor.pages.post("/sign-in/", {"email": actor.member.user.email, "password": PASSWORD}).status_code == 302
+
+    def _hire(self, name: str, role: str, manager: Membership | None) -> Membership:
+        email = f"{name.lower().replace(' ', '-')}@acme.example"
+        _, token = people.invite(email=email, role=role, manager=manager, actor=self.alice, at=NOON)
+        return people.accept(token, name=name, password=PASSWORD, at=NOON).member
+
+    def _equip(self, member: Membership) -> Somebody:
+        card = cards.issue(member, name="Card", currency="USD", controls=cards.Controls(), actor=self.alice, at=NOON)
+        purchase = authorize(card, swipe(20_00, network_id=f"n-{card.pk}")).transaction
+        clear(purchase, Clearing("capture", f"c-{card.pk}", NOON, is_final=True), actor=None)
+        content = picture(size=(8, 8))
+        stored_as = receipts.store(content, company=member.company)
+        receipt = receipts.attach(purchase, inspect(content, "r.png"), stored_as, actor=member, at=NOON)
+        approvals.submit(purchase, actor=member, at=NOON)
+        session = Session.objects.create(
+            membership=member, kind=SessionKind.API, created_at=NOON, expires_at=timezone.now().replace(year=2099)
+        )
+        ids = {
+            "card": card.public_id,
+            "member": member.public_id,
+            "transaction": purchase.public_id,
+            "receipt": receipt.public_id,
+            "approval": Approval.objects.get(transaction=purchase).public_id,
+            "session": session.public_id,
+        }
+        return Somebody(member, ids, client_of(member), Client())
+
+    def _companys(self, owner: Membership) -> dict[str, str]:
+        invitation, _ = people.invite(email="late@acme.example", role="employee", actor=owner, at=timezone.now())
+        file = StatementFile(b"Date,Amount,Merchant\n2026-01-05,1.00,Bakery\n", "s.csv")
+        return {
+            "invitation": invitation.public_id,
+            "category": Category.objects.get(name="Meals").public_id,
+            "department": people.add_department(name="Sales", actor=owner, at=NOON).public_id,
+            "account": FundingAccount.objects.get().public_id,
+            "import": import_statement(owner.company, file, actor=owner, at=NOON).public_id,
+        }
+
+    def object_ids(self, role: str, kind: str) -> dict[str, str]:
+        """By whose it is, as seen by the actor of a role."""
+        if kind in COMPANYS:
+            return {STRANGER: self.companys[kind], FOREIGN: self.foreign[kind]}
+        owners = {OWN: self.actors[role], REPORT: self.reports[role], STRANGER: self.stranger}
+        return {whose: owner.ids[kind] for whose, owner in owners.items()} | {FOREIGN: self.foreign[kind]}
+
+
+@pytest.fixture(scope="module")
+def cast(django_db_setup, django_db_blocker, tmp_path_factory):
+    from django.conf import settings
+
+    with django_db_blocker.unblock(), transaction.atomic():
+        kept, settings.MEDIA_ROOT = settings.MEDIA_ROOT, tmp_path_factory.mktemp("cast")
+        yield Cast()
+        settings.MEDIA_ROOT = kept
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(autouse=True)
+def _unblocked(cast, django_db_blocker):
+    with django_db_blocker.unblock():
+        yield
+
+
+def may(role: str, rule: str, whose: str, kind: str = "") -> bool:
+    """What the table says."""
+    if whose == FOREIGN:
+        return False
+    if kind == "session":
+        return whose == OWN
+    grant = TABLE[rule]
+    if grant.routed:
+        # Of these, only the report's request waits for the actor: the actor's own never does, the stranger's waits for the boss.
+        return whose == REPORT
+    return role in grant.roles or (grant.own and whose == OWN) or (grant.below and whose == REPORT)
+
+
+def could_ever(role: str, rule: str) -> bool:
+    return role in TABLE[rule].roles or TABLE[rule].could_be_anybodys
+
+
+DONE = {200, 201, 204, 302, 409}
+
+
+def expected(role: str, route: str, case: Case, whose: str) -> set[int]:
+    """The statuses that the table allows for. What cannot be seen is not there; what can be seen but not done is forbidden."""
+    is_there = may(role, SEEN_BY[case.kind], whose, case.kind)
+    if not could_ever(role, case.rule):
+        # Refused whatever the object, so that nothing is told of it. A page may look for the object first.
+        return {403} if "/api/" in route or is_there else {403, 404}
+    if not is_there:
+        return {400} if case.names else {404}
+    return DONE if may(role, case.rule, whose, case.kind) else {403}
+
+
+def send(somebody: Somebody, route: str, case: Case, object_id: str = "") -> Any:
+    """The request, and afterwards everything as it was."""
+    method, path = route.split()
+    client = somebody.api if path.startswith("/api/") else somebody.pages
+    body = case.body() if isinstance(case.body, Callable) else case.body
+    if case.names:
+        body = {**body, case.names: object_id}
+    kind = {"format": "multipart"} if path.startswith("/api/") and body and "file" in body else {}
+    with transaction.atomic():
+        answer = getattr(client, method.lower())(path.replace("{public_id}", object_id), body, **kind)
+        answer.text_ = b"".join(answer).decode(errors="replace")
+        transaction.set_rollback(True)
+    return answer
+
+
+def test_every_route_has_a_row():
+    assert {route.split("?")[0] for route in CASES} | OPEN == {str(route) for route in all_routes()}
+
+
+@pytest.mark.parametrize("role", Role.values)
+@pytest.mark.parametrize("route", [route for route, case in CASES.items() if case.kind])
+def test_what_is_done_to_an_object_is_what_the_table_says(cast, route, role):
+    case = CASES[route]
+    found = {whose: send(cast.actors[role], route, case, id_).status_code for whose, id_ in cast.object_ids(role, case.kind).items()}
+    wanted = {whose: expected(role, route, case, whose) for whose in found}
+    assert {whose: status for whose, status in found.items() if status not in wanted[whose]} == {}, wanted
+
+
+@pytest.mark.parametrize("role", Role.values)
+@pytest.mark.parametrize("route", [route for route, case in CASES.items() if not case.kind])
+def test_what_is_done_to_nothing_in_particular_is_what_the_table_says(cast, route, role):
+    case = CASES[route]
+    answer = send(cast.actors[role], route, case)
+    wanted = DONE if could_ever(role, case.rule) else {403}
+    assert answer.status_code in wanted, answer.text_[:2000]
+
+
+@pytest.mark.parametrize("role", Role.values)
+@pytest.mark.parametrize("route", [route for route, case in CASES.items() if case.lists])
+def test_what_is_listed_is_what_may_be_seen(cast, route, role):
+    case = CASES[route]
+    if not could_ever(role, case.rule):
+        return
+    told = send(cast.actors[role], route, case).text_
+    listed = {whose: id_ in told for whose, id_ in cast.object_ids(role, case.lists).items()}
+    assert listed == {whose: may(role, SEEN_BY[case.lists], whose, case.lists) for whose in listed}
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_ones_own_page_shows_ones_own_alone(cast, role):
+    told = send(cast.actors[role], "GET /my-spend/", CASES["GET /my-spend/"]).text_
+    assert {whose for whose, id_ in cast.object_ids(role, "transaction").items() if id_ in told} == {OWN}
+    assert {whose for whose, id_ in cast.object_ids(role, "card").items() if id_ in told} == {OWN}
+
+
+@pytest.mark.parametrize("route", [route for route in CASES if route.startswith("GET /api/v1/reports")])
+def test_a_figure_adds_up_what_may_be_seen(cast, route):
+    for role in Role.values:
+        told = send(cast.actors[role], f"{route}&from=2026-03-01&to=2026-03-31", CASES[route]).json()
+        seen = sum(row["spend"]["minor"] for row in told["rows"])
+        assert seen == (20_00 * 11 if role in TABLE["reports.see"].roles else 20_00 * 2)
