@@ -6,6 +6,7 @@ another company's. A route without a row here fails. What is expected is compute
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -327,10 +328,13 @@ def send(somebody: Somebody, route: str, case: Case, object_id: str = "") -> Any
     if case.names:
         body = {**body, case.names: object_id}
     kind = {"format": "multipart"} if path.startswith("/api/") and body and "file" in body else {}
+    cookies = copy.deepcopy(client.cookies)
     with transaction.atomic():
         answer = getattr(client, method.lower())(path.replace("{public_id}", object_id), body, **kind)
         answer.text_ = b"".join(answer).decode(errors="replace")
         transaction.set_rollback(True)
+    client.cookies = cookies
+    assert "/sign-in/" not in answer.headers.get("Location", ""), "signed out: this would prove nothing"
     return answer
 
 
