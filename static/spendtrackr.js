@@ -25,6 +25,12 @@ window.addEventListener("pageshow", (event) => {
   if (event.persisted) document.querySelectorAll("form button[disabled]:not([aria-describedby])").forEach((button) => { button.disabled = false; });
 });
 
+// Where there is no room beside the list, the opened panel takes its place: begin at its top.
+document.addEventListener("htmx:afterSettle", () => {
+  const panel = document.getElementById("panel");
+  if (panel && window.matchMedia("(max-width: 1100px)").matches) panel.scrollIntoView();
+});
+
 // A link to copy.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-copies]");

@@ -66,7 +66,7 @@ def transactions(request: HttpRequest, member: Membership) -> HttpResponse:
         "problems": problems,
         "attributions": queries.attributions(rows),
         "open": detail(member, shown) if shown else None,
-        "panel_href": f"{request.path}?{_with(here, show=shown)}#panel" if shown else "",
+        "panel_href": f"{request.path}?{_with(here, show=shown)}" if shown else "",
         **_form(given, member),
     }
     return render(request, "transactions/list.html", context, status=400 if problems else 200)
