@@ -284,6 +284,15 @@ def owners() -> Iterator[str]:
         yield "the company has no active owner"
 
 
+def chains() -> Iterator[str]:
+    """Each member's chain is their manager's with them at its end: no ring, and nobody below who should not be."""
+    chains = dict(Membership.objects.values_list("pk", "chain"))
+    for member in Membership.objects.order_by("pk").iterator(chunk_size=_BLOCK):
+        expected = f"{chains[member.manager_id] if member.manager_id else ''}{member.pk}."
+        if member.chain != expected:
+            yield f"member {member.public_id} has the chain {member.chain}; their manager says {expected}"
+
+
 COMPANY_CHECKS: dict[str, Check] = {
     "postings": postings,
     "balances": balances,
@@ -300,6 +309,7 @@ COMPANY_CHECKS: dict[str, Check] = {
     "receipts": receipts,
     "events": events,
     "owners": owners,
+    "managers": chains,
 }
 
 

@@ -14,16 +14,21 @@ from django.db import connection, connections
 from cards import operations as cards
 from cards.counters import counter_for
 from cards.models import Card, LimitCounter
+from companies.models import Category, Company
 from conftest import build_world
+from reports import verification
+from spendtrackr.models import Event
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from tests.papers import picture
 from transactions.documents import inspect
-from transactions.models import Draw, Entry, FundingAccount, Receipt, Transaction
-from transactions.operations import accounts, receipts, statements, swipes
+from transactions.models import Approval, Draw, Entry, FundingAccount, Receipt, Transaction
+from transactions.operations import accounts, approvals, coding, receipts, statements, swipes
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.swipes import authorize
+from users import operations as people
+from users.models import Membership
 
 THREADS, ROUNDS = 8, 20
 
@@ -56,6 +61,11 @@ def at_once(world, work, count: int = THREADS) -> list:
 
 def reasons(answers) -> Counter:
     return Counter(answer.reason or "approved" if hasattr(answer, "reason") else answer for answer in answers)
+
+
+def outcomes(answers) -> Counter:
+    """What was said, or the kind of refusal."""
+    return Counter(answer.split(":")[0] for answer in answers)
 
 
 def new_card(world, **controls) -> Card:
@@ -309,3 +319,61 @@ def test_of_eight_receipts_with_room_for_three_three_are_attached_and_each_is_re
         with company_scope(world.acme.pk):
             assert Transaction.objects.get(pk=purchase.pk).receipt_count == 2
     call_command("verify")
+
+
+def test_eight_approvers_of_one_purchase_decide_it_once(world):
+    """Yes and no at the same moment: one of them is the decision, and the others are told that it was made."""
+    with company_scope(world.acme.pk):
+        Company.objects.filter(pk=world.acme.pk).update(receipt_required_from_minor=None)
+        admins = [world.hire(f"Admin{number}", "admin") for number in range(THREADS)]
+    for _ in range(5):
+        with company_scope(world.acme.pk):
+            member = Membership.objects.get(pk=world.bob.pk)
+            purchase = authorize(Card.objects.get(pk=world.card.pk), swipe(1_00)).transaction
+            approvals.submit(purchase, actor=member, at=NOON)
+            approval = Approval.objects.get(transaction=purchase)
+
+        def decide(number, approval=approval):
+            approvals.decide(approval, approved=number % 2 == 0, reason="Because", actor=admins[number], at=NOON)
+            return "decided"
+
+        found = outcomes(at_once(world, decide))
+        assert found == {"decided": 1, "InvalidState": THREADS - 1}
+    with company_scope(world.acme.pk):
+        assert list(verification.approvals()) == []
+        assert Event.objects.filter(type__in=["approval.approved", "approval.rejected"]).count() == 5
+
+
+def test_a_capture_and_a_new_category_at_once_leave_the_spend_under_one_category(world):
+    """Recoding takes lines back that the capture may just be writing: the transaction's row makes them take turns."""
+    with company_scope(world.acme.pk):
+        purchases = [authorize(Card.objects.get(pk=world.card.pk), swipe(1_00)).transaction for _ in range(4)]
+        travel = Category.objects.get(name="Travel")
+
+    def work(number):
+        purchase = purchases[number // 2]
+        if number % 2:
+            coding.describe(purchase, {"category": travel}, actor=world.alice, at=NOON)
+        else:
+            clear(purchase, Clearing("capture", f"cap-{number}", NOON, is_final=True), actor=None)
+        return "done"
+
+    assert outcomes(at_once(world, work)) == {"done": THREADS}
+    with company_scope(world.acme.pk):
+        for check in (verification.coding, verification.spend_lines, verification.day_rollup, verification.month_rollup):
+            assert list(check()) == []
+
+
+def test_managers_who_are_put_under_each_other_at_once_make_no_ring(world):
+    with company_scope(world.acme.pk):
+        one, other = world.hire("One", "employee"), world.hire("Other", "employee")
+
+    def swap(number):
+        pair = (one, other) if number % 2 else (other, one)
+        people.change_member(pair[0], {"manager": pair[1]}, actor=world.alice, at=NOON)
+        return "moved"
+
+    found = outcomes(at_once(world, swap))
+    assert found["moved"] >= 1
+    with company_scope(world.acme.pk):
+        assert list(verification.chains()) == []

@@ -16,7 +16,7 @@ from tests.factories import NOON, swipe
 from tests.papers import picture
 from transactions.documents import inspect
 from transactions.models import Entry, FundingAccount, Message, Posting, Receipt, SpendLine, Transaction
-from transactions.operations import receipts
+from transactions.operations import approvals, receipts
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -38,6 +38,7 @@ def books(world, monkeypatch):
             stored_as = receipts.store(content, company=world.acme)
             receipt = receipts.attach(first, inspect(content, "r.png"), stored_as, actor=world.bob, at=NOON)
         receipts.remove(receipt, actor=world.bob, at=NOON)
+        approvals.submit(first, actor=world.bob, at=NOON)
         authorize(world.card, swipe(9_999_00))
         import_statement(
             world.acme, StatementFile(b"Date,Amount,Merchant\n2026-01-05,4.00,A\n2026-01-06,-1.00,B\n", "s.csv"), actor=None, at=NOON
@@ -123,6 +124,11 @@ def test_a_posting_that_was_deleted_is_missed(books, capsys):
         ("UPDATE events SET sequence = sequence + 100 WHERE sequence > 3", "events", "event number 4 is missing"),
         ("UPDATE event_chains SET last_sequence = last_sequence + 1", "events", "the chain ends at"),
         ("UPDATE memberships SET role = 'admin' WHERE role = 'owner'", "owners", "no active owner"),
+        ("UPDATE memberships SET chain = '1.2.3.' WHERE role = 'employee'", "managers", "their manager says"),
+        ("UPDATE transactions SET category_id = NULL WHERE source = 'card' AND captured_minor > 0", "coding", "which is not its own"),
+        ("UPDATE transactions SET approval = 'approved' WHERE approval = 'waiting'", "approvals", "its approval waiting"),
+        ("UPDATE transactions SET approval = 'approved' WHERE approval = 'open'", "approvals", "without an approval"),
+        ("UPDATE approvals SET decided_by_id = asked_by_id", "approvals", "decided by the owner of the purchase"),
     ],
 )
 def test_every_kind_of_damage_is_named(books, capsys, sql, check, words):
@@ -180,7 +186,7 @@ def test_every_promise_is_asked_for():
 
     assert list(COMPANY_CHECKS) == [
         "postings", "balances", "purchases", "imported lines", "holds", "limit counters", "limit windows", "spend lines", "day rollup",
-        "month rollup", "coding", "approvals", "receipts", "events", "owners",
+        "month rollup", "coding", "approvals", "receipts", "events", "owners", "managers",
     ]  # fmt: skip
 
 

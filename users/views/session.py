@@ -94,7 +94,9 @@ def _for_members(view: View, *methods: str, always_writable: bool = False) -> Vi
             return redirect(f"{reverse('sign-in')}?{urlencode(back)}")
         if request.method == "POST" and not always_writable:
             member.require_writable()
-        return view(request, member, *args, **kwargs)
+        # People read times as their company's clocks show them.
+        with timezone.override(member.company.zone_at(timezone.now())):
+            return view(request, member, *args, **kwargs)
 
     return shown
 
