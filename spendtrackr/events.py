@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from django.db.models import QuerySet
 
+from spendtrackr.ids import first_id
 from spendtrackr.models import Event, EventChain
 from spendtrackr.retry import operation
 from spendtrackr.tenancy import company_scope
@@ -29,8 +31,32 @@ def record(type_: str, subject: HasPublicId, *, actor: HasPublicId | None, at: d
         subject_id=subject.public_id,
         actor_id=actor.public_id if actor else SYSTEM,
         at=at,
-        details=json.dumps(details, sort_keys=True),
+        details=_written(details),
     )
+
+
+@operation
+def record_across(type_: str, subjects: Mapping[int, str], *, actor: HasPublicId, at: datetime, **details: Any) -> None:
+    """One event in the log of each company, by its database id, in one statement.
+
+    For operators, who alone do one thing to several companies: the check of the company in scope is passed by.
+    """
+    rows: QuerySet[Event] = QuerySet(Event)
+    said = {"type": type_, "actor_id": actor.public_id, "at": at, "details": _written(details)}
+    rows.bulk_create([Event(company_id=company_id, subject_id=subject_id, **said) for company_id, subject_id in subjects.items()])
+
+
+def told_since(since: datetime, type_: str, companies: Iterable[int], *, actor: HasPublicId, **details: Any) -> set[int]:
+    """Those of the companies whose log has such an event of this actor since then.
+
+    Found by public ids, which begin with their time: what is read is what happened since, not a company's whole log.
+    """
+    lately = Event.across_companies.filter(public_id__gte=first_id("evt", since), type=type_, actor_id=actor.public_id)
+    return set(lately.filter(details=_written(details), company_id__in=list(companies)).values_list("company_id", flat=True))
+
+
+def _written(details: dict[str, Any]) -> str:
+    return json.dumps(details, sort_keys=True)
 
 
 def chain_hash(previous: str, event: Event, sequence: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,15 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, 
 
 def new_id(prefix: str) -> str:
     """48 bits of milliseconds, then 80 random bits, as 26 characters: later ids sort after earlier ones."""
-    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return _spelled(prefix, (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80))
+
+
+def first_id(prefix: str, at: datetime) -> str:
+    """No id that is made at this instant or later sorts before it."""
+    return _spelled(prefix, int(at.timestamp() * 1000) << 80)
+
+
+def _spelled(prefix: str, number: int) -> str:
     return prefix + "_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 
 

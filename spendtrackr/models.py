@@ -65,7 +65,7 @@ class IdempotencyKey(TenantModel):
         indexes = [models.Index(fields=["created_at"], name="idempotency_keys_age")]
 
     def __str__(self) -> str:
-        return f"key {self.key_hash[:8]} of {self.credential}"
+        return f"key {self.pk} of {self.credential}"
 
 
 class ThrottleCounter(models.Model):
@@ -79,4 +79,4 @@ class ThrottleCounter(models.Model):
         db_table = "throttle_counters"
 
     def __str__(self) -> str:
-        return f"{self.subject_hash[:8]}: {self.attempts}"
+        return f"counter {self.pk}: {self.attempts}"

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+
 import pytest
-from django.apps import apps
+import time_machine
 from django.contrib import admin
 from django.utils import timezone
 
+from cards import operations as cards
 from companies.models import Company
-from spendtrackr.models import Event
-from spendtrackr.tenancy import company_scope
-from tests.factories import PASSWORD, swipe
-from transactions.models import FundingAccount
+from spendtrackr import events
+from spendtrackr.admin import is_secret
+from spendtrackr.models import Event, IdempotencyKey, ThrottleCounter
+from spendtrackr.money import Money
+from spendtrackr.tenancy import TenantModel, company_scope
+from tests.factories import NOON, PASSWORD, swipe
+from tests.test_house import OUR_MODELS
+from tests.test_query_counts import fill
+from transactions.models import FundingAccount, Message, StatementMapping, Transaction
+from transactions.operations.clearing import Clearing, clear
 from transactions.operations.swipes import authorize
 from users import operations
+from users.models import Membership, RefreshToken, User
 
-OURS = [model for model in admin.site._registry if model._meta.app_label in {"spendtrackr", "companies", "users", "cards", "transactions"}]
+OURS = [model for model in admin.site._registry if model in OUR_MODELS]
+TENANT = [model for model in OURS if issubclass(model, TenantModel)]
 
 
 @pytest.fixture
@@ -49,25 +61,288 @@ def test_guessing_an_operators_password_is_limited(world, client):
     assert client.post("/operators/login/", {"username": "ops@example.com", "password": "wrong"}).status_code == 429
 
 
-@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
-def test_everything_can_be_looked_at_and_nothing_typed_in(world, operator, model):
-    with company_scope(world.acme.pk):
-        authorize(world.card, swipe())
+def address(model, row=None):
     base = f"/operators/{model._meta.app_label}/{model._meta.model_name}/"
-    assert operator.get(base).status_code == 200
-    assert operator.get(f"{base}add/").status_code == 403
-    row = getattr(model, "across_companies", model._base_manager).first()
-    if row is not None:
-        shown = operator.get(f"{base}{row.pk}/change/")
-        assert shown.status_code == 200
-        assert 'name="_save"' not in shown.content.decode()
-        assert operator.post(f"{base}{row.pk}/change/", {}).status_code == 403
-        assert operator.post(f"{base}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    return base if row is None else f"{base}{row.pk}/change/"
 
 
-def test_secrets_are_not_shown(world, operator):
-    user = operator.get(f"/operators/users/user/{world.alice.user_id}/change/").content.decode()
-    assert world.alice.user.password not in user
+def rows(model):
+    return getattr(model, "across_companies", model._base_manager).order_by("pk")
+
+
+def looks(company, type_="operator.looked"):
+    """Whom and what the company was told of, the oldest first."""
+    found = Event.across_companies.filter(company=company, type=type_).order_by("pk")
+    return [(event.subject_id, json.loads(event.details)["model"]) for event in found]
+
+
+@pytest.fixture
+def busy(world):
+    """Acme with a row of almost every model: `world` and what happens in a company."""
+    fill(world, 1, 0)
+    with company_scope(world.acme.pk):
+        cards.change_controls(world.card, {"monthly_limit": Money(50_00, "USD")}, actor=world.alice, at=NOON)
+        authorize(world.reload(), swipe(99_00, merchant_name="Too Dear"))
+        IdempotencyKey.objects.create(credential="mem_x", key_hash="k" * 64, request_hash="r" * 64, body="answered", created_at=NOON)
+        StatementMapping.objects.create(header_hash="h" * 64, mapping="{}", updated_at=NOON)
+    operations.sign_in(world.alice.user.email, PASSWORD, at=timezone.now())
+    operations.request_reset(world.alice.user.email, at=timezone.now())
+    events.seal_all()
+    ThrottleCounter.objects.create(subject_hash="s" * 64, window_number=1, attempts=1)
+    return world
+
+
+def test_every_model_of_ours_is_there_to_look_at():
+    assert set(OURS) == set(OUR_MODELS)
+
+
+def test_nothing_looks_away_for_want_of_rows(busy):
+    assert [model.__name__ for model in OURS if not rows(model).exists()] == []
+
+
+@pytest.mark.parametrize("model", TENANT, ids=lambda model: model.__name__)
+def test_every_list_leads_to_the_company_and_is_found_by_its_name(model, rf):
+    page = admin.site._registry[model]
+    assert "company_link" in page.list_display
+    assert {"company__name", "company__public_id", "company__slug"} <= set(page.get_search_fields(rf.get("/")))
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+def test_everything_can_be_looked_at_and_nothing_typed_in(busy, operator, model):
+    assert operator.get(address(model)).status_code == 200
+    assert operator.get(f"{address(model)}?q=acme").status_code == 200
+    assert operator.get(f"{address(model)}add/").status_code == 403
+    row = rows(model).first()
+    shown = operator.get(address(model, row))
+    assert shown.status_code == 200
+    assert 'name="_save"' not in shown.content.decode()
+    assert "style=" not in shown.content.decode()
+    recorded = looks(busy.acme)
+    assert operator.post(address(model, row), {}).status_code == 403
+    assert operator.get(f"{address(model)}{row.pk}/delete/").status_code == 403
+    assert operator.post(f"{address(model)}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert rows(model).filter(pk=row.pk).exists()
+    assert looks(busy.acme) == recorded
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+def test_secrets_are_neither_shown_nor_asked_about(busy, operator, model):
+    row = rows(model).first()
+    pages = operator.get(address(model)).content.decode() + operator.get(address(model, row)).content.decode()
+    for field in model._meta.concrete_fields:
+        if is_secret(field.name):
+            assert f"field-{field.name}" not in pages
+            secret = str(getattr(row, field.attname))
+            assert not secret or secret[:8] not in pages
+            assert operator.get(f"{address(model)}?{field.name}__startswith=a").status_code == 400
+
+
+def test_the_secrets_are_these():
+    found = {f"{model.__name__}.{field.name}" for model in OUR_MODELS for field in model._meta.concrete_fields if is_secret(field.name)}
+    assert found == {
+        "User.password",
+        "Invitation.token_hash",
+        "Invitation.mail_token_hash",
+        "RefreshToken.token_hash",
+        "EmailLink.token_hash",
+        "IdempotencyKey.key_hash",
+        "IdempotencyKey.request_hash",
+        "IdempotencyKey.body",
+        "ThrottleCounter.subject_hash",
+    }
+
+
+def test_autocompletion_is_closed(world, operator):
+    asked = "/operators/autocomplete/?term=a&app_label=cards&model_name=card&field_name=holder"
+    assert operator.get(asked).status_code == 403
+    assert operator.get(f"{address(Transaction)}?_to_field=id").status_code == 400
+
+
+@pytest.mark.parametrize("model", TENANT, ids=lambda model: model.__name__)
+def test_a_look_at_a_row_is_told_to_its_company_and_to_no_other(busy, operator, model):
+    row = rows(model).filter(company=busy.acme).first()
+    assert operator.get(address(model, row)).status_code == 200
+    assert looks(busy.acme) == [(getattr(row, "public_id", busy.acme.public_id), model._meta.label_lower)]
+    assert looks(busy.mallory.company) == []
+
+
+def test_the_event_names_the_operator_and_is_sealed_with_the_others(world, operator):
+    operator.get(address(type(world.her_card), world.her_card))
+    events.seal_all()
+    event = Event.across_companies.get(type="operator.looked")
+    assert event.company_id == world.mallory.company_id
+    assert event.actor_id == User.objects.get(is_staff=True).public_id
+    assert event.subject_id == world.her_card.public_id
+    assert event.details == '{"model": "cards.card"}'
+    assert event.sequence == rows(Event).filter(company=world.mallory.company).count()
+
+
+def test_each_look_at_a_row_is_an_event_also_at_an_event(world, operator):
+    event = rows(Event).filter(company=world.acme).first()
+    operator.get(address(Event, event))
+    operator.get(address(Event, event))
+    assert looks(world.acme) == [(event.public_id, "spendtrackr.event")] * 2
+
+
+def test_a_company_is_told_that_its_page_was_opened_but_not_that_it_stood_in_the_directory(world, operator):
+    operator.get(address(Company))
+    assert looks(world.acme, "operator.listed") == []
+    operator.get(address(Company, world.acme))
+    assert looks(world.acme) == [(world.acme.public_id, "companies.company")]
+    assert looks(world.mallory.company) == []
+
+
+def test_a_person_is_a_person_of_each_of_their_companies(world, operator):
+    second = operations.found_company(
+        world.alice.user, company_name="Second", country="US", currency="USD", time_zone="America/New_York", at=NOON
+    ).company
+    operator.get(address(User, world.alice.user))
+    told = [(world.alice.user.public_id, "users.user")]
+    assert [looks(world.acme), looks(second), looks(world.mallory.company)] == [told, told, []]
+    operator.get(f"{address(User)}?q=mallory")
+    assert looks(world.mallory.company, "operator.listed") == [(world.mallory.company.public_id, "users.user")]
+    assert looks(world.acme, "operator.listed") == []
+
+
+def test_a_list_is_told_once_to_each_company_on_it(world, operator):
+    acme, malice = world.acme, world.mallory.company
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        operator.get(address(Membership))
+        operator.get(f"{address(Membership)}?o=1")
+        told = [(acme.public_id, "users.membership")]
+        assert looks(acme, "operator.listed") == told
+        assert looks(malice, "operator.listed") == [(malice.public_id, "users.membership")]
+
+        clock.shift(timedelta(minutes=9))
+        operator.get(f"{address(Membership)}?company={acme.pk}")
+        assert looks(acme, "operator.listed") == told
+
+        clock.shift(timedelta(minutes=2))
+        operator.get(f"{address(Membership)}?company={acme.pk}")
+        assert looks(acme, "operator.listed") == told * 2
+        assert len(looks(malice, "operator.listed")) == 1
+        operator.get(f"{address(FundingAccount)}?q=malice")
+        assert len(looks(acme, "operator.listed")) == 2
+        assert looks(malice, "operator.listed")[1:] == [(malice.public_id, "transactions.fundingaccount")]
+    assert looks(acme) == looks(malice) == []
+
+
+def test_another_operators_look_at_the_same_list_is_another_event(world, operator, client):
+    operator.get(address(Membership))
+    operations.create_operator(email="second@example.com", name="Second", hashed=operations.hash_password(PASSWORD), at=timezone.now())
+    client.logout()
+    client.post("/operators/login/", {"username": "second@example.com", "password": PASSWORD})
+    client.get(address(Membership))
+    actors = {event.actor_id for event in Event.across_companies.filter(type="operator.listed", company=world.acme)}
+    assert actors == {user.public_id for user in User.objects.filter(is_staff=True)}
+
+
+def test_a_list_without_rows_tells_nobody(world, operator):
+    operator.get(f"{address(Membership)}?q=nobody-of-this-name")
+    assert looks(world.acme, "operator.listed") == looks(world.mallory.company, "operator.listed") == []
+
+
+@pytest.mark.parametrize("path", ["users/membership/", "users/membership/{}/change/"])
+def test_what_cannot_be_recorded_is_not_shown(world, operator, monkeypatch, path):
+    def broken(*args, **kwargs):
+        raise RuntimeError("no room on the disk")
+
+    monkeypatch.setattr(events, "record_across", broken)
+    operator.raise_request_exception = False
+    answer = operator.get(f"/operators/{path.format(world.bob.pk)}")
+    assert answer.status_code == 500
+    assert world.bob.user.email not in answer.content.decode()
+
+
+def test_what_tenant_users_try_at_the_operators_door_shows_nothing_and_records_nothing(world, pages):
+    client = pages(world.alice)
+    for path in (address(Membership), address(Membership, world.bob), f"{address(Membership)}{world.bob.pk}/history/"):
+        assert client.get(path)["Location"].startswith("/operators/login/")
+    assert not Event.across_companies.filter(type__startswith="operator.").exists()
+
+
+def test_history_leads_to_the_events_about_a_row(world, operator):
+    led = operator.get(f"{address(type(world.card), world.card).removesuffix('change/')}history/")
+    assert led["Location"] == f"{address(Event)}?q={world.card.public_id}"
+    page = operator.get(led["Location"]).content.decode()
+    assert "card.issued" in page
+    assert world.her_card.public_id not in page
+
+
+def test_a_purchase_is_shown_with_all_that_it_is_made_of(busy, operator):
+    purchase = Transaction.across_companies.filter(company=busy.acme, status="posted", source="card").get()
+    page = operator.get(address(Transaction, purchase)).content.decode()
+    for shown in ("authorization", "capture", "available → held $1.00", "held → spent $1.00", "r.png", "image/png", "bob@acme.example"):
+        assert shown in page
+    for panel in ("messages", "entries", "spend_lines", "draws", "receipts", "approvals"):
+        assert f"field-{panel}" in page
+    assert "monthly_limit" not in page
+
+
+def test_a_decline_is_shown_with_its_checks(busy, operator):
+    declined = Transaction.across_companies.get(status="declined")
+    page = operator.get(address(Transaction, declined)).content.decode()
+    assert "<td>monthly_limit</td>" in page
+    assert "<td>10000</td><td>5000</td><td>4900</td>" in page
+    assert operator.get(address(Message, Message.across_companies.get(transaction=declined))).content.decode().count("monthly_limit") == 1
+
+
+def test_a_card_is_shown_with_its_versions_freezes_and_months(busy, operator):
+    with company_scope(busy.acme.pk):
+        cards.freeze(busy.card, actor=busy.bob, at=NOON)
+    page = operator.get(address(type(busy.card), busy.card)).content.decode()
+    for shown in ("$50.00", "2026-03-01</a>", "holder</a>", "alice@acme.example", "bob@acme.example"):
+        assert shown in page
+
+
+def test_a_member_is_shown_with_their_sessions_and_people(busy, operator):
+    page = operator.get(address(Membership, busy.bob)).content.decode()
+    assert "Team 0" in page
+    assert RefreshToken.across_companies.exists()
+    boss = operator.get(address(Membership, busy.alice)).content.decode()
+    assert "<td>api</td>" in boss
+
+
+def test_a_company_is_shown_with_its_people_its_balances_and_ways_on(busy, operator):
+    page = operator.get(address(Company, busy.acme)).content.decode()
+    assert "<td>active</td><td>3</td>" in page
+    assert "$999.00" in page
+    assert f'href="{address(Transaction)}?company={busy.acme.pk}"' in page
+    listed = operator.get(f"{address(FundingAccount)}?company={busy.acme.pk}").content.decode()
+    assert "Malice" not in listed
+
+
+LISTS = ["users/membership", "users/session", "cards/card", "cards/cardcontrols", "cards/freeze", "transactions/transaction",
+         "transactions/message", "transactions/posting", "transactions/approval", "transactions/receipt", "transactions/spendline",
+         "transactions/importedline", "spendtrackr/event", "users/user"]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_asks_as_many_questions_for_many_rows_as_for_few(world, operator, path, django_assert_num_queries):
+    """The session, the operator, how many there are, the rows, and whom to tell; for people also whose they are."""
+    count = 6 if path == "users/user" else 5
+    fill(world, 2, 0)
+    operator.get(f"/operators/{path}/")
+    with django_assert_num_queries(count):
+        operator.get(f"/operators/{path}/")
+    fill(world, 5, 2)
+    with django_assert_num_queries(count):
+        operator.get(f"/operators/{path}/")
+
+
+def test_a_purchases_page_asks_as_many_questions_for_many_messages_as_for_few(world, operator, django_assert_max_num_queries):
+    with company_scope(world.acme.pk):
+        purchase = authorize(world.card, swipe(50_00)).transaction
+        clear(purchase, Clearing("capture", "c0", NOON, amount_minor=1_00), actor=None)
+    operator.get(address(Transaction, purchase))
+    with django_assert_max_num_queries(30) as few:
+        operator.get(address(Transaction, purchase))
+    with company_scope(world.acme.pk):
+        for number in range(1, 6):
+            clear(purchase, Clearing("capture", f"c{number}", NOON, amount_minor=1_00), actor=None)
+    with django_assert_max_num_queries(30) as many:
+        operator.get(address(Transaction, purchase))
+    assert len(many) == len(few)
 
 
 def act(operator, action, company):
@@ -89,24 +364,6 @@ def test_suspending_goes_through_the_operation_and_stops_swipes(world, operator)
     assert "Acme was reactivated." in act(operator, "reactivate", world.acme)
     with company_scope(world.acme.pk):
         assert authorize(world.reload(), swipe()).approved
-
-
-def test_models_with_money_in_them_are_all_there_to_look_at():
-    shown = {model.__name__ for model in OURS}
-    assert {
-        "Company",
-        "User",
-        "Card",
-        "Transaction",
-        "Message",
-        "Draw",
-        "FundingAccount",
-        "Entry",
-        "Posting",
-        "SpendLine",
-        "Event",
-    } <= shown
-    assert {model.__name__ for model in apps.get_app_config("users").get_models()} - shown == {"RefreshToken"}
 
 
 def test_admin_pages_keep_to_the_content_security_policy(operator):

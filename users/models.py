@@ -278,7 +278,7 @@ class RefreshToken(TenantModel):
         db_table = "refresh_tokens"
 
     def __str__(self) -> str:
-        return f"token {self.token_hash[:8]}"
+        return f"token {self.pk} of session {self.session_id}"
 
 
 class LinkPurpose(models.TextChoices):
