@@ -16,7 +16,7 @@ COPY --from=build /venv /venv
 WORKDIR /app
 COPY --chown=spendtrackr . .
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-RUN mkdir -p var && chown spendtrackr var \
+RUN mkdir -p var /files && chown spendtrackr var /files \
  && SECRET_KEY=only-while-collecting-static-files-in-the-image-build-00000 ALLOWED_HOSTS=build python manage.py collectstatic --noinput
 USER spendtrackr
 EXPOSE 8000

@@ -18,6 +18,7 @@ class Standing:
     card: Card
     used: Money
     limit: Money | None
+    since: date
 
     @property
     def left(self) -> Money | None:
@@ -42,6 +43,11 @@ def standings(cards: Iterable[Card], today: date) -> list[Standing]:
     counters = LimitCounter.objects.filter(card_id__in={card.counting_id for card in shown}, starts_on=month_of(today).start)
     used = {counter.card_id: counter.used_minor for counter in counters}
     return [
-        Standing(card, Money(used.get(card.counting_id, 0), card.currency), card.rules.money(card.rules.monthly_limit_minor))
+        Standing(
+            card,
+            Money(used.get(card.counting_id, 0), card.currency),
+            card.rules.money(card.rules.monthly_limit_minor),
+            month_of(today).start,
+        )
         for card in shown
     ]

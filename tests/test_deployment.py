@@ -32,6 +32,14 @@ def test_web_and_worker_start_when_the_database_is_ready_and_migrated(compose):
     assert all("healthcheck" in compose["services"][name] for name in ("mysql", "redis", "web"))
 
 
+def test_receipts_outlive_a_container(compose):
+    for name in ("web", "worker"):
+        assert compose["services"][name]["volumes"] == ["files:/files"]
+        assert compose["services"][name]["environment"]["FILES_DIR"] == "/files"
+    assert "files" in compose["volumes"]
+    assert "chown spendtrackr var /files" in (ROOT / "Dockerfile").read_text()
+
+
 def test_compose_has_no_secret_of_its_own(compose):
     environment = compose["services"]["web"]["environment"]
     assert environment["SPENDTRACKR_MODE"] == "production"

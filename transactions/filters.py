@@ -34,6 +34,7 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
     )
     min_minor = filters.NumberFilter("amount_minor", "gte", help_text="Smallest amount, in minor units.", **_WHOLE)
     max_minor = filters.NumberFilter("amount_minor", "lte", help_text="Largest amount, in minor units.", **_WHOLE)
+    on_hold = filters.BooleanFilter(method="by_hold", help_text="Purchases of which something is still on hold.")
     q = filters.CharFilter(method="by_text", max_length=80, help_text="Words of the merchant, the memo or the owner's name.")
     currency = filters.CharFilter("currency", max_length=3)
     spent_from = filters.DateFilter(method="later", help_text="First posting day of spend: with `spent_to`, what a report adds up.")
@@ -41,6 +42,9 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
 
     def by_id(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(**({name: None} if value == NONE else {f"{name}__public_id": value}))
+
+    def by_hold(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:  # noqa: FBT001 -- django-filter calls it
+        return rows.filter(held_minor__gt=0) if value else rows.filter(held_minor=0)
 
     def by_missing(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(queries.where_missing(self.request.membership.company, value))

@@ -157,7 +157,7 @@ def test_a_holder_freezes_and_lifts_and_an_administrator_controls(page, acme, pr
     page.get_by_label("Monthly limit (USD)").fill("1,250.00")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("The card was changed.").wait_for()
-    page.get_by_text("left of $1,250.00 this month").wait_for()
+    page.get_by_text("left of $1,250.00 this month").first.wait_for()
 
 
 def test_pages_work_without_a_script(browser, acme):

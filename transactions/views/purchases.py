@@ -92,7 +92,7 @@ def _form(given: Any, member: Membership) -> dict[str, Any]:
         "is_filtered": any(value for name, value in given.items() if name != "ordering"),
         "more_given": any(given.get(name) for name in ("category", "department", "member", "min", "max", "missing", "approval")),
         # What a link brought along and the form does not show.
-        "kept": ["spent_from", "spent_to", "currency", "card", "merchant", "source"],
+        "kept": ["spent_from", "spent_to", "currency", "card", "merchant", "source", "on_hold"],
         "categories": list(Category.objects.order_by("name").values_list("public_id", "name")),
         "departments": list(Department.objects.order_by("name").values_list("public_id", "name")),
         "people": [(person.public_id, person.user.name) for person in people],
