@@ -10,7 +10,7 @@ from reports.demo.cast import Attempt, Deed, DemoCompany, Fate, Person, Shop, Tu
 from reports.demo.filling import fill
 from reports.demo.northwind import NORTHWIND
 from reports.demo.papers import paper_for
-from reports.demo.planning import MONTHS, Plan, first_day, plans
+from reports.demo.planning import MONTHS, Plan, evening_before, first_day, plans
 from reports.demo.steps import Step, steps_of
 
 PASSWORD = "spend-it-well-2026"  # noqa: S105 -- printed by the demo, and refused everywhere else
@@ -32,6 +32,7 @@ __all__ = [
     "Step",
     "Turn",
     "Wallet",
+    "evening_before",
     "fill",
     "first_day",
     "paper_for",

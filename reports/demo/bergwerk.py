@@ -58,7 +58,8 @@ LUKAS, ANNA, SOPHIE, PETER = "lukas@bergwerk.example", "anna@bergwerk.example", 
 CLARA = "clara@jensen-accounting.example"
 
 BERGWERK = DemoCompany(
-    name="Bergwerk GmbH", country="DE", currency="EUR", time_zone="Europe/Berlin", cushion=15_000_00, bookkeeper=NADJA, runs_it=STEFAN,
+    name="Bergwerk GmbH", country="DE", currency="EUR", time_zone="Europe/Berlin", cushion=8_000_00, pace=0.84,
+    bookkeeper=NADJA, runs_it=STEFAN,
     categories=(("Beiträge", "6860", ("8699",)),),
     lull={7: 0.8, 8: 0.55, 10: 1.1, 12: 0.75, 1: 0.9},
     teams=(Team("Verwaltung", STEFAN), Team("Buchhaltung", NADJA, inside="Verwaltung"), Team("Produktion", JONAS),

@@ -150,7 +150,9 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class DemoCompany:
-    """`cushion` is what stays available between the monthly top-ups; `lull` are the months in which little happens."""
+    """`cushion` is what stays available between the monthly top-ups; `pace` is how often habits
+    are followed, and `lull` the months in which they are followed less.
+    """
 
     name: str
     country: str
@@ -165,6 +167,7 @@ class DemoCompany:
     attempts: tuple[Attempt, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
     categories: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    pace: float = 1
     lull: dict[int, float] = field(default_factory=dict)
 
     def person(self, email: str) -> Person:

@@ -99,7 +99,8 @@ PRIYA, DIEGO, LENA, VICTOR = ("priya@northwind.example", "diego@northwind.exampl
 BOB, AUDREY, CLARA = "bob@northwind.example", "audrey@northwind.example", "clara@jensen-accounting.example"
 
 NORTHWIND = DemoCompany(
-    name="Northwind Traders", country="US", currency="USD", time_zone="America/New_York", cushion=35_000_00, bookkeeper=FRANK, runs_it=DANA,
+    name="Northwind Traders", country="US", currency="USD", time_zone="America/New_York", cushion=20_000_00, pace=0.9,
+    bookkeeper=FRANK, runs_it=DANA,
     categories=(("Rent and coworking", "6850", ("6513",)),),
     lull={7: 0.75, 8: 0.65, 11: 1.1, 12: 0.8, 1: 0.9},
     teams=(Team("Operations", DANA), Team("Finance", FRANK, inside="Operations"), Team("Sales", GRACE),
@@ -107,25 +108,25 @@ NORTHWIND = DemoCompany(
     people=(
         Person("Alice Moreau", ALICE, "owner", department="Operations", wallets=(
             Wallet("Leadership", (Trips((LONDON, SAN_FRANCISCO), 0.35, VISITS), _guests(1.2), Routine((UBER, YELLOW_CAB), 1)),
-                   monthly=12_000_00),)),
+                   monthly=8_000_00),)),
         Person("Dana Whitfield", DANA, "admin", ALICE, "Operations", (
             Wallet("Facilities", (Routine((Shop("The Home Depot", "5200", "US", 24_00, 310_00), STAPLES), 1.3, memos=ERRANDS),
                                   Routine((Shop("Indeed", "7311", "US", 180_00, 620_00, "Professional services"),), 0.6,
                                           memos=("Job advertisement",)), _lunch(1)), cap=2_000_00, monthly=4_000_00),)),
-        Person("Frank Osei", FRANK, "finance", DANA, "Finance", (Wallet("Subscriptions", SUBSCRIPTIONS, cap=5_000_00, monthly=14_000_00),)),
+        Person("Frank Osei", FRANK, "finance", DANA, "Finance", (Wallet("Subscriptions", SUBSCRIPTIONS, cap=5_000_00, monthly=10_000_00),)),
         Person("Grace Lindqvist", GRACE, "employee", ALICE, "Sales", (
-            Wallet("Sales leadership", (Trips((*AT_HOME, LONDON), 0.6, VISITS), _guests(1.8), _lunch(1.5)), monthly=9_000_00,
+            Wallet("Sales leadership", (Trips((*AT_HOME, LONDON), 0.6, VISITS), _guests(1.8), _lunch(1.5)), monthly=6_500_00,
                    blocked=(GAMBLING, CASH)),)),
         Person("Priya Raman", PRIYA, "employee", ALICE, "Engineering", (
             Wallet("Engineering lead", (Trips((SAN_FRANCISCO,), 0.3, ("Platform conference", "Supplier workshop")), _lunch(2),
                                         Routine((Shop("Datadog", "7372", "US", 310_00, 520_00),), 1, memos=("Monitoring",))),
-                   monthly=6_000_00),)),
+                   monthly=3_500_00),)),
         Person("Erin Walsh", ERIN, "employee", GRACE, "Field sales", (
-            Wallet("Sales travel", (Trips(AT_HOME, 1.0, VISITS), _lunch(2.2), _guests(1), Routine((UBER, LYFT), 2)), cap=2_500_00,
-                   monthly=7_500_00, blocked=(GAMBLING, CASH)),)),
+            Wallet("Sales travel", (Trips(AT_HOME, 1.0, VISITS), _lunch(2.2), _guests(1.8), Routine((UBER, LYFT), 2.2)), cap=2_500_00,
+                   monthly=5_000_00, blocked=(GAMBLING, CASH)),)),
         Person("Henry Cole", HENRY, "employee", GRACE, "Field sales", (
-            Wallet("Sales travel", (Trips(AT_HOME, 0.9, VISITS), _lunch(2), _guests(0.8), Routine((UBER, YELLOW_CAB), 1.5)), cap=2_500_00,
-                   monthly=7_500_00, blocked=(GAMBLING, CASH)),
+            Wallet("Sales travel", (Trips(AT_HOME, 0.9, VISITS), _lunch(2), _guests(1.2), Routine((UBER, YELLOW_CAB), 1.5)), cap=2_500_00,
+                   monthly=5_000_00, blocked=(GAMBLING, CASH)),
             Wallet("Backup", (Routine((FEDEX,), 0.3, memos=("Samples",)),), monthly=500_00))),
         Person("Maya Castillo", MAYA, "employee", GRACE, "Sales", (
             Wallet("Advertising", (Routine((Shop("Google Ads", "7311", "US", 900_00, 2_600_00),), 1, (4, 6), ("Search campaign",)),
@@ -155,9 +156,9 @@ NORTHWIND = DemoCompany(
            Turn(9, Deed.FREEZE, HENRY, HENRY, "Backup"),
            Turn(3, Deed.INVITE, "ravi@northwind.example", DANA, department="Field sales")),
     attempts=(
-        Attempt(401, ERIN, "Sales travel", CASINO, 220_00, 22), Attempt(262, HENRY, "Sales travel", CASINO, 150_00, 23),
+        Attempt(401, ERIN, "Sales travel", CASINO, 220_00, 22), Attempt(262, HENRY, "Sales travel", CASINO, 150_00, 23), Attempt(4, HENRY, "Sales travel", BETS, 60_00, 21),
         Attempt(96, ERIN, "Sales travel", BETS, 50_00, 21), Attempt(40, GRACE, "Sales leadership", CASINO, 180_00, 22),
-        Attempt(333, BOB, "Office", APPLE, 2_399_00), Attempt(187, DIEGO, "Hardware", DELL, 3_260_00, 11),
+        Attempt(338, BOB, "Office", APPLE, 2_399_00), Attempt(187, DIEGO, "Hardware", DELL, 3_260_00, 11),
         Attempt(61, BOB, "Office", APPLE, 1_799_00), Attempt(12, LENA, "Tools", DELL, 689_00, 10),
         Attempt(298, MAYA, "Advertising", SPONSOR, 7_500_00, 10), Attempt(133, MAYA, "Advertising", SPONSOR, 6_800_00, 9),
         Attempt(31, MAYA, "Everyday", SPONSOR, 1_250_00, 9), Attempt(145, LENA, "Tools (old)", ADOBE, 59_99, 3),
@@ -166,10 +167,13 @@ NORTHWIND = DemoCompany(
         Attempt(6, HENRY, "Backup", FEDEX, 38_40, 16)),
     unfinished=(
         Unfinished(ERIN, Fate.SENT_BACK, 1, 50_00), Unfinished(ERIN, Fate.NO_MEMO, 1, 500_00), Unfinished(ERIN, Fate.WAITING, 2, 50_00),
-        Unfinished(ERIN, Fate.NO_RECEIPT, 2), Unfinished(HENRY, Fate.WAITING, 2, 50_00), Unfinished(HENRY, Fate.SENT_BACK, 1, 50_00),
+        Unfinished(ERIN, Fate.NO_RECEIPT, 4), Unfinished(HENRY, Fate.WAITING, 2, 50_00), Unfinished(HENRY, Fate.SENT_BACK, 1, 50_00),
         Unfinished(HENRY, Fate.NO_RECEIPT, 3), Unfinished(MAYA, Fate.WAITING, 1, 50_00), Unfinished(MAYA, Fate.NO_RECEIPT, 1),
-        Unfinished(GRACE, Fate.WAITING, 2, 50_00), Unfinished(GRACE, Fate.NO_RECEIPT, 2), Unfinished(PRIYA, Fate.WAITING, 1, 50_00),
-        Unfinished(DANA, Fate.WAITING, 1, 50_00), Unfinished(BOB, Fate.NO_RECEIPT, 3), Unfinished(BOB, Fate.WAITING, 1, 50_00),
+        Unfinished(DIEGO, Fate.SENT_BACK, 1, 50_00),
+        Unfinished(GRACE, Fate.WAITING, 2, 50_00), Unfinished(GRACE, Fate.NO_RECEIPT, 2), Unfinished(PRIYA, Fate.NO_RECEIPT, 2),
+        Unfinished(PRIYA, Fate.WAITING, 1, 50_00),
+        Unfinished(DANA, Fate.WAITING, 1, 50_00), Unfinished(DANA, Fate.NO_RECEIPT, 1),
+        Unfinished(BOB, Fate.NO_RECEIPT, 3), Unfinished(BOB, Fate.WAITING, 1, 50_00),
         Unfinished(DIEGO, Fate.WAITING, 1, 50_00), Unfinished(DIEGO, Fate.NO_RECEIPT, 1), Unfinished(LENA, Fate.NO_RECEIPT, 1),
         Unfinished(ALICE, Fate.NO_RECEIPT, 1), Unfinished(FRANK, Fate.NO_RECEIPT, 1)),
 )  # fmt: skip

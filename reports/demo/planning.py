@@ -15,7 +15,7 @@ MONTHS = 15
 _RECENT = timedelta(days=28)
 # Ends of a month are busy, weekends and the days between the years are not.
 _WEEKEND, _BETWEEN_THE_YEARS, _MONTH_END = 0.07, 0.03, 1.9
-_RAISE = 1.09
+_RAISE, _CALLED_OFF = 1.09, 0.06
 _RESTAURANT = "5812"
 _SHIPS = {"5943", "5732", "5045", "5200", "5065", "5072"}
 
@@ -123,7 +123,9 @@ class _Desk:
     def _trip(self, place: Place, start: date, nights: int, memo: str) -> Iterator[Plan]:
         fare, hotel = self.dice.choice(place.fares), self.dice.choice(place.hotels)
         booked = start - timedelta(days=self.dice.randint(5, 16))
-        yield self._plan(workday(booked), (9, 17), fare, self._price(fare), ending="capture", memo=memo)
+        yield self._plan(
+            workday(booked), (9, 17), fare, self._price(fare), ending="refund" if self.dice.random() < _CALLED_OFF else "capture", memo=memo
+        )
         room = self._price(hotel) * (1 + nights) // 4
         yield self._plan(start, (15, 20), hotel, room, ending=self.dice.choice(("capture", "less", "less")), memo=memo)
         for day in (start, start + timedelta(days=nights)):
@@ -134,9 +136,9 @@ class _Desk:
             yield self._plan(start + timedelta(days=number), (12, 21), shop, self._price(shop), ending=self._ending(shop))
 
     def _times(self, per_month: float) -> int:
-        """How often this month. Whole habits of once a month do not grow."""
-        growth = 1.16 - 0.026 * self.ago if per_month != 1 else 1
-        expected = per_month * growth * (self.company.lull.get(self.month.month, 1) if per_month != 1 else 1)
+        """How often this month. What is done just once a month is like clockwork."""
+        growth, lull = 1.16 - 0.026 * self.ago, self.company.lull.get(self.month.month, 1)
+        expected = per_month * (growth * lull * self.company.pace if per_month != 1 else 1)
         return int(expected) + (self.dice.random() < expected % 1)
 
     def _price(self, shop: Shop) -> int:
@@ -149,11 +151,11 @@ class _Desk:
         chance = self.dice.random()
         if shop.code == _RESTAURANT and self.company.country == "US" and chance < 0.6:
             return "tip"
-        if chance > 0.975:
+        if chance > 0.965:
             return "reverse"
         if shop.code in _SHIPS:
             return "refund" if chance < 0.06 else "part refund" if chance < 0.13 else "parts" if chance < 0.22 else "capture"
-        return "capture"
+        return "part refund" if chance < 0.01 else "capture"
 
     def _plan(self, day: date, hours: tuple[int, int], shop: Shop, minor: int, *, ending: str, memo: str = "") -> Plan:
         at = instant(self.company, day, self.dice.randint(hours[0], hours[1] - 1), self.dice.randint(0, 59))
@@ -218,4 +220,4 @@ def _with_fates(company: DemoCompany, ordered: list[Plan], until: date) -> list[
 
 def _argued(plan: Plan, until: date) -> Plan:
     is_old = plan.is_spend and plan.fate == Fate.DONE and plan.booked_minor >= 80_00 and plan.day <= until - _RECENT
-    return replace(plan, fate=Fate.ARGUED) if is_old and plan.minor % 29 == 0 else plan
+    return replace(plan, fate=Fate.ARGUED) if is_old and (plan.minor + plan.day.toordinal()) % 31 == 0 else plan

@@ -92,7 +92,7 @@ def _paper(plan: Plan, company: DemoCompany, dice: random.Random) -> Iterator[St
     if booked >= RECEIPT_FROM and plan.fate != Fate.NO_RECEIPT:
         at += timedelta(minutes=dice.randint(10, 300))
         yield Step(at, Verb.RECEIPT)
-    wants_memo = booked >= MEMO_FROM or (plan.memo and booked >= APPROVAL_FROM and dice.random() < 0.5)
+    wants_memo = booked >= MEMO_FROM or (plan.memo and booked >= APPROVAL_FROM and (dice.random() < 0.7 or plan.fate == Fate.WAITING))
     if wants_memo and plan.fate != Fate.NO_MEMO:
         at += timedelta(minutes=dice.randint(1, 9))
         yield Step(at, Verb.MEMO, text=plan.memo or plan.shop.name)
