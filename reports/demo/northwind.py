@@ -58,7 +58,7 @@ APPLE, DELL = Shop("Apple Store", "5732", "US", 79_00, 1_399_00), Shop("Dell Tec
 FEDEX, USPS = Shop("FedEx", "4215", "US", 16_00, 96_00), Shop("USPS", "9402", "US", 8_70, 44_20)
 ADOBE = Shop("Adobe", "5734", "US", 59_99, 59_99)
 CASINO, BETS = Shop("Lucky Star Casino", "7995", "US", 150_00, 400_00), Shop("FanDuel", "7995", "US", 50_00, 100_00)
-SPONSOR = Shop("Eventbrite", "7922", "US", 180_00, 940_00, "Advertising")
+SPONSOR = Shop("Eventbrite", "7922", "US", 180_00, 940_00)
 GAMBLING, CASH = "7995", "6011"
 
 CLIENTS = ("Lunch with Fabrikam", "Dinner with the buyers of Contoso", "Client lunch, spring order", "Dinner with Tailspin Toys")
@@ -101,7 +101,7 @@ BOB, AUDREY, CLARA = "bob@northwind.example", "audrey@northwind.example", "clara
 NORTHWIND = DemoCompany(
     name="Northwind Traders", country="US", currency="USD", time_zone="America/New_York", cushion=20_000_00, pace=0.9,
     bookkeeper=FRANK, runs_it=DANA,
-    categories=(("Rent and coworking", "6850", ("6513",)),),
+    categories=(("Rent and coworking", "6850", ("6513",)), ("Events and sponsoring", "6610", ("7922",)),),
     lull={7: 0.75, 8: 0.65, 11: 1.1, 12: 0.8, 1: 0.9},
     teams=(Team("Operations", DANA), Team("Finance", FRANK, inside="Operations"), Team("Sales", GRACE),
            Team("Field sales", HENRY, inside="Sales"), Team("Engineering", PRIYA)),
@@ -156,7 +156,8 @@ NORTHWIND = DemoCompany(
            Turn(9, Deed.FREEZE, HENRY, HENRY, "Backup"),
            Turn(3, Deed.INVITE, "ravi@northwind.example", DANA, department="Field sales")),
     attempts=(
-        Attempt(401, ERIN, "Sales travel", CASINO, 220_00, 22), Attempt(262, HENRY, "Sales travel", CASINO, 150_00, 23), Attempt(4, HENRY, "Sales travel", BETS, 60_00, 21),
+        Attempt(401, ERIN, "Sales travel", CASINO, 220_00, 22), Attempt(262, HENRY, "Sales travel", CASINO, 150_00, 23),
+        Attempt(4, HENRY, "Sales travel", BETS, 60_00, 21),
         Attempt(96, ERIN, "Sales travel", BETS, 50_00, 21), Attempt(40, GRACE, "Sales leadership", CASINO, 180_00, 22),
         Attempt(338, BOB, "Office", APPLE, 2_399_00), Attempt(187, DIEGO, "Hardware", DELL, 3_260_00, 11),
         Attempt(61, BOB, "Office", APPLE, 1_799_00), Attempt(12, LENA, "Tools", DELL, 689_00, 10),
