@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import io
-from datetime import date
+from collections import Counter
+from datetime import date, timedelta
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import CommandError
 
-from companies.models import Company
+from cards.models import Card, Freeze
+from companies.models import Company, Department
 from reports import demo
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope
-from transactions.models import FundingAccount, Message, Transaction
-from users.models import Membership
+from transactions import documents, queries
+from transactions.models import Approval, FundingAccount, Message, Receipt, Transaction
+from users.models import DepartmentHead, Invitation, Membership, User
 
 UNTIL = date(2026, 11, 23)
+# The end of the whole history: as real, and quicker.
+MONTHS = 2
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +29,7 @@ def seeded(django_db_setup, django_db_blocker):
     from django.db import transaction
 
     with django_db_blocker.unblock(), transaction.atomic():
-        call_command("seed", until=UNTIL, verbosity=0, stdout=io.StringIO())
+        call_command("seed", until=UNTIL, months=MONTHS, verbosity=0, stdout=io.StringIO())
         yield
         transaction.set_rollback(True)
 
@@ -34,19 +40,99 @@ def _unblocked(seeded, django_db_blocker):
         yield
 
 
-def test_two_companies_with_people_cards_and_about_three_hundred_purchases():
+@pytest.fixture
+def northwind():
+    company = Company.objects.get(name="Northwind Traders")
+    with company_scope(company.pk):
+        yield company
+
+
+def member(name: str) -> Membership:
+    return Membership.objects.select_related("user", "company").get(user__email=f"{name}@northwind.example")
+
+
+def test_two_companies_of_a_dozen_people_in_every_role():
     assert Company.objects.count() == 2
-    assert Membership.across_companies.count() == 7
-    assert 250 <= Transaction.across_companies.count() <= 400
-    statuses = set(Transaction.across_companies.values_list("status", flat=True))
-    assert statuses >= {"posted", "declined", "reversed"}
-    assert Message.across_companies.filter(kind="refund").exists()
+    assert Membership.across_companies.count() == 27
+    assert User.objects.count() == 26, "the accountant works for both"
+    assert not User.objects.filter(confirmed_at=None).exists()
+    for company in Company.objects.all():
+        with company_scope(company.pk):
+            assert set(Membership.objects.values_list("role", flat=True)) == {"owner", "admin", "finance", "auditor", "employee"}
+            assert max(len(one.above) for one in Membership.objects.all()) == 2, "three levels of people"
+            assert Department.objects.count() == DepartmentHead.objects.count() == 5
+            assert Department.objects.filter(parent__isnull=False).count() == 2
+
+
+def test_the_companies_ask_for_receipts_memos_and_approval():
+    rules = Company.objects.values_list("receipt_required_from_minor", "auto_approve_below_minor", "memo_required_from_minor")
+    assert set(rules) == {(25_00, 50_00, 500_00)}
+
+
+def test_somebody_was_suspended_and_somebody_left_and_their_cards_are_frozen(northwind):
+    for name, status, source in (("tom", "suspended", "admin"), ("victor", "deactivated", "offboarding")):
+        assert member(name).status == status
+        cards = Card.objects.filter(holder=member(name))
+        assert [freeze.source for freeze in Freeze.objects.filter(card__in=cards, lifted_at=None)] == [source]
+    assert [invitation.status_at(invitation.created_at) for invitation in Invitation.objects.filter(accepted_at=None)] == ["open"]
+
+
+def test_one_card_was_replaced_and_one_frozen_by_its_holder(northwind):
+    replaced = Card.objects.get(replaces__isnull=False)
+    assert (replaced.holder, replaced.replaces.status) == (member("lena"), "closed")
+    assert Freeze.objects.get(source="holder").card.holder == member("henry")
+
+
+def test_every_kind_of_purchase_happened():
+    assert set(Transaction.across_companies.values_list("status", flat=True)) == {"pending", "posted", "declined", "reversed"}
+    assert set(Message.across_companies.values_list("kind", flat=True)) == {"authorization", "capture", "reversal", "refund"}
+    declined = set(Transaction.across_companies.exclude(decline_code="").values_list("decline_code", flat=True))
+    assert declined >= {
+        "over_transaction_cap", "merchant_category_blocked", "merchant_category_not_allowed", "member_not_active", "card_frozen",
+    }  # fmt: skip
+    assert "insufficient_funds" not in declined
+
+
+def test_what_was_planned_is_what_happened():
+    for company in demo.COMPANIES:
+        planned = demo.plans(company, UNTIL, MONTHS)
+        with company_scope(Company.objects.get(name=company.name).pk):
+            assert Transaction.objects.count() == len(planned)
+            assert Transaction.objects.filter(status="declined").count() == sum(plan.ending == "decline" for plan in planned)
+            assert not Transaction.objects.filter(category=None).exclude(status="declined").exists()
+
+
+def test_paper_waits_for_the_people_whom_one_signs_in_as(northwind):
+    assert 4 <= queries.waiting_for(member("grace")).count() <= 7
+    assert 3 <= queries.waiting_for(member("alice")).count() <= 5
+    assert 8 <= Approval.objects.filter(status="waiting").count() <= 12
+    assert 4 <= queries.to_do(member("erin")).count() <= 6
+    assert 15 <= Transaction.objects.filter(queries.where_missing(northwind, "receipt")).count() <= 25
+    rejected = Approval.objects.filter(status="rejected")
+    assert rejected.exists()
+    assert all(approval.reason for approval in rejected)
+
+
+def test_receipts_are_files_that_we_would_accept_from_anybody(northwind):
+    kinds = Counter(Receipt.objects.values_list("content_type", flat=True))
+    assert kinds["application/pdf"] > kinds["image/png"] > 3
+    for receipt in Receipt.objects.order_by("pk")[:20]:
+        assert documents.inspect(queries.content_of(receipt), receipt.filename).content_hash == receipt.content_hash
 
 
 def test_it_went_through_the_same_operations_as_real_use():
     kinds = set(Event.across_companies.values_list("type", flat=True))
-    assert kinds >= {"company.founded", "member.invited", "member.joined", "card.issued", "transaction.approved", "transaction.captured"}
+    assert kinds >= {
+        "company.founded", "company.changed", "department.added", "member.invited", "member.joined", "card.issued", "card.frozen",
+        "transaction.approved", "transaction.captured", "transaction.described", "receipt.added", "approval.requested",
+        "approval.approved", "approval.rejected", "account.topped_up",
+    }  # fmt: skip
     assert not Event.across_companies.filter(sequence=None).exists()
+
+
+def test_events_are_told_in_the_order_in_which_they_happened(northwind):
+    times = list(Event.objects.order_by("sequence").values_list("at", flat=True))
+    assert times == sorted(times)
 
 
 def test_its_books_verify(capsys):
@@ -55,24 +141,82 @@ def test_its_books_verify(capsys):
 
 
 def test_run_twice_it_changes_nothing_and_still_tells_how_to_sign_in(capsys):
-    before = Transaction.across_companies.count()
+    before = Transaction.across_companies.count(), Event.across_companies.count()
     call_command("seed", until=UNTIL, port=8123)
     told = capsys.readouterr().out
-    assert Transaction.across_companies.count() == before
+    assert (Transaction.across_companies.count(), Event.across_companies.count()) == before
     assert "Northwind Traders is there already." in told
     assert "http://127.0.0.1:8123/" in told
     assert demo.PASSWORD in told
+    for email in ("alice@northwind.example", "grace@northwind.example", "erin@northwind.example", "mallory@bergwerk.example"):
+        assert email in told
+        assert User.objects.get(email=email).check_password(demo.PASSWORD)
 
 
-def test_the_same_day_gives_the_same_purchases():
-    assert demo.plans(demo.NORTHWIND, UNTIL) == demo.plans(demo.NORTHWIND, UNTIL)
-    with company_scope(Company.objects.get(name="Northwind Traders").pk):
-        assert FundingAccount.objects.get().available_minor > 0
+def test_the_accounts_are_never_near_empty(northwind):
+    assert FundingAccount.objects.get().available_minor > 5_000_00
+
+
+def test_no_history_is_longer_than_the_plan():
+    with pytest.raises(CommandError, match="months"):
+        call_command("seed", "--months", "99")
+
+
+# The whole plan, without writing it.
+
+
+def test_the_same_day_gives_the_same_purchases_and_fewer_months_are_the_end_of_more():
+    for company in demo.COMPANIES:
+        whole = demo.plans(company, UNTIL)
+        assert whole == demo.plans(company, UNTIL)
+        assert demo.plans(company, UNTIL, 3) == [plan for plan in whole if plan.day >= date(2026, 9, 1)]
+
+
+def test_fifteen_months_of_about_fourteen_hundred_purchases():
+    whole = {company.name: demo.plans(company, UNTIL) for company in demo.COMPANIES}
+    assert 900 <= len(whole["Northwind Traders"]) <= 1_050
+    assert 420 <= len(whole["Bergwerk GmbH"]) <= 540
+    for company in demo.COMPANIES:
+        months = Counter((plan.day.year, plan.day.month) for plan in whole[company.name])
+        assert len(months) == 15
+        assert min(months.values()) > 20
+        assert months[2026, 8] < months[2026, 7], "summer is quieter"
+        assert months[2025, 12] < months[2025, 11], "and so is Christmas"
+        assert months[2026, 10] > months[2025, 10], "and it grows"
+
+
+def test_the_rhythm_is_that_of_working_people():
+    for company in demo.COMPANIES:
+        whole = demo.plans(company, UNTIL)
+        weekend = sum(plan.day.weekday() > 4 for plan in whole)
+        assert weekend < len(whole) * 0.1
+        assert Counter(plan.ending for plan in whole).keys() >= {"capture", "less", "tip", "parts", "reverse", "refund", "decline"}
+        assert len({plan.shop.name for plan in whole}) > 25
+
+
+def test_subscriptions_come_on_their_day_and_rise_once():
+    office = [plan for plan in demo.plans(demo.NORTHWIND, UNTIL) if plan.shop.name == "WeWork"]
+    assert [plan.day for plan in office] == [date(2025 + (8 + n) // 12, (8 + n) % 12 + 1, 1) for n in range(15)]
+    assert [plan.minor for plan in office] == [2_900_00] * 6 + [3_161_00] * 9
+
+
+def test_a_trip_is_a_fare_a_hotel_rides_and_meals():
+    erin = [plan for plan in demo.plans(demo.NORTHWIND, UNTIL) if plan.person.name == "Erin Walsh"]
+    hotels = [plan for plan in erin if "3500" < plan.shop.code < "3999"]
+    assert len(hotels) >= 8
+    for hotel in hotels:
+        around = {plan.shop.code for plan in erin if timedelta(0) <= plan.day - hotel.day <= timedelta(days=3)}
+        assert around & {"4121", "3357", "4111"}
+        assert around & {"5812", "5814", "5462"}
 
 
 @pytest.mark.parametrize("until", [date(2026, 1, 1), date(2026, 3, 31), date(2028, 2, 29), date(2026, 12, 31)])
 def test_it_can_be_planned_on_any_day(until):
     for company in demo.COMPANIES:
         plans = demo.plans(company, until)
-        assert all(demo.first_day(until) <= plan.at.date() for plan in plans)
-        assert 50 <= len(plans) <= 300
+        assert all(demo.first_day(until) <= plan.day <= until for plan in plans)
+        assert 350 <= len(plans) <= 1_100
+        for plan in plans:
+            steps = demo.steps_of(plan, company, demo.evening_before(company, until))
+            assert [step.at for step in steps] == sorted(step.at for step in steps)
+            assert steps[0].verb == "swipe"

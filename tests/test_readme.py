@@ -37,7 +37,7 @@ def test_the_readmes_tour_runs_by_curl_alone_from_an_empty_database(live_server)
 
 
 def test_the_curl_that_the_demo_prints_answers_when_pasted(live_server, capsys):
-    call_command("seed", until=date(2026, 11, 23), port=8000)
+    call_command("seed", until=date(2026, 11, 23), months=1, port=8000)
     command = re.search(r"^Try +(curl .+)$", capsys.readouterr().out, re.MULTILINE)[1]
     answer = run(command, live_server)
     assert answer.startswith('{"group_by":"category"')

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from datetime import UTC, datetime
 
 import pytest
 from django.core.management import call_command
@@ -30,7 +29,7 @@ def browser_type_launch_args(browser_type_launch_args):
 @pytest.fixture
 def demo(live_server):
     """The demo's two companies behind a running server."""
-    call_command("seed", until=datetime.now(UTC).date(), verbosity=0)
+    call_command("seed", months=2, verbosity=0)
     return live_server
 
 

@@ -1,0 +1,252 @@
+"""Fill a company of the demo through the operations of real use, one after the other in order of time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.db import transaction
+
+from cards import operations as cards
+from cards.controls import Swipe
+from cards.models import Card
+from companies import operations as companies
+from companies.models import Category, Department
+from reports.demo.cast import Deed, DemoCompany, Person, Turn, Wallet
+from reports.demo.papers import paper_for
+from reports.demo.planning import Plan, evening_before, first_day, instant, plans, workday
+from reports.demo.steps import APPROVAL_FROM, MEMO_FROM, RECEIPT_FROM, Step, Verb, steps_of
+from spendtrackr.money import Money
+from spendtrackr.periods import add_months
+from spendtrackr.tenancy import company_scope
+from transactions import documents
+from transactions.models import Approval, MessageKind, Transaction
+from transactions.operations import accounts, approvals, clearing, coding, receipts, swipes
+from users import operations as people
+from users.models import Membership, SessionKind
+
+Told = Callable[[int, int], None]
+_OLD = " (old)"
+_KINDS = {
+    Verb.CAPTURE: MessageKind.CAPTURE,
+    Verb.LAST_CAPTURE: MessageKind.CAPTURE,
+    Verb.REVERSE: MessageKind.REVERSAL,
+    Verb.REFUND: MessageKind.REFUND,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """A step of a plan, and the number of that plan."""
+
+    number: int
+    plan: Plan
+    step: Step
+
+
+Item = Deal | Turn | Money
+
+
+def fill(company: DemoCompany, password: str, *, until: date, months: int, now: datetime, told: Told) -> int:
+    """A whole company, its history and its paper; answers how many purchases. Nothing happens after `now`."""
+    found = plans(company, until, months)
+    opened = datetime.combine(first_day(until, months), time(6), UTC) - timedelta(days=7)
+    with transaction.atomic():
+        form = people.SignUp(
+            company.name, company.country, company.currency, company.time_zone, company.people[0].name, company.people[0].email, password
+        )
+        owner = people.sign_up(form, at=opened, kind=SessionKind.PAGES).member
+        with company_scope(owner.company_id):
+            crew = Crew(company, owner, password)
+            crew.set_up(opened)
+    with company_scope(owner.company_id):
+        history = History(company, crew)
+        items = [(at, item) for at, item in _timeline(company, found, until, months, opened) if at <= now]
+        _in_months(history, items, told)
+    return len(found)
+
+
+def _in_months(history: History, items: list[tuple[datetime, Item]], told: Told) -> None:
+    """One transaction a month: the operations inside are savepoints, and the disk is waited for once."""
+    by_month: dict[tuple[int, int], list[tuple[datetime, Item]]] = {}
+    for at, item in items:
+        by_month.setdefault((at.year, at.month), []).append((at, item))
+    for done, month in enumerate(by_month.values(), start=1):
+        with transaction.atomic():
+            for at, item in month:
+                history.play(at, item)
+        told(done, len(by_month))
+
+
+def _timeline(company: DemoCompany, found: list[Plan], until: date, months: int, opened: datetime) -> list[tuple[datetime, Item]]:
+    end = evening_before(company, until)
+    items: list[tuple[datetime, Item]] = list(_top_ups(company, found, until, months))
+    for turn in company.turns:
+        at = instant(company, workday(until - timedelta(days=turn.days_ago)), 8, 30)
+        items.append((max(at, opened + timedelta(days=1)), turn))
+    for number, plan in enumerate(found):
+        items += [(step.at, Deal(number, plan, step)) for step in steps_of(plan, company, end)]
+    return sorted(items, key=lambda pair: pair[0])
+
+
+def _top_ups(company: DemoCompany, found: list[Plan], until: date, months: int) -> Iterator[tuple[datetime, Money]]:
+    """What a month will cost, brought in at its beginning; the first time with a cushion."""
+    costs: Counter[date] = Counter()
+    for plan in found:
+        costs[plan.day.replace(day=1)] += plan.booked_minor if plan.is_spend else 0
+    for number in range(months):
+        month = add_months(first_day(until, months), number)
+        rounded = -(-costs[month] // 1_000_00) * 1_000_00
+        minor = rounded + (company.cushion if number == 0 else 0)
+        if minor:
+            yield datetime.combine(month, time(5, 30), UTC), Money(minor, company.currency)
+
+
+@dataclass(slots=True)
+class Crew:
+    """The people of a company and their cards, by address and by the card's name."""
+
+    company: DemoCompany
+    owner: Membership
+    password: str
+    members: dict[str, Membership] = field(default_factory=dict)
+    cards: dict[tuple[str, str], Card] = field(default_factory=dict)
+    departments: dict[str, Department] = field(default_factory=dict)
+    categories: dict[str, Category] = field(default_factory=dict)
+
+    def set_up(self, at: datetime) -> None:
+        self._set_rules(at)
+        for team in self.company.teams:
+            inside = self.departments.get(team.inside)
+            self.departments[team.name] = people.add_department(name=team.name, parent=inside, actor=self.owner, at=at)
+        for person in self.company.people:
+            self.members[person.email] = self._join(person, at)
+        self._reread()
+        for team in self.company.teams:
+            people.change_department(self.departments[team.name], {"head": self.members[team.head]}, actor=self.owner, at=at)
+        for person in self.company.people:
+            for wallet in person.wallets:
+                self.cards[person.email, wallet.name] = self._issue(person, wallet, at)
+
+    def _set_rules(self, at: datetime) -> None:
+        currency = self.company.currency
+        rules = {
+            "receipt_required_from": Money(RECEIPT_FROM, currency),
+            "auto_approve_below": Money(APPROVAL_FROM, currency),
+            "memo_required_from": Money(MEMO_FROM, currency),
+        }
+        accounts.change_company(self.owner.company, rules, actor=self.owner, at=at)
+        for name, code, merchant_codes in self.company.categories:
+            companies.add_category(name=name, ledger_code=code, merchant_categories=list(merchant_codes), actor=self.owner, at=at)
+
+    def _join(self, person: Person, at: datetime) -> Membership:
+        department = self.departments.get(person.department)
+        if person is self.company.people[0]:
+            return people.change_member(self.owner, {"department": department}, actor=self.owner, at=at)
+        manager = self.members.get(person.manager)
+        _, token = people.invite(email=person.email, role=person.role, manager=manager, department=department, actor=self.owner, at=at)
+        return people.accept(token, name=person.name, password=self.password, at=at, kind=SessionKind.PAGES).member
+
+    def _reread(self) -> None:
+        """Each with the company as it is now, and all that operations look up about an actor."""
+        rows = Membership.objects.select_related("company", "user", "department", "manager")
+        self.members = {row.user.email: row for row in rows}
+        self.owner = self.members[self.company.people[0].email]
+        self.categories = {row.name: row for row in Category.objects.all()}
+
+    def _issue(self, person: Person, wallet: Wallet, at: datetime) -> Card:
+        currency = self.company.currency
+        controls = cards.Controls(
+            per_transaction_cap=Money(wallet.cap, currency) if wallet.cap else None,
+            monthly_limit=Money(wallet.monthly, currency) if wallet.monthly else None,
+            blocked_merchant_categories=list(wallet.blocked),
+            allowed_merchant_categories=list(wallet.allowed),
+        )
+        actor = self.members[self.company.runs_it]
+        return cards.issue(self.members[person.email], name=wallet.name, currency=currency, controls=controls, actor=actor, at=at)
+
+    def approver_of(self, person: Person) -> Membership:
+        return self.members[person.manager or self.company.runs_it]
+
+
+@dataclass(slots=True)
+class History:
+    """Plays what happens, one thing after the other."""
+
+    company: DemoCompany
+    crew: Crew
+    bought: dict[int, Transaction] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+
+    def play(self, at: datetime, item: Item) -> None:
+        if isinstance(item, Deal):
+            self._deal(item)
+        elif isinstance(item, Turn):
+            self._turn(item, at)
+        else:
+            accounts.top_up(item, actor=self.crew.members[self.company.bookkeeper], at=at)
+
+    def _turn(self, turn: Turn, at: datetime) -> None:
+        by, card = self.crew.members[turn.by], self.crew.cards.get((turn.email, turn.card))
+        if turn.deed == Deed.INVITE:
+            department = self.crew.departments[turn.department]
+            people.invite(email=turn.email, role="employee", department=department, actor=by, at=at)
+        elif turn.deed == Deed.REPLACE and card:
+            self.crew.cards[turn.email, turn.card + _OLD] = card
+            self.crew.cards[turn.email, turn.card] = cards.replace(card, actor=by, at=at)
+        elif turn.deed == Deed.FREEZE and card:
+            cards.freeze(card, actor=by, at=at)
+        else:
+            leave = cards.suspend_member if turn.deed == Deed.SUSPEND else cards.deactivate_member
+            leave(self.crew.members[turn.email], actor=by, at=at)
+            self.gone.add(turn.email)
+
+    def _deal(self, deal: Deal) -> None:
+        """A step of a purchase; nothing where the purchase was declined."""
+        if deal.step.verb == Verb.SWIPE:
+            self._swipe(deal)
+        elif purchase := self.bought.get(deal.number):
+            if deal.step.verb in _KINDS:
+                self._clear(deal, purchase)
+            else:
+                self._paper(deal, purchase)
+
+    def _swipe(self, deal: Deal) -> None:
+        plan, shop = deal.plan, deal.plan.shop
+        card = self.crew.cards[plan.person.email, plan.card]
+        amount = Money(plan.minor, self.company.currency)
+        decision = swipes.authorize(card, Swipe(_network_id(deal), amount, shop.name, shop.code, shop.country, plan.at))
+        if decision.approved:
+            self.bought[deal.number] = decision.transaction
+
+    def _clear(self, deal: Deal, purchase: Transaction) -> None:
+        step = deal.step
+        is_final = step.verb == Verb.LAST_CAPTURE
+        said = clearing.Clearing(_KINDS[step.verb], _network_id(deal), step.at, step.minor, is_final)
+        clearing.clear(purchase, said, actor=None)
+
+    def _paper(self, deal: Deal, purchase: Transaction) -> None:
+        step, person = deal.step, deal.plan.person
+        bookkeeper = self.crew.members[self.company.bookkeeper]
+        actor = bookkeeper if person.email in self.gone else self.crew.members[person.email]
+        match step.verb:
+            case Verb.RECEIPT:
+                filename, content = paper_for(deal.plan, self.company.currency)
+                stored_as = receipts.store(content, company=actor.company)
+                receipts.attach(purchase, documents.inspect(content, filename), stored_as, actor=actor, at=step.at)
+            case Verb.MEMO:
+                coding.describe(purchase, {"memo": step.text}, actor=actor, at=step.at)
+            case Verb.RECODE:
+                coding.describe(purchase, {"category": self.crew.categories[step.text]}, actor=bookkeeper, at=step.at)
+            case Verb.SUBMIT:
+                approvals.submit(purchase, actor=actor, at=step.at)
+            case _:
+                waiting = Approval.objects.select_related("transaction").get(transaction=purchase, open_key=approvals.OPEN_KEY)
+                is_yes = step.verb == Verb.APPROVE
+                approvals.decide(waiting, approved=is_yes, reason=step.text, actor=self.crew.approver_of(person), at=step.at)
+
+
+def _network_id(deal: Deal) -> str:
+    return f"demo_{deal.number}_{deal.step.verb.replace(' ', '_')}"
