@@ -65,7 +65,7 @@ def fill(company: DemoCompany, password: str, *, until: date, months: int, now: 
         history = History(company, crew)
         items = [(at, item) for at, item in _timeline(company, found, until, months, opened) if at <= now]
         _in_months(history, items, told)
-    return len(found)
+    return sum(isinstance(item, Deal) and item.step.verb == Verb.SWIPE for _, item in items)
 
 
 def _in_months(history: History, items: list[tuple[datetime, Item]], told: Told) -> None:

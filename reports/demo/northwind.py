@@ -101,7 +101,7 @@ BOB, AUDREY, CLARA = "bob@northwind.example", "audrey@northwind.example", "clara
 NORTHWIND = DemoCompany(
     name="Northwind Traders", country="US", currency="USD", time_zone="America/New_York", cushion=20_000_00, pace=0.9,
     bookkeeper=FRANK, runs_it=DANA,
-    categories=(("Rent and coworking", "6850", ("6513",)), ("Events and sponsoring", "6610", ("7922",)),),
+    categories=(("Rent and coworking", "6850", ("6513",)), ("Events and sponsoring", "6610", ("7922",))),
     lull={7: 0.75, 8: 0.65, 11: 1.1, 12: 0.8, 1: 0.9},
     teams=(Team("Operations", DANA), Team("Finance", FRANK, inside="Operations"), Team("Sales", GRACE),
            Team("Field sales", HENRY, inside="Sales"), Team("Engineering", PRIYA)),
