@@ -35,6 +35,8 @@ class Change:
     """This period against the one before, in per cent; None where there was nothing to compare with."""
 
     percent: float | None
+    # Spend began in the middle of the period before: comparing with it would say nothing.
+    is_partial: bool = False
 
     @property
     def text(self) -> str:
@@ -47,6 +49,8 @@ class Change:
     @property
     def against(self) -> str:
         """The rest of the sentence."""
+        if self.is_partial:
+            return "Spend began within the period before"
         if self.percent is None:
             return "Nothing in the period before"
         return "the period before" if self.percent >= 900 else "on the period before"
@@ -119,7 +123,7 @@ def build(period: Period, currency: str, *, only: list[int] | None = None) -> Ov
         currency=currency,
         total=total,
         lines=sum(cell.lines for cell in mine),
-        change=change_between(total.minor, sum(cell.spend.minor for cell in before)),
+        change=_change(period, total.minor, sum(cell.spend.minor for cell in before), only=only),
         series=[group.label for group in groups],
         wide=stacked_columns(columns, currency=currency, width=760, height=430, prefix="wide"),
         narrow=stacked_columns(
@@ -130,6 +134,12 @@ def build(period: Period, currency: str, *, only: list[int] | None = None) -> Ov
         categories=ranking,
         other_currencies=_totals(found, but=currency),
     )
+
+
+def _change(period: Period, now: int, before: int, *, only: list[int] | None) -> Change:
+    first = queries.first_day(only=only)
+    is_partial = first is not None and period.before().start < month_of(first).start < period.start
+    return Change(None, is_partial=True) if is_partial else change_between(now, before)
 
 
 def change_between(now: int, before: int) -> Change:
@@ -151,6 +161,8 @@ def _ranking(found: list[Cell], period: Period, currency: str) -> list[CategoryB
         row[1] += cell.lines
     ordered = sorted(sums.items(), key=lambda item: (-item[1][0], item[0]))
     largest = max((minor for _, (minor, _) in ordered), default=0)
+    # What was coded away leaves nothing to show.
+    ordered = [(key, sums) for key, sums in ordered if sums != [0, 0]]
     return [
         CategoryBar(
             label,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, Min, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 
 from cards.models import Card
@@ -152,6 +152,15 @@ _NAMES: dict[Dimension, tuple[Callable[[], QuerySet[Any]], Callable[[Any], str]]
     Dimension.CARD: (Card.objects.all, lambda card: f"{card.name} •• {card.last4}"),
     Dimension.MERCHANT: (Merchant.objects.all, lambda merchant: merchant.name),
 }
+
+
+def first_day(*, only: list[int] | None = None) -> date | None:
+    """The first day with spend, or the first of its month."""
+    if only is not None:
+        found: date | None = SpendLine.objects.filter(member__in=only).aggregate(day=Min("day"))["day"]
+        return found
+    found = MonthSpend.objects.filter(dimension=Dimension.CATEGORY).aggregate(day=Min("starts_on"))["day"]
+    return found
 
 
 def usual_period(today: date, *, only: list[int] | None = None) -> Period:

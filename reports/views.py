@@ -46,6 +46,7 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
     shown = overview.build(period, currency, only=only)
     waiting = list(transactions.waiting_for(member)[:_MOST])
     latest, more = transactions.page(transactions.visible(member), cursor=None, limit=10)
+    transactions.with_all_missing(latest, member.company)
     context = {
         "nav": "overview",
         "title": "Spend" if only is None else "Your spend" if only == [member.pk] else "Your team's spend",

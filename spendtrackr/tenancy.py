@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db import connection, models
 from django.http import HttpRequest
@@ -116,6 +116,9 @@ class TenantModel(models.Model):
     # writes that row, would wait for them all or deadlock. Companies are never deleted; `verify` checks the relation.
     company = models.ForeignKey("companies.Company", models.PROTECT, db_constraint=False, editable=False, related_name="+")
 
+    # The relation whose row has been checked already, and whose relations a new row may share without another look.
+    vouched_for_by: ClassVar[str] = ""
+
     objects = TenantManager()
     # For sign-in, sweeps and operators. Long on purpose: easy to see, easy to grep.
     across_companies = models.Manager.from_queryset(TenantQuerySet)()
@@ -124,22 +127,27 @@ class TenantModel(models.Model):
         abstract = True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.claim()
+        self.claim(kwargs.get("update_fields"))
         super().save(*args, **kwargs)
 
-    def claim(self) -> None:
-        """Take the company in scope, and refuse to be another's or to point at another's rows."""
+    def claim(self, written: Iterable[str] | None = None) -> None:
+        """Take the company in scope, and refuse to be another's or to point at another's rows.
+
+        Of an existing row only the relations that are `written` are looked at: the others were, when they were.
+        """
         company_id: int | None = self.company_id
         if company_id is None:
             self.company_id = current_company()
         elif company_id != current_company():
             raise NoCompany(f"{self!r} belongs to another company")
+        names = None if written is None else set(written)
         for field in tenant_relations(type(self)):
-            self._check_relation(field)
+            if names is None or field.name in names or field.attname in names:
+                self._check_relation(field)
 
     def _check_relation(self, field: models.ForeignKey[Any, Any]) -> None:
         related_id = getattr(self, field.attname)
-        if related_id is None:
+        if related_id is None or self._is_vouched_for(field, related_id):
             return
         model: Any = field.related_model
         if field.is_cached(self):
@@ -148,6 +156,15 @@ class TenantModel(models.Model):
             inside = model.across_companies.filter(pk=related_id, company_id=self.company_id).exists()
         if not inside:
             raise NoCompany(f"{type(self).__name__}.{field.name} points at another company's row")
+
+    def _is_vouched_for(self, field: models.ForeignKey[Any, Any], related_id: int) -> bool:
+        """Whether the row that vouches for this one points at the same: a row of this company, that was checked itself."""
+        name = self.vouched_for_by
+        if not name or field.name == name or not type(self)._meta.get_field(name).is_cached(self):  # type: ignore[union-attr]
+            return False
+        source = getattr(self, name)
+        same: bool = source.company_id == self.company_id and getattr(source, field.attname, None) == related_id
+        return same
 
 
 class AppendOnlyModel(TenantModel):

@@ -183,6 +183,16 @@ def to_do(member: Membership) -> QuerySet[Transaction]:
     return rows.order_by("-approval", "occurred_on", "pk")
 
 
+def with_rejections(purchases: list[Transaction]) -> list[Transaction]:
+    """Each with `rejection`: the approval that sent it back, or None. One query for any number."""
+    back = [purchase.pk for purchase in purchases if purchase.approval == ApprovalState.REJECTED]
+    rows = Approval.objects.filter(transaction__in=back, status=ApprovalStatus.REJECTED).select_related("decided_by__user").order_by("pk")
+    latest = {row.transaction_id: row for row in rows}
+    for purchase in purchases:
+        purchase.rejection = latest.get(purchase.pk)  # type: ignore[attr-defined]
+    return purchases
+
+
 def choosable_categories(purchase: Transaction) -> list[tuple[str, str]]:
     """Ids and names, by name: those in use, and the purchase's own."""
     rows = Category.objects.filter(Q(archived_at=None) | Q(pk=purchase.category_id)).order_by("name")

@@ -31,6 +31,9 @@ class SpendLine(AppendOnlyModel):
     # How many happenings the line stands for: 1, and -1 for a line that takes an earlier one back when it is coded anew.
     counts = models.SmallIntegerField(default=1)
 
+    # What a line shares with its transaction was looked at when that was written.
+    vouched_for_by = "transaction"
+
     class Meta:
         db_table = "spend_lines"
         indexes: ClassVar[list[models.Index]] = [
@@ -50,11 +53,11 @@ class SpendLine(AppendOnlyModel):
             day=entry.day,
             currency=purchase.currency,
             amount_minor=amount_minor,
-            category=purchase.category,
-            member=purchase.member,
-            card=purchase.card,
-            merchant=purchase.merchant,
-            department=purchase.department,
+            category_id=purchase.category_id,
+            member_id=purchase.member_id,
+            card_id=purchase.card_id,
+            merchant_id=purchase.merchant_id,
+            department_id=purchase.department_id,
         )
 
 
