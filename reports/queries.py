@@ -156,10 +156,10 @@ _NAMES: dict[Dimension, tuple[Callable[[], QuerySet[Any]], Callable[[Any], str]]
 
 def first_day(*, only: list[int] | None = None) -> date | None:
     """The first day with spend, or the first of its month."""
+    rows: QuerySet[Any] = MonthSpend.objects.filter(dimension=Dimension.CATEGORY)
     if only is not None:
-        found: date | None = SpendLine.objects.filter(member__in=only).aggregate(day=Min("day"))["day"]
-        return found
-    found = MonthSpend.objects.filter(dimension=Dimension.CATEGORY).aggregate(day=Min("starts_on"))["day"]
+        rows = SpendLine.objects.filter(member__in=only)
+    found: date | None = rows.aggregate(day=Min("starts_on" if only is None else "day"))["day"]
     return found
 
 
