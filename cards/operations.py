@@ -69,7 +69,11 @@ def replace(card: Card, *, actor: Membership, at: datetime) -> Card:
     if not holder.is_active:
         raise errors.InvalidState("The holder is not active.")
     new = Card(holder=holder, name=old.name, currency=old.currency, replaces=old, counts_with_id=old.counting_id, created_at=at)
-    return _issue(new, Controls.of(old.rules), actor=actor, at=at)
+    new = _issue(new, Controls.of(old.rules), actor=actor, at=at)
+    # A holder freezes what they lost. Whatever else froze the old card is no less true of the new one.
+    for freeze in Freeze.objects.filter(card=old, open_source__isnull=False).exclude(source=FreezeSource.HOLDER).order_by("id"):
+        _freeze(new, FreezeSource(freeze.source), actor=freeze.opened_by, at=at)
+    return new
 
 
 @operation
@@ -199,7 +203,10 @@ _NOT_YOURS_TO_LIFT = (
 def suspend_member(member: Membership, *, actor: Membership, at: datetime) -> Membership:
     """Nothing of theirs works from this commit on: no sign-in, no swipe. Locks their cards, which swipes read them under."""
     lock_cards_of(member.pk)
-    return people.set_status(member, MembershipStatus.SUSPENDED, actor=actor, at=at)
+    suspended = people.set_status(member, MembershipStatus.SUSPENDED, actor=actor, at=at)
+    # Again: a card may have been issued before the member was locked.
+    lock_cards_of(member.pk)
+    return suspended
 
 
 @operation

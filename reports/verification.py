@@ -40,6 +40,7 @@ from transactions.models import (
     Transaction,
     TransactionSource,
 )
+from transactions.operations.approvals import seen
 from transactions.operations.statements import move_of
 from transactions.purchases import Move, Purchase, fold, moves_between
 from users.models import Membership
@@ -238,10 +239,16 @@ def approvals() -> Iterator[str]:
         latest[approval.transaction_id] = approval
         if approval.decided_by_id and approval.decided_by_id == approval.transaction.member_id:
             yield f"approval {approval.public_id} was decided by the owner of the purchase"
-    expected = {ApprovalStatus.VOID: {ApprovalState.OPEN, ApprovalState.NONE}}
+    expected = {
+        ApprovalStatus.VOID: {ApprovalState.OPEN, ApprovalState.NONE},
+        # What was sent back may come to nothing at the merchant.
+        ApprovalStatus.REJECTED: {ApprovalState.REJECTED, ApprovalState.NONE},
+    }
     for approval in latest.values():
         if approval.transaction.approval not in expected.get(ApprovalStatus(approval.status), {approval.status}):
             yield f"transaction {approval.transaction.public_id} is {approval.transaction.approval}, its approval {approval.status}"
+        elif approval.open_key and approval.seen != seen(approval.transaction):
+            yield f"approval {approval.public_id} waits for a yes to what transaction {approval.transaction.public_id} is not any more"
     decided = {ApprovalState.WAITING, ApprovalState.APPROVED, ApprovalState.REJECTED}
     for row in Transaction.objects.filter(approval__in=decided).exclude(pk__in=latest).order_by("pk")[:_BLOCK]:
         yield f"transaction {row.public_id} is {row.approval} without an approval"

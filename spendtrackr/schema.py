@@ -19,6 +19,7 @@ _MEANING = {
     "403": "Your role does not allow this, or the company is suspended.",
     "404": "No such object for you.",
     "409": "The object's state does not allow this, or a twin of this request is still running.",
+    "412": "What is decided about changed since it was read.",
     "413": "The body is too large.",
     "415": "The body's media type is not accepted.",
     "422": "The idempotency key was used for another request.",

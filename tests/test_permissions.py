@@ -298,7 +298,7 @@ def may(role: str, rule: str, whose: str, kind: str = "") -> bool:
     grant = TABLE[rule]
     if grant.routed:
         # Of these, only the report's request waits for the actor: the actor's own never does, the stranger's waits for the boss.
-        return whose == REPORT
+        return whose == REPORT and role != Role.AUDITOR
     return role in grant.roles or (grant.own and whose == OWN) or (grant.below and whose == REPORT)
 
 

@@ -20,17 +20,17 @@ pytestmark = [
 ]
 
 
-def run(script: str, live_server) -> str:
+def run(script: str, live_server, folder: Path = ROOT) -> str:
     script = re.sub(r"http://127\.0\.0\.1:\d+", live_server.url, script)
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, timeout=120, check=False, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def test_the_readmes_tour_runs_by_curl_alone_from_an_empty_database(live_server):
+def test_the_readmes_tour_runs_by_curl_alone_from_an_empty_database(live_server, tmp_path):
     tour = (ROOT / "README.md").read_text().split("<!-- tour -->")[1].split("<!-- /tour -->")[0]
     script = "\n".join(re.findall(r"```sh\n(.*?)```", tour, re.DOTALL))
-    told = run(script, live_server)
+    told = run(script, live_server, tmp_path)
 
     shown = re.findall(r"```text\n(.*?)```", tour, re.DOTALL)
     assert told.split() == " ".join(shown).split(), "the README shows what these commands print"

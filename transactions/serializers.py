@@ -83,7 +83,16 @@ class DescriptionBody(StrictSerializer):
     category = PlainCharField(max_length=40, required=False, allow_null=True, help_text="A category's id, or null.")
 
 
-class RejectionBody(StrictSerializer):
+class ApproveBody(StrictSerializer):
+    seen = PlainCharField(
+        max_length=64,
+        required=False,
+        default="",
+        help_text="The approval's `seen` as you read it: 412 when the purchase is another by now.",
+    )
+
+
+class RejectionBody(ApproveBody):
     reason = PlainCharField(max_length=500, help_text="What the owner should do about it.")
 
 
@@ -117,6 +126,7 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
             "asked_by",
             "asked_at",
             "waits_for",
+            "seen",
             "decided_by",
             "decided_at",
             "reason",

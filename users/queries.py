@@ -10,8 +10,8 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from companies.models import Department
 from users import tokens
-from users.models import DepartmentHead, EmailLink, Invitation, Membership, MembershipQuerySet, MembershipStatus, Session, User
-from users.roles import RUNS
+from users.models import DepartmentHead, EmailLink, Invitation, Membership, MembershipQuerySet, Session, User
+from users.roles import RUNS, Role
 
 
 def approvers_of(member: Membership) -> list[Membership]:
@@ -26,10 +26,16 @@ def approvers_of_all(members: Iterable[Membership]) -> dict[int, list[Membership
     """The same for many members at once, by their database ids: two queries whatever their number."""
     asked = {member.pk: member for member in members}
     wanted = {pk for member in asked.values() for pk in member.above}
-    above = {found.pk: found for found in Membership.objects.active().select_related("user").filter(pk__in=wanted)}
+    above = {found.pk: found for found in _deciders().filter(pk__in=wanted)}
     nearest = {pk: next((above[one] for one in member.above if one in above), None) for pk, member in asked.items()}
-    runs = [] if all(nearest.values()) else list(Membership.objects.active().select_related("user").filter(role__in=RUNS).order_by("pk"))
+    runs = [] if all(nearest.values()) else list(_deciders().filter(role__in=RUNS).order_by("pk"))
     return {pk: [found] if found else [other for other in runs if other.pk != pk] for pk, found in nearest.items()}
+
+
+def _deciders() -> MembershipQuerySet:
+    """Who may decide at all: active, able to sign in, and not an auditor, who reads everything and changes nothing."""
+    rows: MembershipQuerySet = Membership.objects.active().select_related("user").filter(user__is_active=True).exclude(role=Role.AUDITOR)
+    return rows
 
 
 def waiting_on(member: Membership) -> list[int]:
@@ -37,9 +43,9 @@ def waiting_on(member: Membership) -> list[int]:
     people = Membership.objects.order_by("pk")
     if member.role not in RUNS:
         people = people.filter(chain__startswith=member.chain)
-    chains = list(people.values_list("pk", "chain", "status"))
-    active = {pk for pk, _, status in chains if status == MembershipStatus.ACTIVE}
-    return [pk for pk, chain, _ in chains if pk != member.pk and _decides(member, chain, active)]
+    chains = list(people.values_list("pk", "chain"))
+    active = set(_deciders().filter(pk__in=people.values("pk")).values_list("pk", flat=True))
+    return [pk for pk, chain in chains if member.pk in active and pk != member.pk and _decides(member, chain, active)]
 
 
 def _decides(member: Membership, chain: str, active: set[int]) -> bool:

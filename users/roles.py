@@ -21,7 +21,7 @@ class Role(models.TextChoices):
 class Grant:
     """Who may do one thing: these roles to everybody's; anybody to their own; managers to that of the people below them.
 
-    `routed` things are done by whomever they wait for, whatever the role: the operation asks who that is.
+    `routed` things are done by whomever they wait for: the operation asks who that is. Auditors are never asked.
     """
 
     says: str

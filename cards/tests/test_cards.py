@@ -224,3 +224,10 @@ def test_a_card_that_was_closed_while_its_issuer_was_asked_stays_closed(acme, sl
     slow.away = False
     assert operations.complete(seen_by_the_worker, at=NOON).status == "closed"
     assert (Card.objects.get(pk=card.pk).status, slow.asked) == ("closed", [])
+
+
+def test_a_replacement_is_frozen_by_whatever_froze_the_old_card_but_its_holder(acme):
+    operations.freeze(acme.card, actor=acme.bob, at=NOON)
+    operations.freeze(acme.card, actor=acme.alice, at=NOON)
+    new = operations.replace(acme.card, actor=acme.alice, at=NOON)
+    assert [freeze.source for freeze in acme.reload(new).open_freezes] == ["admin"]

@@ -144,7 +144,12 @@ def test_a_refused_move_says_why_and_changes_nothing(world, pages):
     client.post(path_of(world.bob), {"do": "place", "role": "employee", "manager": world.alice.public_id, "department": ""})
     refused = client.post(path_of(world.alice), {"do": "place", "role": "employee", "manager": world.bob.public_id, "department": ""})
     assert (refused.status_code, "keeps at least one active owner" in refused.content.decode()) == (400, True)
-    ring = client.post(path_of(world.alice), {"do": "place", "role": "owner", "manager": world.bob.public_id, "department": ""})
+    own = client.post(path_of(world.alice), {"do": "place", "role": "owner", "manager": world.bob.public_id, "department": ""})
+    assert (own.status_code, "Nobody chooses who approves their own spend" in own.content.decode()) == (400, True)
+    with company_scope(world.acme.pk):
+        carol = world.hire("Carol", "employee")
+    client.post(path_of(carol), {"do": "place", "role": "employee", "manager": world.bob.public_id, "department": ""})
+    ring = client.post(path_of(world.bob), {"do": "place", "role": "employee", "manager": carol.public_id, "department": ""})
     assert (ring.status_code, "A manager cannot be the member" in ring.content.decode()) == (400, True)
     alice = Membership.across_companies.get(pk=world.alice.pk)
     assert (alice.role, alice.manager_id) == ("owner", None)

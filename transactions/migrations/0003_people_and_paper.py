@@ -112,6 +112,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='transaction',
+            name='auto_approve_below_minor',
+            field=models.BigIntegerField(null=True),
+        ),
+        migrations.AddField(
+            model_name='transaction',
             name='department',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='companies.department'),
         ),

@@ -58,7 +58,7 @@ class ApprovalStatus(models.TextChoices):
 
 
 class Approval(TenantModel):
-    """One request for a yes, and what became of it. `seen` is the hash of what was asked about; deciding binds to it."""
+    """One request for a yes, and what became of it. `seen` is the hash of what there was to see: kept in step while it waits."""
 
     public_id = PublicIdField("apr")
     transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="approvals")

@@ -105,6 +105,8 @@ class Transaction(TenantModel):
     memo = models.CharField(max_length=500, default="")
     # How many receipts are attached, kept under this row's lock.
     receipt_count = models.PositiveSmallIntegerField(default=0)
+    # The company's amount for approval by itself, as it was when this was bought.
+    auto_approve_below_minor = models.BigIntegerField(null=True)
     approval = MachineTextField(max_length=10, choices=ApprovalState, default=ApprovalState.NONE)
 
     objects = TransactionManager()  # type: ignore[misc]

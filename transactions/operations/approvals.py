@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import datetime
 
 from spendtrackr import errors, events
@@ -25,6 +26,13 @@ class ItemsMissing(errors.InvalidState):
     code = "items_missing"
 
 
+class Stale(errors.DomainError):
+    """What is decided about is not what was looked at."""
+
+    status, code = 412, "stale"
+    message = "This purchase changed since you looked at it. Look again, then decide."
+
+
 def lock(purchase: Transaction) -> Transaction:
     """The purchase, read again and locked until the transaction ends."""
     return Transaction.objects.select_for_update().get(pk=purchase.pk)
@@ -39,7 +47,7 @@ def submit(purchase: Transaction, *, actor: Membership, at: datetime) -> Transac
     rules = queries.rules_of(actor.company)
     if missing := policies.missing(queries.papers_of(purchase), rules):
         raise ItemsMissing(f"Still missing: {', '.join(missing)}.", field="missing_items")
-    if rules.approves_by_itself(purchase.amount_minor, purchase.currency):
+    if _approves_by_itself(purchase, rules):
         return _approve_by_rule(purchase, actor=actor, at=at)
     approval = _ask(purchase, ApprovalStatus.WAITING, actor=actor, at=at)
     _move(purchase, ApprovalState.WAITING)
@@ -55,31 +63,41 @@ _CANNOT_SUBMIT = {
 
 
 @operation
-def decide(approval: Approval, *, approved: bool, reason: str = "", actor: Membership, at: datetime) -> Approval:
-    """Say yes or no. Raises `Forbidden` unless it waits for this member, `InvalidState` when it does not wait any more."""
+def decide(approval: Approval, *, approved: bool, reason: str = "", looked_at: str = "", actor: Membership, at: datetime) -> Approval:
+    """Say yes or no. Raises `Forbidden` unless it waits for this member, `InvalidState` when it does not wait any more.
+
+    `looked_at` is the approval's `seen` as the member was shown it: raises `Stale` when amount, coding or papers are others by now.
+    """
     purchase = lock(approval.transaction)
     approval = Approval.objects.get(pk=approval.pk)
     if approval.status != ApprovalStatus.WAITING:
         raise errors.InvalidState(f"This request does not wait any more: it is {approval.status}.")
     if purchase.member is None or actor.pk not in {member.pk for member in approvers_of(purchase.member)}:
         raise errors.Forbidden("This waits for somebody else.")
+    if looked_at and looked_at != approval.seen:
+        raise Stale(field="seen")
     if not approved and not reason.strip():
         raise errors.Invalid("Say why, so that they know what to do.", field="reason", code="required")
     outcome = ApprovalStatus.APPROVED if approved else ApprovalStatus.REJECTED
-    approval.status, approval.open_key, approval.seen = outcome, None, seen(purchase)
+    approval.status, approval.open_key = outcome, None
     approval.decided_by, approval.decided_at, approval.reason = actor, at, reason.strip()
-    approval.save(update_fields=["status", "open_key", "seen", "decided_by", "decided_at", "reason"])
+    approval.save(update_fields=["status", "open_key", "decided_by", "decided_at", "reason"])
     _move(purchase, ApprovalState(outcome))
     events.record(f"approval.{outcome}", approval, actor=actor, at=at, transaction=purchase.public_id)
     return approval
 
 
 def settle(purchase: Transaction, *, at: datetime) -> None:
-    """Approve by the company's rule what is complete, posted and small enough. The caller holds the purchase's lock."""
+    """Approve by the company's rule what is complete, posted and small enough; keep what waits in step with what there is to see.
+
+    The caller holds the purchase's lock.
+    """
+    if purchase.approval == ApprovalState.WAITING:
+        Approval.objects.filter(transaction=purchase, open_key=OPEN_KEY).update(seen=seen(purchase))
     if purchase.approval != ApprovalState.OPEN or purchase.status != TransactionStatus.POSTED:
         return
     rules = queries.rules_of(purchase.company)
-    if rules.approves_by_itself(purchase.amount_minor, purchase.currency) and not policies.missing(queries.papers_of(purchase), rules):
+    if _approves_by_itself(purchase, rules) and not policies.missing(queries.papers_of(purchase), rules):
         _approve_by_rule(purchase, actor=None, at=at)
 
 
@@ -118,6 +136,12 @@ def seen(purchase: Transaction) -> str:
     papers = Receipt.objects.filter(transaction=purchase, attached_hash__isnull=False).order_by("attached_hash")
     said = [purchase.public_id, purchase.amount_minor, purchase.currency, purchase.category_id, purchase.memo]
     return hashlib.sha256(json.dumps([*said, list(papers.values_list("attached_hash", flat=True))]).encode()).hexdigest()
+
+
+def _approves_by_itself(purchase: Transaction, rules: policies.Rules) -> bool:
+    """By the rule of today and by that of the day of the purchase: whoever changes the rule does not approve what they bought before."""
+    that_day = replace(rules, auto_approve_below_minor=purchase.auto_approve_below_minor)
+    return all(each.approves_by_itself(purchase.amount_minor, purchase.currency) for each in (rules, that_day))
 
 
 def _approve_by_rule(purchase: Transaction, *, actor: Membership | None, at: datetime) -> Transaction:

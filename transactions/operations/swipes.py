@@ -120,6 +120,7 @@ def _new_transaction(card: Card, swipe: Swipe, day: date) -> Transaction:
         merchant=merchant,
         category=default_category(merchant, category_of_code(swipe.merchant_code)),
         department=card.holder.department,
+        auto_approve_below_minor=card.company.auto_approve_below_minor,
         descriptor=merchants.clean_name(swipe.merchant_name),
         merchant_code=swipe.merchant_code,
         country=swipe.country,

@@ -242,3 +242,71 @@ def test_without_a_code_a_merchant_gets_what_it_got_before(team):
     coding.describe(first, {"category": travel}, actor=team.bob, at=LATER)
     assert bought(team, 10_00, **odd).category == travel
     assert bought(team, 10_00, merchant_code="0001", merchant_name="Other Shop").category is None
+
+
+def test_a_decision_is_about_what_was_looked_at(team):
+    approval = submitted(team)
+    looked_at = approval.seen
+    coding.describe(approval.transaction, {"memo": "Not what you thought"}, actor=team.bob, at=LATER)
+    with pytest.raises(approvals.Stale) as refused:
+        approvals.decide(approval, approved=True, looked_at=looked_at, actor=team.grace, at=LATER)
+    assert (refused.value.status, state(approval.transaction)) == (412, "waiting")
+    assert list(verification.approvals()) == []
+
+    fresh = Approval.objects.get(pk=approval.pk)
+    assert fresh.seen != looked_at
+    assert approvals.decide(fresh, approved=True, looked_at=fresh.seen, actor=team.grace, at=LATER).status == "approved"
+
+
+def test_raising_the_companys_amount_approves_nothing_that_was_bought_before(team):
+    bought_before = bought(team, 40_00)
+    rules(team, auto_approve_below=1_000_00)
+    approvals.submit(bought_before, actor=team.bob, at=LATER)
+    assert state(bought_before) == "waiting"
+    assert state(bought(team, 40_00)) == "approved"
+
+
+def test_lowering_it_counts_at_once(team):
+    rules(team, auto_approve_below=1_000_00, memo_required_from=0)
+    before = bought(team, 40_00)
+    rules(team, auto_approve_below=10_00)
+    coding.describe(before, {"memo": "Lunch"}, actor=team.bob, at=LATER)
+    assert state(before) == "open"
+
+
+def test_nobody_chooses_who_approves_their_own_spend(team):
+    ada = team.hire("Ada", "admin")
+    with pytest.raises(errors.InvalidState) as refused:
+        people.change_member(ada, {"manager": team.bob}, actor=ada, at=NOON)
+    assert (refused.value.code, approvers_of(ada)) == ("own_manager", [team.alice])
+
+
+def test_an_auditor_above_is_passed_over(team):
+    people.change_member(team.grace, {"role": "auditor"}, actor=team.alice, at=NOON)
+    approval = submitted(team)
+    assert approvers_of(team.bob) == [team.henry]
+    assert list(queries.waiting_for(type(team.grace).objects.get(pk=team.grace.pk))) == []
+    assert list(queries.waiting_for(team.henry)) == [approval]
+
+
+def test_somebody_who_cannot_sign_in_is_passed_over(team):
+    type(team.grace.user).objects.filter(pk=team.grace.user_id).update(is_active=False)
+    assert approvers_of(team.bob) == [team.henry]
+
+
+def test_what_was_sent_back_and_came_to_nothing_verifies(team):
+    purchase = bought(team, captured=False)
+    approvals.submit(purchase, actor=team.bob, at=NOON)
+    decide(Approval.objects.get(), team.grace, approved=False, reason="Whose is this?")
+    clear(purchase, Clearing("reversal", "r", LATER), actor=None)
+    assert state(purchase) == "none"
+    assert list(verification.approvals()) == []
+
+
+def test_a_purchase_keeps_its_archived_category_and_takes_no_other_archived_one(team, api):
+    purchase = bought(team)
+    meals, travel = (Category.objects.get(name=name) for name in ("Meals", "Travel"))
+    Category.objects.filter(pk__in=[meals.pk, travel.pk]).update(archived_at=NOON)
+    for category, status in ((meals, 200), (travel, 400)):
+        body = {"category": category.public_id, "memo": "N"}
+        assert api(team.bob).patch(f"/api/v1/transactions/{purchase.public_id}/", body).status_code == status

@@ -40,14 +40,19 @@ def _named(member: Membership, public_id: str) -> Approval:
     return found
 
 
+def _seen(request: HttpRequest) -> str:
+    return request.POST.get("seen", "")[:64]
+
+
 @action
 def approve(request: HttpRequest, member: Membership, public_id: str) -> str:
-    done = operations.decide(_named(member, public_id), approved=True, actor=member, at=timezone.now())
+    done = operations.decide(_named(member, public_id), approved=True, looked_at=_seen(request), actor=member, at=timezone.now())
     return f"Approved for {done.owned_by.user.name}."
 
 
 @action
 def reject(request: HttpRequest, member: Membership, public_id: str) -> str:
     reason = " ".join(request.POST.get("reason", "").split())[:500]
-    done = operations.decide(_named(member, public_id), approved=False, reason=reason, actor=member, at=timezone.now())
+    approval = _named(member, public_id)
+    done = operations.decide(approval, approved=False, reason=reason, looked_at=_seen(request), actor=member, at=timezone.now())
     return f"Sent back to {done.owned_by.user.name}."

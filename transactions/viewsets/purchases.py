@@ -13,8 +13,8 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from companies.models import Category
 from spendtrackr import errors
+from spendtrackr.serializers import ErrorSerializer
 from spendtrackr.viewsets import APIRequest, TenantViewSet
 from transactions import queries
 from transactions import serializers as shapes
@@ -72,7 +72,7 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def partial_update(self, request: APIRequest, public_id: str) -> Response:
         purchase, changes = self.get_object(), self.body(shapes.DescriptionBody)
         if "category" in changes:
-            changes["category"] = self.named(Category.objects.filter(archived_at=None), changes["category"], "category")
+            changes["category"] = queries.category_choice(purchase, changes["category"] or "")
         return self._reply(coding.describe(purchase, changes, actor=request.membership, at=timezone.now()))
 
     @action(detail=True, methods=["post"])
@@ -100,13 +100,13 @@ class ApprovalFilter(filters.FilterSet):  # type: ignore[misc]
 
 
 def _decision(summary: str, body: type[Any] | None) -> Any:
-    return extend_schema(summary=summary, request=body, responses={200: shapes.ApprovalSerializer})
+    return extend_schema(summary=summary, request=body, responses={200: shapes.ApprovalSerializer, 412: ErrorSerializer})
 
 
 @extend_schema_view(
     list=extend_schema(summary="List approvals", description="Of the transactions that you may see. Newest first."),
     retrieve=extend_schema(summary="Show an approval"),
-    approve=_decision("Approve", None),
+    approve=_decision("Approve", shapes.ApproveBody),
     reject=_decision("Reject", shapes.RejectionBody),
 )
 @extend_schema(tags=["approvals"])
@@ -133,9 +133,14 @@ class ApprovalViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     @action(detail=True, methods=["post"])
     def approve(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(approvals.decide(self.get_object(), approved=True, actor=request.membership, at=timezone.now()))
+        return self._decide(self.body(shapes.ApproveBody), approved=True)
 
     @action(detail=True, methods=["post"])
     def reject(self, request: APIRequest, public_id: str) -> Response:
-        reason, approval = self.body(shapes.RejectionBody)["reason"], self.get_object()
-        return self._reply(approvals.decide(approval, approved=False, reason=reason, actor=request.membership, at=timezone.now()))
+        return self._decide(self.body(shapes.RejectionBody), approved=False)
+
+    def _decide(self, body: dict[str, Any], *, approved: bool) -> Response:
+        approval, said = self.get_object(), body.get("reason", "")
+        member = self.request.membership
+        done = approvals.decide(approval, approved=approved, reason=said, looked_at=body["seen"], actor=member, at=timezone.now())
+        return self._reply(done)

@@ -9,7 +9,7 @@ from companies import operations as companies
 from companies.models import Department
 from spendtrackr import errors, events
 from spendtrackr.retry import operation
-from users.models import DepartmentHead, Membership
+from users.models import DepartmentHead, Membership, MembershipStatus
 
 
 def must_be_in_use(department: Department | None) -> None:
@@ -36,7 +36,10 @@ def change_department(department: Department, changes: dict[str, Any], *, actor:
     """
     head_given = "head" in changes
     department = companies.change_department(department, {k: v for k, v in changes.items() if k != "head"}, actor=actor, at=at)
-    if changes.get("is_archived") and Membership.objects.active().filter(department=department).exists():
+    if (
+        changes.get("is_archived")
+        and Membership.objects.filter(department=department).exclude(status=MembershipStatus.DEACTIVATED).exists()
+    ):
         raise errors.InvalidState("People belong to it. Move them to another department first.")
     if head_given:
         _set_head(department, changes["head"], actor=actor, at=at)

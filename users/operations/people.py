@@ -286,6 +286,8 @@ def change_member(member: Membership, changes: dict[str, Any], *, actor: Members
     if "role" in changes and changes["role"] != member.role:
         _change_role(member, changes["role"], actor=actor, at=at)
     if "manager" in changes and changes["manager"] != member.manager:
+        if member.pk == actor.pk:
+            raise errors.InvalidState("Nobody chooses who approves their own spend. Somebody else has to.", code="own_manager")
         _change_manager(member, changes["manager"], actor=actor, at=at)
     if "department" in changes and changes["department"] != member.department:
         must_be_in_use(changes["department"])

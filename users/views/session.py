@@ -74,7 +74,7 @@ def action(view: Callable[..., str | None]) -> View:
     return _for_members(done, "POST")
 
 
-_MENDABLE = {400, 409, 413}
+_MENDABLE = {400, 409, 412, 413}
 
 
 def next_of(request: HttpRequest) -> str:
