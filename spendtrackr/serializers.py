@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from spendtrackr.money import CURRENCIES, MAX_MINOR, Money
+from spendtrackr.text import plain_line
 
 T = TypeVar("T")
 
@@ -131,7 +132,7 @@ class NotNegativeMoneyField(PositiveMoneyField):
 
 
 class PlainCharField(serializers.CharField):
-    """One line of text: no control characters, trimmed."""
+    """One line of text that can be seen: no control characters, no marks that turn its direction, trimmed."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -139,7 +140,10 @@ class PlainCharField(serializers.CharField):
         text = super().to_internal_value(data)
         if any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in text):
             raise serializers.ValidationError("Control characters are not allowed.")
-        return text
+        line = plain_line(text)
+        if text and not line and not self.allow_blank:
+            self.fail("blank")
+        return line
 
 
 class ErrorRowSerializer(serializers.Serializer[Any]):

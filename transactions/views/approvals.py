@@ -10,6 +10,7 @@ from spendtrackr import errors
 from transactions import queries
 from transactions.models import Approval, ApprovalStatus
 from transactions.operations import approvals as operations
+from transactions.views.purchases import typed
 from users.models import Membership
 from users.views import action, page
 
@@ -52,7 +53,7 @@ def approve(request: HttpRequest, member: Membership, public_id: str) -> str:
 
 @action
 def reject(request: HttpRequest, member: Membership, public_id: str) -> str:
-    reason = " ".join(request.POST.get("reason", "").split())[:500]
+    reason = typed(request, "reason")[:500]
     approval = _named(member, public_id)
     done = operations.decide(approval, approved=False, reason=reason, looked_at=_seen(request), actor=member, at=timezone.now())
     return f"Sent back to {done.owned_by.user.name}."

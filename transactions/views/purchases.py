@@ -11,6 +11,7 @@ from django.utils import timezone
 from companies.models import Category, Department
 from spendtrackr import errors
 from spendtrackr.permissions import require
+from spendtrackr.text import plain_line
 from transactions import queries, timeline
 from transactions.filters import TransactionFilter
 from transactions.forms import AmountRange
@@ -164,12 +165,20 @@ def _named(member: Membership, public_id: str, rule: str) -> Transaction:
     return row
 
 
+def typed(request: HttpRequest, name: str) -> str:
+    """A line that somebody typed. Raises `Invalid` naming the field."""
+    try:
+        return plain_line(request.POST.get(name, ""))
+    except ValueError as error:
+        raise errors.Invalid(f"{name.capitalize()}: {error}", field=name) from error
+
+
 @action
 def describe(request: HttpRequest, member: Membership, public_id: str) -> str:
     row = _named(member, public_id, "transactions.describe")
     changes: dict[str, Any] = {}
     if "memo" in request.POST:
-        changes["memo"] = " ".join(request.POST["memo"].split())
+        changes["memo"] = typed(request, "memo")
         if len(changes["memo"]) > 500:
             raise errors.Invalid("A memo has at most 500 characters.", field="memo")
     if "category" in request.POST:
