@@ -16,7 +16,7 @@ from companies.models import Department
 from spendtrackr import errors
 from spendtrackr.ids import MachineTextField, PublicIdField
 from spendtrackr.tenancy import TenantManager, TenantModel, TenantQuerySet
-from users.roles import RUNS, SEES, TABLE, Role
+from users.roles import TABLE, Role
 
 
 class AddressUnconfirmed(errors.Forbidden):
@@ -170,16 +170,6 @@ class Membership(TenantModel):
     def above(self) -> list[int]:
         """The database ids of the managers above, the nearest first."""
         return [int(part) for part in reversed(self.chain.split(".")[:-2])]
-
-    @property
-    def runs_company(self) -> bool:
-        """People, cards and controls."""
-        return self.role in RUNS
-
-    @property
-    def sees_company(self) -> bool:
-        """Everybody's spend, not only their own."""
-        return self.role in SEES
 
 
 class DepartmentHead(TenantModel):
