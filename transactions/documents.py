@@ -28,9 +28,18 @@ LONGEST_SIDE = 30_000
 # A 10 MB PNG has about 1,300 chunks, a photograph some hundred segments and a dozen scans. More of them only cost us time.
 _MOST_PARTS = 5_000
 _MOST_SCANS = 50
+# A phone writes two or three pictures behind the first: depth, brightness, a preview.
+_MOST_PICTURES = 16
 _MOST_STREAMS = 20_000
-_MOST_UNPACKED = 64 * 1024 * 1024
-_PIECE = 16 * 1024
+# The objects of a hundred printed pages are about 1 MB. All that is unpacked is kept and searched, so this is memory and time.
+_MOST_UNPACKED = 8 * 1024 * 1024
+# Objects pack to a fourth of their size and less. What is no stream of objects is hardly read at all.
+_MOST_PACKED = _MOST_UNPACKED // 2
+# Masks and margins begin with blanks, and so may objects. They are dropped as they come, which costs next to nothing.
+_MOST_BLANKS = 64 * 1024 * 1024
+# Names with `#` in them are those of fonts and inks; no name that we look for is longer than this, even when all of it is coded.
+_MOST_CODED, _LONGEST_CODED = 20_000, 48
+_PIECE, _MOST_AT_ONCE = 16 * 1024, 64 * 1024
 
 _PNG, _JPEG, _PDF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"%PDF-"
 # How much of a file a browser looks at when it guesses, and how far from the end an archive's directory may stand.
@@ -40,7 +49,7 @@ _SNIFFED, _ARCHIVE_TAIL = 1024, 65_557
 _PAGE = re.compile(rb"<(?:!doctype\s+html|(?:html|head|body|script|iframe)[\s/>]|svg\s+[a-z]|\?php\s)", re.IGNORECASE)
 # And these in what is text anyway, and where browsers sniff.
 _MARKUP = re.compile(
-    rb"<(?:!doctype|!--|(?:html|head|body|script|iframe|svg|style|title|table|object|embed|form|meta|link|base|img|div|font|h1)[\s/>]"
+    rb"<(?=[!?a-z])(?:!doctype|!--|(?:html|head|body|script|iframe|svg|style|title|table|object|embed|form|meta|link|base|img|div|font|h1)[\s/>]"
     rb"|\?php|\?=[ -~]{6})|javascript:",
     re.IGNORECASE,
 )
@@ -124,8 +133,12 @@ def _check_jpeg(content: bytes) -> None:
     """
     texts: list[bytes] = []
     first = end = _picture(content, 0, texts)
+    pictures = 1
     while (end := _skip_padding(content, end)) < len(content):
         if content.startswith(_JPEG, end):
+            pictures += 1
+            if pictures > _MOST_PICTURES:
+                raise _refused("There are too many pictures in this file. Send one.")
             end = _picture(content, end, texts)
         elif _is_film(content, end) or _is_samsungs(content, end):
             break
@@ -154,6 +167,7 @@ def _is_samsungs(content: bytes, at: int) -> bool:
 
 
 _SCAN_ENDS = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_FILL = re.compile(rb"\xff+(?=\xff)")
 
 
 def _picture(content: bytes, start: int, texts: list[bytes]) -> int:
@@ -176,8 +190,8 @@ def _picture(content: bytes, start: int, texts: list[bytes]) -> int:
 
 def _segment(content: bytes, at: int) -> tuple[int, bytes, int]:
     """The marker and payload of a JPEG segment, and where the next one begins."""
-    while content[at : at + 2] == b"\xff\xff":  # fill bytes
-        at += 1
+    if fill := _FILL.match(content, at):
+        at = fill.end()
     if content[at : at + 1] != b"\xff" or at + 2 > len(content):
         raise _refused("This picture is damaged or cut off before its end.")
     marker, end = content[at + 1], at + 2
@@ -215,15 +229,44 @@ def _decode(content: bytes, codec: str) -> None:
 _DELIMITERS = rb"\x00\t\n\f\r ()<>\[\]{}/%"
 # What a reader would run, send, open or unpack. Looked for everywhere, since strings, comments and streams can be made to lie.
 _ACTIVE = re.compile(
-    rb"/(?:JavaScript|Launch|EmbeddedFiles?|FileAttachment|RichMedia|Rendition|GoToE|SubmitForm|ImportData)(?![^" + _DELIMITERS + rb"])"
+    rb"/(?=[JLEFRGSI])(?:JavaScript|Launch|EmbeddedFiles?|FileAttachment|RichMedia|Rendition|GoToE|SubmitForm|ImportData)(?![^"
+    + _DELIMITERS
+    + rb"])"
     rb"|/URI\s*\(\s*(?i:javascript):"
 )
 # Short enough to stand in a scanned page by chance: looked for outside of streams only.
 _ACTIVE_SHORT = re.compile(rb"/(?:JS|XFA)(?![^" + _DELIMITERS + rb"])")
+_CODED = re.compile(rb"/[^" + _DELIMITERS + rb"#]*+#[^" + _DELIMITERS + rb"]*+")
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
-_STREAM = re.compile(rb"(?<!end)stream\r?\n")
+# The look back stands behind the word, so that the word is found at the speed of a plain search.
+_STREAM = re.compile(rb"stream(?<!endstream)\r?\n")
 # A stream of objects begins with pairs of numbers, perhaps behind a remark or any number of blanks.
-_OBJECTS = re.compile(rb"[\s\x00]*(?:%|\d+[\s\x00]+\d|\d*[\s\x00]*\Z)")
+_OBJECTS = re.compile(rb"%|\d+[\s\x00]+\d|\d*[\s\x00]*\Z")
+_BLANKS = b"\x00\t\n\v\f\r "
+_HEAD = 64
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """What looking into one PDF may cost, over all that is in it. A stream may begin inside of another, and each is read."""
+
+    bytes_read: int = _MOST_PACKED
+    unpacked: int = _MOST_UNPACKED
+    blanks: int = _MOST_BLANKS
+    coded_names: int = _MOST_CODED
+
+    def spend(self, *, bytes_read: int = 0, unpacked: int = 0, blanks: int = 0, coded_names: int = 0) -> None:
+        self.bytes_read -= bytes_read
+        self.unpacked -= unpacked
+        self.blanks -= blanks
+        self.coded_names -= coded_names
+        if min(self.unpacked, self.blanks) < 0:
+            raise _refused("This PDF unpacks to far more than a receipt holds.")
+        if min(self.bytes_read, self.coded_names) < 0:
+            raise _refused(_IN_PIECES)
+
+
+_IN_PIECES = "This PDF is cut into too many pieces."
 
 
 def _check_pdf(content: bytes) -> None:
@@ -232,44 +275,84 @@ def _check_pdf(content: bytes) -> None:
         raise _refused("This PDF is cut off before its end, or there is something behind it.")
     if _MARKUP.search(content[:_SNIFFED]):
         raise _refused("There is a web page or a script in this PDF. Print it as PDF anew and send that.")
-    unpacked = chain([content], _object_streams(content))
-    if any(_ACTIVE.search(_readable(text)) or _ACTIVE_SHORT.search(_readable(_outside_streams(text))) for text in unpacked):
+    allowance = _Allowance()
+    if any(_acts(_readable(text, allowance)) for text in chain([content], _object_streams(content, allowance))):
         raise _refused("This PDF holds scripts, forms that send, or other files. Print it as PDF anew and send that.")
 
 
-def _readable(text: bytes) -> bytes:
+def _acts(text: bytes) -> bool:
+    return bool(_ACTIVE.search(text)) or any(_ACTIVE_SHORT.search(text, start, end) for start, end in _outside_streams(text))
+
+
+def _readable(text: bytes, allowance: _Allowance) -> bytes:
     """With `/J#53` written `/JS`."""
-    return _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), text) if b"#" in text else text
+
+    def decoded(name: re.Match[bytes]) -> bytes:
+        allowance.spend(coded_names=1)
+        if name.end() - name.start() > _LONGEST_CODED:
+            return name[0]
+        return _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), name[0])
+
+    return _CODED.sub(decoded, text) if b"#" in text else text
 
 
-def _outside_streams(text: bytes) -> bytes:
-    return b"".join(_STREAM.split(part, maxsplit=1)[0] for part in text.split(b"endstream"))
+def _outside_streams(text: bytes) -> Iterator[tuple[int, int]]:
+    """From where to where there is no stream. They are not cut out, for they may be the whole file."""
+    at = 0
+    for _ in range(_MOST_STREAMS):
+        found = _STREAM.search(text, at)
+        yield at, found.start() if found else len(text)
+        at = text.find(b"endstream", found.end()) if found else -1
+        if at < 0:
+            return
+    raise _refused(_IN_PIECES)
 
 
-def _object_streams(content: bytes) -> Iterator[bytes]:
-    """Objects may be written into compressed streams, so those are unpacked, within reason."""
-    left = _MOST_UNPACKED
+def _object_streams(content: bytes, allowance: _Allowance) -> Iterator[bytes]:
+    """Objects may be written into compressed streams, so those are unpacked, within reason.
+
+    The search goes on inside of what was unpacked: a table of contents may point there, and a reader would follow it.
+    """
     for number, found in enumerate(_STREAM.finditer(content)):
         if number == _MOST_STREAMS:
-            raise _refused("This PDF is cut into too many pieces.")
-        if _OBJECTS.match(_unpacked(content, found.end(), 64)):
-            text = _unpacked(content, found.end(), left + 1)
-            left -= len(text)
-            if left < 0:
-                raise _refused("This PDF unpacks to far more than a receipt holds.")
+            raise _refused(_IN_PIECES)
+        if text := _objects(content, found.end(), allowance):
             yield text
 
 
-def _unpacked(content: bytes, at: int, limit: int) -> bytes:
-    """Up to `limit` bytes of the compressed stream that starts here; none where it is not one."""
-    unpacker, text = zlib.decompressobj(), bytearray()
-    try:
-        while len(text) < limit and not unpacker.eof and at < len(content):
-            text += unpacker.decompress(content[at : at + _PIECE], limit - len(text))
-            at += _PIECE
-    except zlib.error:
-        pass
+def _objects(content: bytes, at: int, allowance: _Allowance) -> bytes:
+    """The stream that starts here without the blanks before it, if objects are what it may hold."""
+    text = bytearray()
+    for piece in _unpacked(content, at, allowance):
+        new = piece if text else piece.lstrip(_BLANKS)
+        text += new
+        if not _OBJECTS.match(text, 0, _HEAD):
+            return b""
+        allowance.spend(unpacked=len(new), blanks=len(piece) - len(new))
     return bytes(text)
+
+
+def _unpacked(content: bytes, at: int, allowance: _Allowance) -> Iterator[bytes]:
+    """What the compressed stream that starts here holds, piece by piece; nothing where it is not one.
+
+    The checksum behind it is not looked at, since readers do not: a wrong one must not hide what they show.
+    """
+    head = content[at : at + 2]
+    if len(head) < 2 or head[0] & 15 != zlib.DEFLATED or int.from_bytes(head, "big") % 31:
+        return
+    unpacker, most = zlib.decompressobj(-zlib.MAX_WBITS), _HEAD
+    at += 2
+    while not unpacker.eof and at < len(content):
+        piece = content[at : at + _PIECE]
+        try:
+            text = unpacker.decompress(piece, most)
+        except zlib.error:
+            allowance.spend(bytes_read=len(piece))
+            return
+        used = len(piece) - len(unpacker.unconsumed_tail) - len(unpacker.unused_data)
+        allowance.spend(bytes_read=used)
+        at, most = at + used, _MOST_AT_ONCE
+        yield text
 
 
 def _is_archive(content: bytes) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import struct
 import threading
+import time
+import tracemalloc
 import zlib
 from io import BytesIO
 from zipfile import ZipFile
@@ -35,6 +37,9 @@ PIECES = "This picture is cut into too many pieces."
 MOVES = "This picture moves. Send one that stands still."
 CUT_PDF = "This PDF is cut off before its end, or there is something behind it."
 ACTS = "This PDF holds scripts, forms that send, or other files. Print it as PDF anew and send that."
+UNPACKS = "This PDF unpacks to far more than a receipt holds."
+PDF_PIECES = "This PDF is cut into too many pieces."
+PICTURES = "There are too many pictures in this file. Send one."
 PDF_PAGE = "There is a web page or a script in this PDF. Print it as PDF anew and send that."
 
 
@@ -215,11 +220,18 @@ ZOO = {
     ),
     "a pdf with a script in packed objects behind blanks": (pdf(stream(b"\0 \n" * 99 + b"5 0 <</S/JavaScript>>")), ACTS),
     "a pdf with a script behind a feigned stream": (pdf(b"<<>>\n%stream\n<</S/JavaScript/JS(x)>>\n%endstream"), ACTS),
-    "a pdf that unpacks without end": (
-        pdf(stream(b"5 0 " + bytes(100_000_000))),
-        "This PDF unpacks to far more than a receipt holds.",
+    "a pdf with a script in packed objects of a wrong checksum": (
+        pdf(stream(b"5 0 <</S/JavaScript>>").replace(zlib.compress(b"5 0 <</S/JavaScript>>")[-4:], b"\0\0\0\0")),
+        ACTS,
     ),
-    "a pdf of countless streams": (pdf(b"stream\n" * 25_000), "This PDF is cut into too many pieces."),
+    "a pdf with a script in a stream inside of a stream": (
+        pdf(b"<<>>\nstream\n" + zlib.compress(b"5 0 " + stream(b"6 0 <</S/JavaScript>>"), 0) + b"\nendstream"),
+        ACTS,
+    ),
+    "a pdf with a script for a link in a code": (pdf(b"<<" + b" " * 1024 + b"/#55R#49 (JavaScript:alert(1))>>"), ACTS),
+    "a pdf that unpacks without end": (pdf(stream(b"5 0 " + bytes(100_000_000))), UNPACKS),
+    "a pdf of countless streams": (pdf(b"stream\n" * 25_000), PDF_PIECES),
+    "many pictures behind a jpeg": (JPEG * 17, PICTURES),
 }
 
 
@@ -228,6 +240,112 @@ def test_what_is_no_receipt_is_refused_with_a_sentence(name):
     content, sentence = ZOO[name]
     refused = refusal(content)
     assert (refused.message, refused.status, refused.code) == (sentence, 400, "invalid")
+
+
+def filled(unit: bytes, size: int = 10_000_000) -> bytes:
+    return unit * (size // len(unit))
+
+
+def bits(*fields: tuple[int, int]) -> bytes:
+    """Numbers and their widths, packed as deflate packs them: the lowest bit first."""
+    value = at = 0
+    for number, width in fields:
+        value |= number << at
+        at += width
+    return value.to_bytes((at + 7) // 8, "little")
+
+
+def empty_tables() -> bytes:
+    """Eight deflate blocks that each describe a code, and hold nothing: the most work that a byte can make."""
+    lengths = [0] * 18
+    lengths[2] = lengths[17] = 1  # 18: a run of zeros; 1: one bit
+    block = [
+        (0, 1),
+        (2, 2),
+        (0, 5),
+        (0, 5),
+        (14, 4),
+        *((n, 3) for n in lengths),
+        (1, 1),
+        (127, 7),
+        (1, 1),
+        (107, 7),
+        (0, 1),
+        (0, 1),
+        (0, 1),
+    ]
+    return bits(*block * 8)
+
+
+def nested_streams(count: int, block: bytes, size: int = 9_900_000) -> bytes:
+    """Each stream begins inside of the one before it, and all of them go on to the end of the file."""
+    opening = b"1 0 stream\nx\x9c"
+    inner = len(opening).to_bytes(2, "little") + (len(opening) ^ 0xFFFF).to_bytes(2, "little") + opening
+    return pdf(b"<<>>\n" + opening + (b"\0" + inner) * count + filled(block, size) + b"\nendstream")
+
+
+EMPTY = b"\0\0\0\xff\xff"
+# What made the checks slow or large, or was thought up to. The sentence is that of the refusal; None is accepted.
+HOSTILE = {
+    "a stream of codes": (lambda: pdf(stream(b"1 0 " + b"#20" * (16 * 1024 * 1024))), UNPACKS),
+    "a stream of codes within the limit": (lambda: pdf(stream(b"1 0 " + filled(b"#20", 8_000_000))), None),
+    "a stream of coded names": (lambda: pdf(stream(b"1 0 " + filled(b"/#20", 8_000_000))), PDF_PIECES),
+    "a file of codes": (lambda: pdf(filled(b"#20")), None),
+    "a file of coded names": (lambda: pdf(filled(b"/#20")), PDF_PIECES),
+    "coded names as long as they are read": (lambda: pdf(filled(b"/" + b"#20" * 15)), PDF_PIECES),
+    "one coded name": (lambda: pdf(b"/" + filled(b"#20")), None),
+    "a file of slashes": (lambda: pdf(filled(b"/")), None),
+    "a file of beginnings": (lambda: pdf(filled(b"/R")), None),
+    "a file of links": (lambda: pdf(filled(b"/URI ")), None),
+    "a file and a stream of slashes": (lambda: pdf(stream(b"1 0 " + filled(b"/", 8_000_000)), filled(b"/")), None),
+    "streams in streams": (lambda: nested_streams(400, EMPTY), PDF_PIECES),
+    "streams in streams, thousands": (lambda: nested_streams(19_000, EMPTY, 9_000_000), PDF_PIECES),
+    "streams in streams of tables": (lambda: nested_streams(400, empty_tables()), PDF_PIECES),
+    "one stream of empty blocks": (lambda: nested_streams(0, EMPTY), PDF_PIECES),
+    "one stream of tables": (lambda: nested_streams(0, empty_tables()), PDF_PIECES),
+    "streams that break": (lambda: pdf((b"stream\nx\x9c" + EMPTY * 90 + b"\xff\nendstream\n") * 19_000), PDF_PIECES),
+    "many short streams": (lambda: pdf(*[stream(b"1 0 <<>>" + bytes(300))] * 19_000), None),
+    "blanks without end": (lambda: pdf(stream(bytes(200_000_000))), UNPACKS),
+    "a mask of blanks": (lambda: pdf(stream(bytes(30_000_000) + b"\xff" * 10_000_000)), None),
+    "streams that end at once": (lambda: pdf(filled(b"stream\nendstream\n")), PDF_PIECES),
+    "ends of streams": (lambda: pdf(filled(b"endstream\n")), None),
+    "pictures behind a picture": (lambda: JPEG + filled(b"\xff\xd8\xff\xd9"), PICTURES),
+    "fill bytes": (lambda: JPEG[:-2] + filled(b"\xff") + b"\xd9", None),
+    "fill bytes behind a picture": (lambda: JPEG + b"\xff\xd8" + filled(b"\xff") + b"\xd9", None),
+    "blanks behind a picture": (lambda: JPEG + filled(b"\0"), None),
+    "stuffed bytes": (lambda: JPEG + JPEG[:-2] + filled(b"\xff\0") + b"\xff\xd9", None),
+    "brackets in comments": (lambda: JPEG[:2] + segment(0xFE, b"<" * 65_000) * 150 + JPEG[2:], None),
+    "brackets behind a film": (lambda: JPEG + FILM + filled(b"<s"), None),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_file_keeps_us_busy_for_long(name, settings):
+    """A guard and no benchmark: it took some of these 15 seconds."""
+    make, sentence = HOSTILE[name]
+    content = make()
+    assert len(content) <= settings.RECEIPT_MAX_BYTES or sentence is None
+    settings.RECEIPT_MAX_BYTES = 20 * 1024 * 1024
+    began = time.process_time()
+    if sentence is None:
+        assert inspect(content, "a").size == len(content)
+    else:
+        assert refusal(content).message == sentence
+    assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(
+    "name", ["a stream of codes", "a stream of codes within the limit", "blanks without end", "a mask of blanks", "ends of streams"]
+)
+def test_no_file_takes_much_memory(name):
+    make, sentence = HOSTILE[name]
+    content = make()
+    tracemalloc.start()
+    try:
+        inspect(content, "a") if sentence is None else refusal(content)
+        assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_too_many_bytes_are_refused_before_they_are_looked_at(settings):
