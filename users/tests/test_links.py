@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import smtplib
 from datetime import timedelta
 from itertools import pairwise
 
@@ -306,3 +307,41 @@ def test_mails_lead_to_the_address_of_the_installation_and_say_who_asks(world, s
     assert mail.outbox[0].subject == "Join Acme on SpendTrackr"
     assert "Alice invites you to join Acme" in mail.outbox[0].body
     assert mail.outbox[0].from_email == settings.DEFAULT_FROM_EMAIL
+@pytest.mark.parametrize(
+    "error",
+    [
+        smtplib.SMTPRecipientsRefused({"alice@acme.example": (550, b"no such user")}),
+        smtplib.SMTPResponseException(451, b"alice@acme.example later"),
+        smtplib.SMTPSenderRefused(550, b"no", "alice@acme.example"),
+        ValueError("alice@acme.example has a header that cannot be"),
+        UnicodeEncodeError("ascii", "alice@acme.example", 0, 1, "no"),
+    ],
+)
+def test_a_mail_that_is_refused_stands_in_the_way_of_no_other(world, api, monkeypatch, caplog, error):
+    def refuse(subject, text, sender, addresses):
+        if addresses == ["alice@acme.example"]:
+            raise error
+        return mail.send_mail(subject, text, sender, addresses)
+
+    monkeypatch.setattr(tasks, "send_mail", refuse)
+    ask(api)
+    ask(api, "bob@acme.example")
+    assert tasks.send_due() == 1
+    assert [message.to for message in mail.outbox] == [["bob@acme.example"]]
+    assert EmailLink.objects.get(user=world.alice.user).mail_due_at > timezone.now()
+    assert type(error).__name__ in caplog.text
+    assert "example" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), smtplib.SMTPServerDisconnected(), smtplib.SMTPConnectError(421, b"busy")])
+def test_a_server_that_is_away_ends_the_round(world, api, monkeypatch, error):
+    def away(*args):
+        raise error
+
+    monkeypatch.setattr(tasks, "send_mail", away)
+    ask(api)
+    ask(api, "bob@acme.example")
+    assert tasks.send_due() == 0
+    assert sorted(EmailLink.objects.values_list("mail_attempts", flat=True)) == [0, 1]
+
+
