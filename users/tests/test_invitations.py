@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
@@ -168,3 +169,14 @@ def test_of_two_acceptances_that_both_found_it_open_one_joins(world, monkeypatch
     with pytest.raises(operations.InvitationDead):
         operations.accept(token, name="Eve", password=PASSWORD, at=timezone.now())
     assert Membership.across_companies.filter(user__email_key="eve@acme.example").count() == 1
+
+
+@pytest.mark.parametrize("role", ["\ud800", "boss", 7, None, ["owner"], {"a": 1}, ""])
+def test_a_role_that_is_none_is_refused_and_not_repeated(world, api, role):
+    client, kind = api(world.alice), "application/json"
+    answers = [
+        client.post("/api/v1/invitations/", json.dumps({**INVITE, "role": role}), content_type=kind),
+        client.patch(f"/api/v1/members/{world.bob.public_id}/", json.dumps({"role": role}), content_type=kind),
+    ]
+    assert [(answer.status_code, answer.json()["field"]) for answer in answers] == [(400, "role")] * 2
+    assert not any("boss" in answer.content.decode() for answer in answers)
