@@ -175,7 +175,7 @@ class MeViewSet(TenantViewSet):
     @action(detail=False, methods=["post"])
     def switch(self, request: APIRequest) -> Response:
         company = self.body(shapes.SwitchBody)["company"]
-        signed_in = operations.switch(request.membership.user, company, at=timezone.now(), client=client_name(request))
+        signed_in = operations.switch(request.session, company, at=timezone.now(), client=client_name(request))
         return _with_secrets(shapes.signed_in(signed_in), "access", "refresh")
 
     @extend_schema(

@@ -11,11 +11,12 @@ from django.core import mail
 from django.utils import timezone
 
 from companies.models import Company
+from spendtrackr import errors
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope
 from tests.factories import PASSWORD
-from users import operations, tasks
-from users.models import EmailLink, Invitation, Session, User
+from users import operations, queries, tasks
+from users.models import EmailLink, Invitation, Membership, MembershipStatus, Session, User
 
 NEW = "a-better-long-password"
 SENT = {"message": "If this address has an account, a link is on its way. It works once, for an hour."}
@@ -85,6 +86,99 @@ def test_a_sign_in_that_overlaps_a_new_password_opens_nothing(world, monkeypatch
     with pytest.raises(operations.WrongCredentials):
         operations.sign_in("alice@acme.example", PASSWORD, at=timezone.now())
     assert Session.across_companies.count() == before
+
+
+@pytest.fixture
+def hers(world):
+    """A session of Alice's that somebody stole, as the request that uses it read it."""
+    with company_scope(world.acme.pk):
+        stolen, own = (operations.sign_in("alice@acme.example", PASSWORD, at=timezone.now()).session for _ in range(2))
+    return stolen, own
+
+
+def test_a_stolen_session_does_not_outlive_a_new_password_by_switching(world, api, hers):
+    """The request was let in before the password changed, and goes on after."""
+    ask(api)
+    reset(api, mailed_token())
+    before = Session.across_companies.count()
+    with pytest.raises(errors.Unauthenticated):
+        operations.switch(hers[0], world.acme.slug, at=timezone.now())
+    assert Session.across_companies.count() == before
+
+
+def test_nor_when_its_owner_ended_all_other_sessions(world, hers):
+    stolen, own = hers
+    at = timezone.now()
+    operations.end_other_sessions(own, at=at)
+    for late in (
+        lambda: operations.switch(stolen, world.acme.slug, at=at),
+        lambda: operations.end_other_sessions(stolen, at=at),
+        lambda: operations.change_password(stolen, current=PASSWORD, new=NEW, at=at),
+    ):
+        with pytest.raises(errors.Unauthenticated):
+            late()
+    assert list(queries.open_sessions(world.alice.user, at=at)) == [own]
+
+
+def test_nor_by_accepting_with_the_session_or_the_password_of_before(world, api, monkeypatch):
+    at = timezone.now()
+    with company_scope(world.acme.pk):
+        _, token = operations.invite(email="mallory@malice.example", role="employee", actor=world.alice, at=at)
+    stolen = operations.sign_in("mallory@malice.example", PASSWORD, at=at).session
+    checked = operations.check_password("mallory@malice.example", PASSWORD)
+    ask(api, "mallory@malice.example")
+    tasks.send_due()
+    reset(api, next(re.search(r"\?token=(\S+)", m.body)[1] for m in mail.outbox if "reset-password" in m.body))
+    with pytest.raises(errors.Unauthenticated):
+        operations.accept(token, name="", password="", at=at, asking=stolen)
+    monkeypatch.setattr("users.operations.people.check_password", lambda email, password: checked)
+    with pytest.raises(operations.WrongCredentials):
+        operations.accept(token, name="", password=PASSWORD, at=at)
+    assert Membership.across_companies.filter(user=world.mallory.user).count() == 1
+
+
+def test_whatever_opens_or_ends_sessions_locks_the_person_first(world, api, hers, monkeypatch):
+    """The order is what makes each of the above hold against a transaction that runs at the same time."""
+    from users.operations import access, links, people
+
+    seen = []
+
+    def watched(user, **still):
+        seen.append((user.pk, Session.across_companies.filter(membership__user=user, revoked_at=None).count()))
+        return lock(user, **still)
+
+    def in_acme(work, *args, **kwargs):
+        with company_scope(world.acme.pk):
+            return work(*args, **kwargs)
+
+    lock, at = access.lock_person, timezone.now()
+    for module in (access, links, people):
+        monkeypatch.setattr(module, "lock_person", watched)
+    open_now = Session.across_companies.filter(membership=world.alice, revoked_at=None).count
+    for work in (
+        lambda: operations.sign_in("alice@acme.example", PASSWORD, at=at),
+        lambda: operations.switch(hers[1], world.acme.slug, at=at),
+        lambda: in_acme(operations.change_password, hers[1], current=PASSWORD, new=NEW, at=at),
+        lambda: operations.end_other_sessions(hers[1], at=at),
+        lambda: (ask(api), reset(api, mailed_token(), PASSWORD)),
+    ):
+        before = open_now()
+        seen.clear()
+        work()
+        assert seen == [(world.alice.user_id, before)], "once, and before anything was opened or ended"
+
+
+def test_no_session_begins_for_a_membership_that_is_not_active_nor_comes_to_life_later(world, api, monkeypatch):
+    at = timezone.now()
+    Membership.across_companies.filter(pk=world.bob.pk).update(status="suspended")
+    monkeypatch.setattr("users.operations.access.queries.memberships", lambda user: Membership.across_companies.filter(user=user))
+    with pytest.raises(operations.WrongCredentials):
+        operations.sign_in("bob@acme.example", PASSWORD, at=at)
+    with company_scope(world.acme.pk):
+        session = Session.objects.create(membership=world.bob, kind="api", created_at=at, expires_at=at + timedelta(days=1))
+        operations.set_status(world.bob, MembershipStatus.ACTIVE, actor=world.alice, at=at)
+    session.refresh_from_db()
+    assert session.revoked_because == "member_reactivated"
 
 
 def test_an_unknown_address_is_answered_like_a_known_one_and_gets_no_mail(world, api):
@@ -288,25 +382,6 @@ def test_one_failure_ends_the_round_so_that_the_worker_does_not_stand_still(worl
     assert sorted(EmailLink.objects.values_list("mail_attempts", flat=True)) == [0, 1]
 
 
-def test_what_nobody_needs_any_more_is_not_sent(world, api):
-    with company_scope(world.acme.pk):
-        _, copied = operations.invite(email="eve@acme.example", role="employee", actor=world.alice, at=timezone.now())
-    operations.accept(copied, name="Eve", password=PASSWORD, at=timezone.now())
-    ask(api)
-    assert tasks.send_due(timezone.now() + timedelta(hours=2)) == 0
-    assert mail.outbox == []
-    assert not EmailLink.objects.exclude(mail_due_at=None).exists()
-
-
-def test_mails_lead_to_the_address_of_the_installation_and_say_who_asks(world, settings):
-    settings.SITE_URL = "https://spend.example.com"
-    with company_scope(world.acme.pk):
-        operations.invite(email="eve@acme.example", role="employee", actor=world.alice, at=timezone.now())
-    token = mailed_token()
-    assert f"https://spend.example.com/accept-invitation/?token={token}" in mail.outbox[0].body
-    assert mail.outbox[0].subject == "Join Acme on SpendTrackr"
-    assert "Alice invites you to join Acme" in mail.outbox[0].body
-    assert mail.outbox[0].from_email == settings.DEFAULT_FROM_EMAIL
 @pytest.mark.parametrize(
     "error",
     [
@@ -345,3 +420,22 @@ def test_a_server_that_is_away_ends_the_round(world, api, monkeypatch, error):
     assert sorted(EmailLink.objects.values_list("mail_attempts", flat=True)) == [0, 1]
 
 
+def test_what_nobody_needs_any_more_is_not_sent(world, api):
+    with company_scope(world.acme.pk):
+        _, copied = operations.invite(email="eve@acme.example", role="employee", actor=world.alice, at=timezone.now())
+    operations.accept(copied, name="Eve", password=PASSWORD, at=timezone.now())
+    ask(api)
+    assert tasks.send_due(timezone.now() + timedelta(hours=2)) == 0
+    assert mail.outbox == []
+    assert not EmailLink.objects.exclude(mail_due_at=None).exists()
+
+
+def test_mails_lead_to_the_address_of_the_installation_and_say_who_asks(world, settings):
+    settings.SITE_URL = "https://spend.example.com"
+    with company_scope(world.acme.pk):
+        operations.invite(email="eve@acme.example", role="employee", actor=world.alice, at=timezone.now())
+    token = mailed_token()
+    assert f"https://spend.example.com/accept-invitation/?token={token}" in mail.outbox[0].body
+    assert mail.outbox[0].subject == "Join Acme on SpendTrackr"
+    assert "Alice invites you to join Acme" in mail.outbox[0].body
+    assert mail.outbox[0].from_email == settings.DEFAULT_FROM_EMAIL
