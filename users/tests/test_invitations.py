@@ -245,6 +245,19 @@ def test_an_operator_joins_no_company(world, api):
     assert not Membership.across_companies.filter(user=ops).exists()
 
 
+def test_an_address_is_invited_five_times_an_hour_by_api_and_pages_together(world, api, pages):
+    browser, body = pages(world.alice), {"do": "invite", "manager": "", "department": "", **INVITE}
+    told = invite(api, world.alice).json()
+    assert browser.post("/people/", {"do": "resend", "invitation": told["id"]}).status_code == 200
+    assert act(api, world.alice, told["id"], "resend").status_code == 200
+    assert [browser.post("/people/", body).status_code for _ in range(3)] == [200, 200, 429]
+    assert invite(api, world.alice).status_code == 429
+    now = Invitation.across_companies.get(open_email_key="eve@acme.example").public_id
+    assert browser.post("/people/", {"do": "resend", "invitation": now}).status_code == 429
+    assert act(api, world.alice, now, "resend").status_code == 429
+    assert invite(api, world.alice, email="other@acme.example").status_code == 201
+
+
 @pytest.mark.parametrize("role", ["\ud800", "boss", 7, None, ["owner"], {"a": 1}, ""])
 def test_a_role_that_is_none_is_refused_and_not_repeated(world, api, role):
     client, kind = api(world.alice), "application/json"
