@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from decimal import Decimal
+from typing import Any, ClassVar
 
 from babel import Locale
 from django import forms
@@ -18,6 +19,21 @@ _NAMES = Locale("en").territories
 _COUNTRIES = [(code, _NAMES[code]) for code in sorted(COUNTRIES, key=lambda code: str(_NAMES[code]))]
 
 
+class AmountField(forms.DecimalField):
+    """An amount as people write it, of zero or more. Without exponents: behind a short one may stand a million digits."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = dict.fromkeys(["max_digits", "max_whole_digits"], "This amount is too large.")
+
+    def __init__(self, **kwargs: Any) -> None:
+        # The digits of MAX_MINOR, and the places of the currency that has the most.
+        super().__init__(min_value=0, max_digits=19, decimal_places=4, **kwargs)
+
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # the stubs take a number for an integer
+        if isinstance(value, str) and "e" in value.lower():
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
+
+
 class CompanyForm(forms.Form):
     name = forms.CharField(label="Name", max_length=120)
     country = forms.ChoiceField(label="Country", choices=_COUNTRIES)
@@ -28,15 +44,9 @@ class CompanyForm(forms.Form):
         label="Time zone", choices=[(zone, zone.replace("_", " ")) for zone in sorted(TIME_ZONES)], help_text="Applies from the next day."
     )
     fiscal_year_start_month = forms.TypedChoiceField(label="Fiscal year begins in", choices=_MONTHS, coerce=int)
-    auto_approve_below = forms.DecimalField(
-        label="Approve by itself below", required=False, min_value=0, help_text="Empty: no purchase is approved by itself."
-    )
-    receipt_required_from = forms.DecimalField(
-        label="Ask for a receipt from", required=False, min_value=0, help_text="0: for each purchase. Empty: for none."
-    )
-    memo_required_from = forms.DecimalField(
-        label="Ask for a memo from", required=False, min_value=0, help_text="0: for each purchase. Empty: for none."
-    )
+    auto_approve_below = AmountField(label="Approve by itself below", required=False, help_text="Empty: no purchase is approved by itself.")
+    receipt_required_from = AmountField(label="Ask for a receipt from", required=False, help_text="0: for each purchase. Empty: for none.")
+    memo_required_from = AmountField(label="Ask for a memo from", required=False, help_text="0: for each purchase. Empty: for none.")
 
     @classmethod
     def of(cls, company: Company) -> CompanyForm:

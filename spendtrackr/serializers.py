@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
@@ -129,6 +129,17 @@ class NotNegativeMoneyField(PositiveMoneyField):
     """`Money` of zero or more, in and out."""
 
     shape = NotNegativeMoneyShape
+
+
+class PlainChoiceField(serializers.ChoiceField):
+    """One of some words. The refusal does not repeat what was sent: it need not be anything that can be written."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid_choice": "This is not one of the choices."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid_choice")
+        return super().to_internal_value(data)
 
 
 class PlainCharField(serializers.CharField):

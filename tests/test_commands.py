@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from cards.models import Card, CardStatus
@@ -113,13 +114,12 @@ def test_the_worker_is_told_where_links_lead(settings, bind, mode, told):
     assert serve._address(bind) == told
 
 
-def test_a_round_that_fails_does_not_stop_the_others(world, monkeypatch):
-    from django.db import OperationalError
-
+@pytest.mark.parametrize("error", [OperationalError(2006, "gone away"), ValueError("a defect")])
+def test_a_round_that_fails_does_not_stop_the_others(world, monkeypatch, error):
     from reports.management.commands import worker
 
     def away():
-        raise OperationalError(2006, "gone away")
+        raise error
 
     monkeypatch.setattr(worker.events, "seal_all", away)
     with company_scope(world.acme.pk):

@@ -16,6 +16,7 @@ from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
 from users import operations as people
+from users.models import Session
 
 # One of them always reads the session, the member, the user and the company together.
 COUNTS = {
@@ -56,7 +57,7 @@ def fill(world, rounds: int, start: int) -> None:
             world.bob.company.refresh_from_db()
             approvals.submit(purchase, actor=world.bob, at=NOON)
             receipts.attach(purchase, inspect(picture(), "r.png"), f"r{number}", actor=world.bob, at=NOON)
-            people.switch(world.alice.user, world.acme.slug, at=timezone.now())
+            people.switch(Session.across_companies.filter(membership=world.alice).latest("pk"), world.acme.slug, at=timezone.now())
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
             people.add_department(name=f"Team {number}", head=world.bob, actor=world.alice, at=NOON)
             world.hire(f"Hand{number}", "employee")

@@ -88,6 +88,12 @@ def throttle_mails(request: HttpRequest | Request, subject: str) -> None:
     throttles.hit("mail-from", throttles.client_address(request), limit=30, seconds=3600)
 
 
+def throttle_invitations(member: Membership, subject: str) -> None:
+    """Every invitation is a mail to somebody who did not ask for it: 500 of a company, and five mails to one address, in an hour."""
+    throttles.hit("invite", member.company.public_id, limit=500, seconds=3600)
+    throttles.hit("mail", subject, limit=5, seconds=3600)
+
+
 def client_name(request: HttpRequest | Request) -> str:
     """What the browser or program calls itself, as far as it can be shown."""
     return "".join(c for c in request.headers.get("User-Agent", "") if c.isprintable())[:200]

@@ -121,6 +121,17 @@ class OwnPasswordForm(OperationForm):
     password = PasswordField(label="Your password", autocomplete="current-password")
 
 
+class InvitedForm(OperationForm):
+    """For whoever holds the link that was copied. The same with an account and without."""
+
+    name = LineField(label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    password = PasswordField(
+        label="Password",
+        autocomplete="off",
+        help_text=f"If you have an account already, use its password. Else choose one: {_GOOD_PASSWORD}",
+    )
+
+
 class ProfileForm(OperationForm):
     name = LineField(label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
 

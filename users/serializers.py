@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from companies.models import Department
 from companies.serializers import CompanySerializer
-from spendtrackr.serializers import CountryField, CurrencyField, PlainCharField, StrictBooleanField, StrictSerializer
+from spendtrackr.serializers import CountryField, CurrencyField, PlainCharField, PlainChoiceField, StrictBooleanField, StrictSerializer
 from users import queries
 from users.models import Invitation, Membership, Session
 from users.operations import SignedIn
@@ -88,12 +88,12 @@ class PlaceFields(StrictSerializer):
 
 
 class MemberChangesBody(PlaceFields):
-    role = serializers.ChoiceField(Role.choices, required=False)
+    role = PlainChoiceField(Role.choices, required=False)
 
 
 class InvitationBody(PlaceFields):
     email = serializers.EmailField(max_length=254)
-    role = serializers.ChoiceField(Role.choices)
+    role = PlainChoiceField(Role.choices)
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):

@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 
 
 def send_due(at: datetime | None = None) -> int:
-    """Send what is due; answer how many went out. One failure ends the round: with the server away, each would wait for it again."""
+    """Send what is due; answer how many went out. A server that is away ends the round: each mail would wait for it again.
+
+    A mail that is refused, or cannot be written, stands in the way of no other.
+    """
     at = at or timezone.now()
     sent = 0
     for row in queries.mails_due(at=at):
@@ -30,12 +33,21 @@ def send_due(at: datetime | None = None) -> int:
             continue
         try:
             _send(row, secret)
-        except (smtplib.SMTPException, OSError) as error:
+        except Exception as error:  # noqa: BLE001 -- whatever one mail does, the others go out
             _tell(row, error)
-            break
+            if _is_away(error):
+                break
+            continue
         operations.mail_sent(row)
         sent += 1
     return sent
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether it is the server, and not this mail. Errors of SMTP are OSErrors, too: what the server said, it was there to say."""
+    if isinstance(error, smtplib.SMTPException):
+        return isinstance(error, smtplib.SMTPServerDisconnected | smtplib.SMTPConnectError)
+    return isinstance(error, OSError)
 
 
 def _send(row: EmailLink | Invitation, secret: str) -> None:

@@ -18,7 +18,7 @@ from spendtrackr import throttles
 from spendtrackr.viewsets import APIRequest, OpenViewSet, TenantViewSet
 from users import operations, queries
 from users import serializers as shapes
-from users.authentication import client_name, throttle_guesses, throttle_mails
+from users.authentication import client_name, throttle_guesses, throttle_invitations, throttle_mails
 from users.filters import MemberFilter
 from users.models import Invitation, Membership, Session, email_key
 
@@ -175,7 +175,7 @@ class MeViewSet(TenantViewSet):
     @action(detail=False, methods=["post"])
     def switch(self, request: APIRequest) -> Response:
         company = self.body(shapes.SwitchBody)["company"]
-        signed_in = operations.switch(request.membership.user, company, at=timezone.now(), client=client_name(request))
+        signed_in = operations.switch(request.session, company, at=timezone.now(), client=client_name(request))
         return _with_secrets(shapes.signed_in(signed_in), "access", "refresh")
 
     @extend_schema(
@@ -306,8 +306,10 @@ class InvitationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def before_transaction(self) -> None:
         """Every invitation is a mail to somebody who did not ask for it."""
-        if self.action in {"create", "resend"}:
-            throttles.hit("invite", self.request.membership.company.public_id, limit=500, seconds=3600)
+        if self.action == "create":
+            throttle_invitations(self.request.membership, email_key(self.body(shapes.InvitationBody)["email"]))
+        elif self.action == "resend":
+            throttle_invitations(self.request.membership, self.get_object().email_key)
 
     def create(self, request: APIRequest) -> Response:
         body = place(self, self.body(shapes.InvitationBody))

@@ -21,8 +21,9 @@ from spendtrackr import errors
 from spendtrackr.forms import show_refusal
 from spendtrackr.permissions import require
 from users import operations, permissions
+from users.authentication import throttle_invitations
 from users.filters import MemberFilter
-from users.models import Invitation, Membership, MembershipStatus
+from users.models import Invitation, Membership, MembershipStatus, email_key
 from users.roles import Role
 from users.views import form_page
 
@@ -106,6 +107,7 @@ def _placed(form: PlaceForm) -> dict[str, Any]:
 def _invite(request: HttpRequest, member: Membership) -> HttpResponse:
     form = _invite_form(member, request.POST, departments=department_choices(list(Department.objects.filter(archived_at=None))))
     if form.is_valid():
+        throttle_invitations(member, email_key(form.cleaned_data["email"]))
         try:
             _, token = operations.invite(**_placed(form), actor=member, at=timezone.now())
             return _show_link(request, member, token)
@@ -120,7 +122,9 @@ def _show_link(request: HttpRequest, member: Membership, token: str) -> HttpResp
 
 
 def _resend(request: HttpRequest, member: Membership) -> HttpResponse:
-    _, token = operations.resend(_invitation(request), actor=member, at=timezone.now())
+    invitation = _invitation(request)
+    throttle_invitations(member, invitation.email_key)
+    _, token = operations.resend(invitation, actor=member, at=timezone.now())
     return _show_link(request, member, token)
 
 

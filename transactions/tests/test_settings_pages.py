@@ -58,6 +58,12 @@ def test_profile_and_rules_are_saved(world, pages):
         ({"auto_approve_below": "0"}, "Write an amount above zero"),
         ({"auto_approve_below": "1.005"}, "USD has fewer decimal places."),
         ({"memo_required_from": "-1"}, "greater than or equal to 0"),
+        *[
+            ({"memo_required_from": amount}, "Enter a number.")
+            for amount in ("1e999999", "1e999990", "0E999999", "1e-999999", "1e2", "NaN")
+        ],
+        ({"memo_required_from": "1" * 16}, "too large"),
+        ({"receipt_required_from": "0.00001"}, "no more than 4 decimal places"),
         ({"memo_required_from": "99999999999999999999"}, "too large"),
         ({"time_zone": "Mars/Olympus"}, "Select a valid choice."),
     ],

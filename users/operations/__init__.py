@@ -45,6 +45,7 @@ from users.operations.people import (
     revoke,
     set_status,
     sign_up,
+    was_mailed,
 )
 
 __all__ = [
@@ -87,4 +88,5 @@ __all__ = [
     "sign_in",
     "sign_up",
     "switch",
+    "was_mailed",
 ]

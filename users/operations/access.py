@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import password_validation
@@ -79,29 +80,54 @@ def sign_in(
 @operation
 def _sign_in(user: User, member: Membership, *, at: datetime, kind: SessionKind, client: str) -> SignedIn:
     """The password again, under the person's lock: a change of it ends every session, and must not miss the one that begins here."""
-    if User.objects.select_for_update().filter(pk=user.pk, password=user.password).first() is None:
-        raise WrongCredentials
+    lock_person(user, password=user.password)
     return _enter(member, at=at, kind=kind, client=client)
 
 
-def switch(user: User, company: str, *, at: datetime, kind: SessionKind = SessionKind.API, client: str = "") -> SignedIn:
+def lock_person(user: User, **still: Any) -> User:
+    """The first lock of whatever opens sessions of a person, or ends all of them: neither misses the other.
+
+    Raises `WrongCredentials` when they are not what they were when they proved themselves.
+    """
+    found = User.objects.select_for_update().filter(pk=user.pk, is_active=True, **still).first()
+    if found is None:
+        raise WrongCredentials
+    return found
+
+
+def lock_asking(session: Session, *, at: datetime) -> User:
+    """The same for somebody whom a session stands for. Raises `Unauthenticated` when it ended in the meantime."""
+    user = lock_person(session.membership.user)
+    if not Session.across_companies.select_for_update().get(pk=session.pk).is_open(at):
+        raise errors.Unauthenticated
+    return user
+
+
+def switch(session: Session, company: str, *, at: datetime, kind: SessionKind = SessionKind.API, client: str = "") -> SignedIn:
     """Open a session in another company of the same person, named by id or slug. The session that asks stays open."""
-    member = queries.memberships(user).in_company(company).first()
+    member = queries.memberships(session.membership.user).in_company(company).first()
     if member is None:
         raise errors.Invalid("You belong to no such company.", field="company", code="does_not_exist")
-    return _enter(member, at=at, kind=kind, client=client)
+    return _switch(session, member, at=at, kind=kind, client=client)
 
 
 @operation
+def _switch(session: Session, member: Membership, *, at: datetime, kind: SessionKind, client: str) -> SignedIn:
+    lock_asking(session, at=at)
+    return _enter(member, at=at, kind=kind, client=client)
+
+
 def _enter(member: Membership, *, at: datetime, kind: SessionKind, client: str) -> SignedIn:
     with company_scope(member.company_id):
         return open_session(member, at=at, kind=kind, client=client)
 
 
 def open_session(member: Membership, *, at: datetime, kind: SessionKind, client: str) -> SignedIn:
-    """One step of signing up, in, accepting and switching."""
+    """One step of signing up, in, accepting and switching. The caller holds the person's lock."""
     # The parent first: a child's foreign key would hold a shared lock on it, and two sign-ins at once would deadlock.
-    Membership.objects.filter(pk=member.pk).update(last_signed_in_at=at)
+    # Only while they are active: a session that began after they were sent away would come to life when they are back.
+    if Membership.objects.active().filter(pk=member.pk).update(last_signed_in_at=at) != 1:
+        raise WrongCredentials
     session = Session.objects.create(membership=member, kind=kind, client=client, created_at=at, expires_at=at + settings.SESSION_LIFETIME)
     events.record("session.opened", session, actor=member, at=at, kind=str(kind))
     if kind == SessionKind.PAGES:
@@ -163,11 +189,12 @@ def end_sessions_of(member: Membership, *, at: datetime, because: str) -> None:
 @operation
 def end_other_sessions(session: Session, *, at: datetime) -> None:
     """Leave one session of a person open, and end the rest, in all their companies."""
+    lock_asking(session, at=at)
     end_sessions_of_user(session.membership.user, at=at, because="revoked", but=session)
 
 
 def end_sessions_of_user(user: User, *, at: datetime, because: str, but: Session | None = None) -> None:
-    """One step of changing a password, and of looking after one's sessions."""
+    """One step of changing a password, and of looking after one's sessions. The caller holds the person's lock."""
     for session in queries.open_sessions(user, at=at):
         if but is None or session.pk != but.pk:
             end_session(session, at=at, because=because)
@@ -184,6 +211,7 @@ def change_password(session: Session, *, current: str, new: str, at: datetime) -
 @operation
 def _change_password(session: Session, hashed: str, *, at: datetime) -> None:
     member: Membership = session.membership
+    lock_asking(session, at=at)
     # Only from the password that was proven: of two changes at once, the second has proven nothing any more.
     if User.objects.filter(pk=member.user_id, password=member.user.password).update(password=hashed) != 1:
         raise WrongPassword(field="current")

@@ -10,7 +10,7 @@ from spendtrackr.retry import operation
 from spendtrackr.tenancy import company_scope
 from users import queries, tokens
 from users.models import EmailLink, Invitation, LinkPurpose, Membership, User, email_key
-from users.operations.access import end_sessions_of_user, hash_password
+from users.operations.access import end_sessions_of_user, hash_password, lock_person
 
 LIFETIMES = {LinkPurpose.RESET: timedelta(hours=1), LinkPurpose.CONFIRM: timedelta(days=7)}
 MAIL_ATTEMPTS = 8
@@ -64,6 +64,8 @@ def reset_password(secret: str, password: str, *, at: datetime) -> None:
 
 @operation
 def _reset_password(link: EmailLink, hashed: str, *, at: datetime) -> None:
+    # Before the link, as whoever changes a password does: two locks taken crosswise would wait for each other.
+    lock_person(link.user)
     _use(link, at=at)
     User.objects.filter(pk=link.user_id).update(password=hashed)
     confirm(link.user, at=at)

@@ -16,8 +16,16 @@ from spendtrackr import errors, events
 from spendtrackr.retry import operation
 from spendtrackr.tenancy import company_scope
 from users import permissions, queries, tokens
-from users.models import Invitation, LinkPurpose, Membership, MembershipStatus, SessionKind, User, email_key
-from users.operations.access import SignedIn, check_password, end_sessions_of, hash_password, open_session
+from users.models import Invitation, LinkPurpose, Membership, MembershipStatus, Session, SessionKind, User, email_key
+from users.operations.access import (
+    SignedIn,
+    check_password,
+    end_sessions_of,
+    hash_password,
+    lock_asking,
+    lock_person,
+    open_session,
+)
 from users.operations.departments import must_be_in_use
 from users.operations.links import confirm, write_link
 from users.roles import Role
@@ -75,6 +83,8 @@ def _sign_up(form: SignUp, hashed: str, *, at: datetime, kind: SessionKind, clie
 def found_company(user: User, *, company_name: str, country: str, currency: str, time_zone: str, at: datetime) -> Membership:
     """Another company of somebody who has an account; they own it. No session changes company by it."""
     _must_be_open()
+    if lock_person(user).is_staff:
+        raise errors.Forbidden("Platform operators belong to no company.")
     company = companies.found(name=company_name, country=country, currency=currency, time_zone=time_zone, at=at)
     with company_scope(company.pk):
         return _join(company, user, Role.OWNER, at=at)
@@ -140,7 +150,7 @@ def invite(
     department: Department | None = None,
 ) -> tuple[Invitation, str]:
     """Ask an address to join; answers the invitation and its token in clear. An open one for the address is replaced."""
-    if not permissions.may_make(actor, role):
+    if not _vouches(actor, role):
         raise errors.Forbidden("Only an owner can make somebody an owner.")
     key = _email_key(email)
     if Membership.objects.filter(user__email_key=key).exists():
@@ -164,9 +174,18 @@ def invite(
     return invitation, secret
 
 
+def _vouches(actor: Membership, role: str) -> bool:
+    """Whether somebody may hand out a role now. Locks them: who is sent away at this moment leaves no way back in."""
+    now = Membership.objects.select_for_update().get(pk=actor.pk)
+    return now.is_active and permissions.may_make(now, role)
+
+
 @operation
 def resend(invitation: Invitation, *, actor: Membership, at: datetime) -> tuple[Invitation, str]:
-    """Mail an invitation again, with new secrets and a fresh term; the ones before open nothing any more."""
+    """Mail an invitation again, with new secrets and a fresh term; the ones before open nothing any more.
+
+    Who sends it knows its link, and so is who invites from here on: it dies when they may not invite any more.
+    """
     secret = tokens.new_secret("invite")
     _change_unanswered(
         invitation,
@@ -175,6 +194,7 @@ def resend(invitation: Invitation, *, actor: Membership, at: datetime) -> tuple[
         mail_token_hash=None,
         mail_due_at=at,
         mail_attempts=0,
+        invited_by=actor,
         expires_at=at + INVITATION_LIFETIME,
     )
     events.record("invitation.resent", invitation, actor=actor, at=at)
@@ -191,7 +211,7 @@ def revoke(invitation: Invitation, *, actor: Membership, at: datetime) -> Invita
 
 def _change_unanswered(invitation: Invitation, actor: Membership, **changes: Any) -> None:
     """Raises `InvalidState` for an invitation that was accepted or revoked, also a moment ago."""
-    if not permissions.may_make(actor, invitation.role):
+    if not _vouches(actor, invitation.role):
         raise errors.Forbidden("Only an owner looks after the invitation of an owner.")
     if Invitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None).update(**changes) != 1:
         raise errors.InvalidState("This invitation was accepted or revoked already.")
@@ -215,6 +235,7 @@ class _Acceptance:
     name: str
     hashed: str
     was_mailed: bool
+    asking: Session | None
 
 
 def accept(
@@ -225,32 +246,49 @@ def accept(
     at: datetime,
     kind: SessionKind = SessionKind.API,
     client: str = "",
-    proven: User | None = None,
+    asking: Session | None = None,
 ) -> SignedIn:
-    """Join with an invitation. Somebody who has an account proves it with its password, or is signed in as `proven`; others get one."""
+    """Join with an invitation. Somebody who has an account proves it with its password, or by the session that asks; others get one."""
     invitation = open_invitation(secret, at=at)
-    user = _account_of(invitation, password, proven)
+    if asking and asking.membership.user.email_key != invitation.email_key:
+        asking = None
+    user = asking.membership.user if asking else _account_of(invitation, password)
     hashed = "" if user else hash_password(password, email=invitation.email, name=name)
-    acceptance = _Acceptance(secret, user, name, hashed, was_mailed=invitation.mail_token_hash == tokens.digest(secret))
+    acceptance = _Acceptance(secret, user, name, hashed, was_mailed=was_mailed(invitation, secret), asking=asking)
     with company_scope(invitation.company_id):
         return _accept(invitation, acceptance, at=at, kind=kind, client=client)
 
 
-def _account_of(invitation: Invitation, password: str, proven: User | None) -> User | None:
-    if proven and proven.email_key == invitation.email_key:
-        return proven
+def _account_of(invitation: Invitation, password: str) -> User | None:
     return check_password(invitation.email, password) if has_account(invitation) else None
 
 
 def has_account(invitation: Invitation) -> bool:
-    """Whether the invited person proves an account, or gets one. Only for whoever holds a token of the invitation."""
+    """Whether the invited person proves an account, or gets one. Only for whoever holds the secret that was mailed to them."""
     return User.objects.filter(email_key=invitation.email_key).exists()
+
+
+def was_mailed(invitation: Invitation, secret: str) -> bool:
+    """Whether this is the secret that only a reader of the address knows, not the one that was copied."""
+    return bool(invitation.mail_token_hash == tokens.digest(secret))
+
+
+def _lock_acceptor(by: _Acceptance, *, at: datetime) -> User:
+    """Whoever has an account, if what proved them still does: their session is open still, or their password the same."""
+    assert by.user
+    if by.asking:
+        return lock_asking(by.asking, at=at)
+    return lock_person(by.user, password=by.user.password)
 
 
 @operation
 def _accept(invitation: Invitation, by: _Acceptance, *, at: datetime, kind: SessionKind, client: str) -> SignedIn:
     if not invitation.company.is_active:
         raise errors.CompanySuspended
+    if by.user and _lock_acceptor(by, at=at).is_staff:  # operators look at all companies, and belong to none
+        raise InvitationDead(field="token")
+    if not _vouches(invitation.invited_by, invitation.role):
+        raise InvitationDead(field="token")
     claimed = queries.opened_by(by.secret).filter(accepted_at=None, revoked_at=None, expires_at__gt=at, open_email_key__isnull=False)
     if claimed.update(accepted_at=at, open_email_key=None, mail_due_at=None) != 1:
         raise InvitationDead(field="token")
@@ -319,6 +357,7 @@ def _change_role(member: Membership, role: str, *, actor: Membership, at: dateti
         _must_leave_an_owner(member)
     before, member.role = member.role, role
     member.save(update_fields=["role"])
+    _revoke_invitations_of(member, actor=actor, at=at)
     events.record("member.role_changed", member, actor=actor, at=at, before=before, after=role)
 
 
@@ -357,8 +396,21 @@ def set_status(member: Membership, status: MembershipStatus, *, actor: Membershi
         raise errors.InvalidState("This member has left already.")
     if status != MembershipStatus.ACTIVE:
         _must_leave_an_owner(member)
-        end_sessions_of(member, at=at, because=f"member_{status}")
+    what = "reactivated" if status == MembershipStatus.ACTIVE else str(status)
+    # At reactivation, too: no session of before comes to life again.
+    end_sessions_of(member, at=at, because=f"member_{what}")
     member.status = status
     member.save(update_fields=["status"])
-    events.record(f"member.{'reactivated' if status == MembershipStatus.ACTIVE else status}", member, actor=actor, at=at)
+    _revoke_invitations_of(member, actor=actor, at=at)
+    events.record(f"member.{what}", member, actor=actor, at=at)
     return member
+
+
+def _revoke_invitations_of(member: Membership, *, actor: Membership, at: datetime) -> None:
+    """What somebody may not hand out any more, they do not hand out by a link that they copied before either."""
+    for invitation in Invitation.objects.filter(invited_by=member, accepted_at=None, revoked_at=None).order_by("pk"):
+        if member.is_active and permissions.may_make(member, invitation.role):
+            continue
+        unanswered = Invitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None)
+        if unanswered.update(revoked_at=at, open_email_key=None, mail_due_at=None):
+            events.record("invitation.revoked", invitation, actor=actor, at=at)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from django.core import mail
 from django.utils import timezone
 
 from companies.models import Department
+from spendtrackr import errors
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope
 from tests.factories import PASSWORD
@@ -168,3 +170,100 @@ def test_of_two_acceptances_that_both_found_it_open_one_joins(world, monkeypatch
     with pytest.raises(operations.InvitationDead):
         operations.accept(token, name="Eve", password=PASSWORD, at=timezone.now())
     assert Membership.across_companies.filter(user__email_key="eve@acme.example").count() == 1
+
+
+# Whoever invites
+
+
+@pytest.fixture
+def adam(world):
+    with company_scope(world.acme.pk):
+        return world.hire("Adam", "admin")
+
+
+def stand(api, actor, member, verb):
+    return api(actor).post(f"/api/v1/members/{member.public_id}/{verb}/")
+
+
+@pytest.mark.parametrize("verb", ["suspend", "deactivate"])
+def test_who_is_sent_away_does_not_come_back_through_a_link_they_copied(world, api, adam, verb):
+    told = invite(api, adam, role="admin").json()
+    assert stand(api, world.alice, adam, verb).status_code == 200
+    assert accept(api, told["token"]).json()["code"] == "invitation_not_valid"
+    assert stand(api, world.alice, adam, "reactivate").status_code == 200
+    assert accept(api, told["token"]).json()["code"] == "invitation_not_valid"
+    assert Invitation.across_companies.get(public_id=told["id"]).revoked_at
+    assert Event.across_companies.get(type="invitation.revoked", subject_id=told["id"]).actor_id == world.alice.public_id
+
+
+@pytest.mark.parametrize(("becomes", "statuses"), [("admin", [400, 201]), ("employee", [400, 400])])
+def test_an_owner_who_is_demoted_leaves_no_link_to_more_than_they_may_give(world, api, becomes, statuses):
+    with company_scope(world.acme.pk):
+        olga = world.hire("Olga", "owner")
+    tokens = [invite(api, olga, email=f"{role}@acme.example", role=role).json()["token"] for role in ("owner", "employee")]
+    assert api(world.alice).patch(f"/api/v1/members/{olga.public_id}/", {"role": becomes}).status_code == 200
+    assert [accept(api, token).status_code for token in tokens] == statuses
+
+
+@pytest.mark.parametrize("changes", [{"status": "deactivated"}, {"role": "employee"}])
+def test_an_invitation_that_was_not_revoked_asks_for_its_inviter_all_the_same(world, api, adam, changes):
+    token = invite(api, adam).json()["token"]
+    Membership.across_companies.filter(pk=adam.pk).update(**changes)
+    assert accept(api, token).json()["code"] == "invitation_not_valid"
+    assert not User.objects.filter(email_key="eve@acme.example").exists()
+
+
+def test_who_sends_an_invitation_again_answers_for_it(world, api, adam):
+    told = invite(api, world.alice).json()
+    again = act(api, adam, told["id"], "resend").json()
+    assert again["invited_by"] == adam.public_id
+    stand(api, world.alice, adam, "deactivate")
+    assert accept(api, again["token"]).json()["code"] == "invitation_not_valid"
+
+
+def test_who_was_sent_away_a_moment_ago_invites_nobody_any_more(world, adam):
+    """Their request was let in before; what it writes would outlive them."""
+    with company_scope(world.acme.pk):
+        open_one, _ = operations.invite(**INVITE, actor=adam, at=timezone.now())
+        Membership.objects.filter(pk=adam.pk).update(status=MembershipStatus.DEACTIVATED)
+        for late in (lambda: operations.invite(**INVITE, actor=adam, at=timezone.now()), lambda: resend(open_one, adam)):
+            with pytest.raises(errors.Forbidden):
+                late()
+
+
+def resend(invitation, actor):
+    return operations.resend(invitation, actor=actor, at=timezone.now())
+
+
+def test_an_operator_joins_no_company(world, api):
+    hashed = operations.hash_password(PASSWORD)
+    ops = operations.create_operator(email="ops@example.com", name="Ops", hashed=hashed, at=timezone.now())
+    token = invite(api, world.alice, email="ops@example.com").json()["token"]
+    assert accept(api, token).json()["code"] == "invitation_not_valid"
+    with pytest.raises(errors.Forbidden):
+        operations.found_company(ops, company_name="Ops", country="DE", currency="EUR", time_zone="Europe/Berlin", at=timezone.now())
+    assert not Membership.across_companies.filter(user=ops).exists()
+
+
+def test_an_address_is_invited_five_times_an_hour_by_api_and_pages_together(world, api, pages):
+    browser, body = pages(world.alice), {"do": "invite", "manager": "", "department": "", **INVITE}
+    told = invite(api, world.alice).json()
+    assert browser.post("/people/", {"do": "resend", "invitation": told["id"]}).status_code == 200
+    assert act(api, world.alice, told["id"], "resend").status_code == 200
+    assert [browser.post("/people/", body).status_code for _ in range(3)] == [200, 200, 429]
+    assert invite(api, world.alice).status_code == 429
+    now = Invitation.across_companies.get(open_email_key="eve@acme.example").public_id
+    assert browser.post("/people/", {"do": "resend", "invitation": now}).status_code == 429
+    assert act(api, world.alice, now, "resend").status_code == 429
+    assert invite(api, world.alice, email="other@acme.example").status_code == 201
+
+
+@pytest.mark.parametrize("role", ["\ud800", "boss", 7, None, ["owner"], {"a": 1}, ""])
+def test_a_role_that_is_none_is_refused_and_not_repeated(world, api, role):
+    client, kind = api(world.alice), "application/json"
+    answers = [
+        client.post("/api/v1/invitations/", json.dumps({**INVITE, "role": role}), content_type=kind),
+        client.patch(f"/api/v1/members/{world.bob.public_id}/", json.dumps({"role": role}), content_type=kind),
+    ]
+    assert [(answer.status_code, answer.json()["field"]) for answer in answers] == [(400, "role")] * 2
+    assert not any("boss" in answer.content.decode() for answer in answers)

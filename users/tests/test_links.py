@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import smtplib
 from datetime import timedelta
 from itertools import pairwise
 
@@ -10,11 +11,12 @@ from django.core import mail
 from django.utils import timezone
 
 from companies.models import Company
+from spendtrackr import errors
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope
 from tests.factories import PASSWORD
-from users import operations, tasks
-from users.models import EmailLink, Invitation, Session, User
+from users import operations, queries, tasks
+from users.models import EmailLink, Invitation, Membership, MembershipStatus, Session, User
 
 NEW = "a-better-long-password"
 SENT = {"message": "If this address has an account, a link is on its way. It works once, for an hour."}
@@ -84,6 +86,99 @@ def test_a_sign_in_that_overlaps_a_new_password_opens_nothing(world, monkeypatch
     with pytest.raises(operations.WrongCredentials):
         operations.sign_in("alice@acme.example", PASSWORD, at=timezone.now())
     assert Session.across_companies.count() == before
+
+
+@pytest.fixture
+def hers(world):
+    """A session of Alice's that somebody stole, as the request that uses it read it."""
+    with company_scope(world.acme.pk):
+        stolen, own = (operations.sign_in("alice@acme.example", PASSWORD, at=timezone.now()).session for _ in range(2))
+    return stolen, own
+
+
+def test_a_stolen_session_does_not_outlive_a_new_password_by_switching(world, api, hers):
+    """The request was let in before the password changed, and goes on after."""
+    ask(api)
+    reset(api, mailed_token())
+    before = Session.across_companies.count()
+    with pytest.raises(errors.Unauthenticated):
+        operations.switch(hers[0], world.acme.slug, at=timezone.now())
+    assert Session.across_companies.count() == before
+
+
+def test_nor_when_its_owner_ended_all_other_sessions(world, hers):
+    stolen, own = hers
+    at = timezone.now()
+    operations.end_other_sessions(own, at=at)
+    for late in (
+        lambda: operations.switch(stolen, world.acme.slug, at=at),
+        lambda: operations.end_other_sessions(stolen, at=at),
+        lambda: operations.change_password(stolen, current=PASSWORD, new=NEW, at=at),
+    ):
+        with pytest.raises(errors.Unauthenticated):
+            late()
+    assert list(queries.open_sessions(world.alice.user, at=at)) == [own]
+
+
+def test_nor_by_accepting_with_the_session_or_the_password_of_before(world, api, monkeypatch):
+    at = timezone.now()
+    with company_scope(world.acme.pk):
+        _, token = operations.invite(email="mallory@malice.example", role="employee", actor=world.alice, at=at)
+    stolen = operations.sign_in("mallory@malice.example", PASSWORD, at=at).session
+    checked = operations.check_password("mallory@malice.example", PASSWORD)
+    ask(api, "mallory@malice.example")
+    tasks.send_due()
+    reset(api, next(re.search(r"\?token=(\S+)", m.body)[1] for m in mail.outbox if "reset-password" in m.body))
+    with pytest.raises(errors.Unauthenticated):
+        operations.accept(token, name="", password="", at=at, asking=stolen)
+    monkeypatch.setattr("users.operations.people.check_password", lambda email, password: checked)
+    with pytest.raises(operations.WrongCredentials):
+        operations.accept(token, name="", password=PASSWORD, at=at)
+    assert Membership.across_companies.filter(user=world.mallory.user).count() == 1
+
+
+def test_whatever_opens_or_ends_sessions_locks_the_person_first(world, api, hers, monkeypatch):
+    """The order is what makes each of the above hold against a transaction that runs at the same time."""
+    from users.operations import access, links, people
+
+    seen = []
+
+    def watched(user, **still):
+        seen.append((user.pk, Session.across_companies.filter(membership__user=user, revoked_at=None).count()))
+        return lock(user, **still)
+
+    def in_acme(work, *args, **kwargs):
+        with company_scope(world.acme.pk):
+            return work(*args, **kwargs)
+
+    lock, at = access.lock_person, timezone.now()
+    for module in (access, links, people):
+        monkeypatch.setattr(module, "lock_person", watched)
+    open_now = Session.across_companies.filter(membership=world.alice, revoked_at=None).count
+    for work in (
+        lambda: operations.sign_in("alice@acme.example", PASSWORD, at=at),
+        lambda: operations.switch(hers[1], world.acme.slug, at=at),
+        lambda: in_acme(operations.change_password, hers[1], current=PASSWORD, new=NEW, at=at),
+        lambda: operations.end_other_sessions(hers[1], at=at),
+        lambda: (ask(api), reset(api, mailed_token(), PASSWORD)),
+    ):
+        before = open_now()
+        seen.clear()
+        work()
+        assert seen == [(world.alice.user_id, before)], "once, and before anything was opened or ended"
+
+
+def test_no_session_begins_for_a_membership_that_is_not_active_nor_comes_to_life_later(world, api, monkeypatch):
+    at = timezone.now()
+    Membership.across_companies.filter(pk=world.bob.pk).update(status="suspended")
+    monkeypatch.setattr("users.operations.access.queries.memberships", lambda user: Membership.across_companies.filter(user=user))
+    with pytest.raises(operations.WrongCredentials):
+        operations.sign_in("bob@acme.example", PASSWORD, at=at)
+    with company_scope(world.acme.pk):
+        session = Session.objects.create(membership=world.bob, kind="api", created_at=at, expires_at=at + timedelta(days=1))
+        operations.set_status(world.bob, MembershipStatus.ACTIVE, actor=world.alice, at=at)
+    session.refresh_from_db()
+    assert session.revoked_because == "member_reactivated"
 
 
 def test_an_unknown_address_is_answered_like_a_known_one_and_gets_no_mail(world, api):
@@ -284,6 +379,44 @@ def test_one_failure_ends_the_round_so_that_the_worker_does_not_stand_still(worl
     ask(api)
     ask(api, "bob@acme.example")
     tasks.send_due()
+    assert sorted(EmailLink.objects.values_list("mail_attempts", flat=True)) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        smtplib.SMTPRecipientsRefused({"alice@acme.example": (550, b"no such user")}),
+        smtplib.SMTPResponseException(451, b"alice@acme.example later"),
+        smtplib.SMTPSenderRefused(550, b"no", "alice@acme.example"),
+        ValueError("alice@acme.example has a header that cannot be"),
+        UnicodeEncodeError("ascii", "alice@acme.example", 0, 1, "no"),
+    ],
+)
+def test_a_mail_that_is_refused_stands_in_the_way_of_no_other(world, api, monkeypatch, caplog, error):
+    def refuse(subject, text, sender, addresses):
+        if addresses == ["alice@acme.example"]:
+            raise error
+        return mail.send_mail(subject, text, sender, addresses)
+
+    monkeypatch.setattr(tasks, "send_mail", refuse)
+    ask(api)
+    ask(api, "bob@acme.example")
+    assert tasks.send_due() == 1
+    assert [message.to for message in mail.outbox] == [["bob@acme.example"]]
+    assert EmailLink.objects.get(user=world.alice.user).mail_due_at > timezone.now()
+    assert type(error).__name__ in caplog.text
+    assert "example" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), smtplib.SMTPServerDisconnected(), smtplib.SMTPConnectError(421, b"busy")])
+def test_a_server_that_is_away_ends_the_round(world, api, monkeypatch, error):
+    def away(*args):
+        raise error
+
+    monkeypatch.setattr(tasks, "send_mail", away)
+    ask(api)
+    ask(api, "bob@acme.example")
+    assert tasks.send_due() == 0
     assert sorted(EmailLink.objects.values_list("mail_attempts", flat=True)) == [0, 1]
 
 

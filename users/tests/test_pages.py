@@ -154,7 +154,8 @@ def test_a_link_that_was_never_ours_says_so(world, client, path, token):
 
 
 def test_a_newcomer_says_who_they_are_and_chooses_a_password(world, client):
-    token = invitation_for(world, "eve@acme.example")
+    invitation_for(world, "eve@acme.example")
+    token = mailed_token()
     page = text(client.get(f"/accept-invitation/?token={token}"))
     assert "Join Acme" in page
     assert "Say who you are and choose a password." in page
@@ -166,7 +167,8 @@ def test_a_newcomer_says_who_they_are_and_chooses_a_password(world, client):
 
 
 def test_somebody_with_an_account_gives_only_its_password(world, client):
-    token = invitation_for(world, "mallory@malice.example")
+    invitation_for(world, "mallory@malice.example")
+    token = mailed_token()
     page = client.get(f"/accept-invitation/?token={token}")
     assert "mallory@malice.example has an account here already." in text(page)
     assert 'name="name"' not in page.content.decode()
@@ -175,6 +177,29 @@ def test_somebody_with_an_account_gives_only_its_password(world, client):
     assert not Membership.across_companies.filter(user=world.mallory.user, company=world.acme).exists()
     assert client.post("/accept-invitation/", {"token": token, "password": PASSWORD}).status_code == 302
     assert Membership.across_companies.get(user=world.mallory.user, company=world.acme).role == "employee"
+
+
+def test_the_copied_link_tells_nobody_whether_there_is_an_account(world, client):
+    """Whoever invites may copy it, and need not be the invited person."""
+    asked = []
+    for email in ("mallory@malice.example", "eve@acme.example"):
+        token = invitation_for(world, email)
+        page = text(client.get(f"/accept-invitation/?token={token}"))
+        assert "If you have an account already, use its password." in page
+        asked.append(page.replace(email, ""))
+    assert asked[0] == asked[1]
+    joined = {"token": invitation_for(world, "mallory@malice.example"), "name": "Somebody", "password": PASSWORD}
+    assert client.post("/accept-invitation/", joined)["Location"] == "/"
+    assert Membership.across_companies.get(user=world.mallory.user, company=world.acme).role == "employee"
+    assert User.objects.get(pk=world.mallory.user_id).name == "Mallory"
+
+
+def test_signing_in_changes_the_token_of_forms(world):
+    browser = Client()
+    browser.get("/sign-in/")
+    before = browser.cookies["csrftoken"].value
+    browser.post("/sign-in/", {"email": "bob@acme.example", "password": PASSWORD})
+    assert browser.cookies["csrftoken"].value != before
 
 
 def test_the_invited_person_who_is_signed_in_only_clicks(world, pages):
@@ -196,8 +221,8 @@ def test_somebody_else_who_is_signed_in_does_not_join_by_a_click(world, pages):
 def test_accepting_on_the_page_is_limited_with_the_rest(world, client, api):
     token = invitation_for(world, "mallory@malice.example")
     for _ in range(10):
-        client.post("/accept-invitation/", {"token": token, "password": "wrong"})
-    assert client.post("/accept-invitation/", {"token": token, "password": PASSWORD}).status_code == 429
+        client.post("/accept-invitation/", {"token": token, "name": "Mallory", "password": "wrong"})
+    assert client.post("/accept-invitation/", {"token": token, "name": "Mallory", "password": PASSWORD}).status_code == 429
     body = {"email": "mallory@malice.example", "password": PASSWORD}
     assert api(None).post("/api/v1/auth/login/", body).status_code == 429
 

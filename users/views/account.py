@@ -93,7 +93,7 @@ def revoke_other_sessions(request: HttpRequest, member: Membership) -> HttpRespo
 def switch_company(request: HttpRequest, member: Membership) -> HttpResponse:
     """The browser leaves one company for another: its session there ends."""
     at, client = timezone.now(), client_name(request)
-    signed_in = operations.switch(member.user, request.POST.get("company", ""), at=at, kind=SessionKind.PAGES, client=client)
+    signed_in = operations.switch(request.page_session, request.POST.get("company", ""), at=at, kind=SessionKind.PAGES, client=client)  # type: ignore[attr-defined]
     enter(request, signed_in)
     messages.success(request, f"You are in {signed_in.member.company.name} now.")
     return redirect("overview")

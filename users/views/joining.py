@@ -13,8 +13,8 @@ from django.utils import timezone
 from spendtrackr import errors, throttles
 from users import operations
 from users.authentication import client_name, throttle_guesses, throttle_mails
-from users.forms import AddressForm, CompanyForm, NewcomerForm, OperationForm, OwnPasswordForm, ResetForm, SignUpForm
-from users.models import Invitation, LinkPurpose, Membership, SessionKind, User, email_key
+from users.forms import AddressForm, CompanyForm, InvitedForm, NewcomerForm, OperationForm, OwnPasswordForm, ResetForm, SignUpForm
+from users.models import Invitation, LinkPurpose, Membership, Session, SessionKind, email_key
 from users.operations import SignedIn, SignUp
 from users.views.session import enter, form_page, open_page
 
@@ -112,37 +112,43 @@ def confirm_address(request: HttpRequest) -> HttpResponse:
 
 @open_page("GET", "POST")
 def accept_invitation(request: HttpRequest) -> HttpResponse:
-    """Asks a newcomer for a name and a password, somebody with an account for its password, and its own person for a click."""
+    """Asks a newcomer for a name and a password, somebody with an account for its password, and its own person for a click.
+
+    The link that was copied asks everybody for the same: its holder need not be the invited person, and learns of no account.
+    """
     token = _token(request)
     try:
         invitation = operations.open_invitation(token, at=timezone.now())
     except operations.InvitationDead as error:
         return render(request, "users/link_dead.html", {"message": error.message, "again": ""}, status=400)
-    proven = _signed_in_as(request, invitation)
-    form = _acceptance_form(invitation, proven)(request.POST if request.method == "POST" else None)
-    if form.is_valid() and (signed_in := _accept(request, form, invitation, token, proven)):
+    asking = _asking(request, invitation)
+    form = _acceptance_form(invitation, token, asking)(request.POST if request.method == "POST" else None)
+    if form.is_valid() and (signed_in := _accept(request, form, invitation, token, asking)):
         enter(request, signed_in)
         messages.success(request, f"Welcome to {invitation.company.name}.")
         return redirect("overview")
-    context = {"form": form, "token": token, "invitation": invitation, "proven": proven, "is_new": isinstance(form, NewcomerForm)}
+    proven = asking.membership.user if asking else None
+    context = {"form": form, "token": token, "invitation": invitation, "proven": proven, "kind": type(form).__name__}
     return render(request, "users/accept_invitation.html", context, status=form.answer_status)
 
 
-def _signed_in_as(request: HttpRequest, invitation: Invitation) -> User | None:
-    """The invited person, if the browser is signed in as them."""
-    member: Membership | None = getattr(request, "membership", None)
-    return member.user if member and member.user.email_key == invitation.email_key else None
+def _asking(request: HttpRequest, invitation: Invitation) -> Session | None:
+    """The browser's session, if it is signed in as the invited person."""
+    session: Session | None = getattr(request, "page_session", None)
+    return session if session and session.membership.user.email_key == invitation.email_key else None
 
 
-def _acceptance_form(invitation: Invitation, proven: User | None) -> type[OperationForm]:
-    if proven:
+def _acceptance_form(invitation: Invitation, token: str, asking: Session | None) -> type[OperationForm]:
+    if asking:
         return OperationForm
+    if not operations.was_mailed(invitation, token):
+        return InvitedForm
     return OwnPasswordForm if operations.has_account(invitation) else NewcomerForm
 
 
-def _accept(request: HttpRequest, form: OperationForm, invitation: Invitation, token: str, proven: User | None) -> SignedIn | None:
-    if not proven:
+def _accept(request: HttpRequest, form: OperationForm, invitation: Invitation, token: str, asking: Session | None) -> SignedIn | None:
+    if not asking:
         throttle_guesses(request, invitation.email_key)
-    known = {"secret": token, "proven": proven, "at": timezone.now(), "kind": SessionKind.PAGES, "client": client_name(request)}
+    known = {"secret": token, "asking": asking, "at": timezone.now(), "kind": SessionKind.PAGES, "client": client_name(request)}
     asked = {name: "" for name in ("name", "password") if name not in form.fields}
     return form.take(operations.accept, **known, **asked)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import rotate_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -111,6 +112,8 @@ def enter(request: HttpRequest, signed_in: SignedIn) -> None:
     if before is not None:
         operations.end_session(before, at=timezone.now(), because="switched")
     request.session.flush()
+    # Whoever saw a form of before sends none in the name of who is here now.
+    rotate_token(request)
     request.session[PAGE_SESSION_KEY] = signed_in.session.public_id
 
 

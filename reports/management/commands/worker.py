@@ -47,3 +47,5 @@ class Command(BaseCommand):
                 work()
             except DatabaseError:
                 log.warning("%s could not run; the next round tries again", work.__qualname__, exc_info=True)
+            except Exception:
+                log.exception("%s failed; the next round tries again", work.__qualname__)
