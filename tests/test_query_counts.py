@@ -8,7 +8,7 @@ from django.utils import timezone
 from cards import operations as cards
 from companies.models import Company
 from spendtrackr.tenancy import company_scope
-from tests.factories import NOON, swipe
+from tests.factories import NOON, PASSWORD, swipe
 from tests.papers import picture
 from transactions.documents import inspect
 from transactions.operations import approvals, receipts
@@ -16,7 +16,6 @@ from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
 from users import operations as people
-from users.models import Session
 
 # One of them always reads the session, the member, the user and the company together.
 COUNTS = {
@@ -57,7 +56,7 @@ def fill(world, rounds: int, start: int) -> None:
             world.bob.company.refresh_from_db()
             approvals.submit(purchase, actor=world.bob, at=NOON)
             receipts.attach(purchase, inspect(picture(), "r.png"), f"r{number}", actor=world.bob, at=NOON)
-            people.switch(Session.across_companies.filter(membership=world.alice).latest("pk"), world.acme.slug, at=timezone.now())
+            people.sign_in(world.alice.user.email, PASSWORD, at=timezone.now())
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
             people.add_department(name=f"Team {number}", head=world.bob, actor=world.alice, at=NOON)
             world.hire(f"Hand{number}", "employee")
