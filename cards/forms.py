@@ -28,7 +28,7 @@ class AmountField(forms.CharField):
         except ValueError as error:
             raise forms.ValidationError(f"Write an amount in {self.currency}, such as 1250.00.") from error
         if not 0 < amount.minor < 10**15:
-            raise forms.ValidationError("Write an amount above zero.")
+            raise forms.ValidationError("Write an amount above zero, and one that a card could spend.")
         return amount
 
     def prepare_value(self, value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from reports import queries
@@ -50,7 +50,7 @@ class Change:
     def against(self) -> str:
         """The rest of the sentence."""
         if self.is_partial:
-            return "Spend began within the period before"
+            return "No full period before to compare with"
         if self.percent is None:
             return "Nothing in the period before"
         return "the period before" if self.percent >= 900 else "on the period before"
@@ -107,11 +107,12 @@ class Overview:
         return not self.lines
 
 
-def build(period: Period, currency: str, *, only: list[int] | None = None) -> Overview:
+def build(period: Period, currency: str, *, only: list[int] | None = None, today: date | None = None) -> Overview:
     """Read the period and the one before it, and lay them out."""
     found = queries.cells(period, only=only)
     mine = [cell for cell in found if cell.spend.currency == currency]
-    before = [cell for cell in queries.cells(period.before(), only=only) if cell.spend.currency == currency]
+    earlier = _comparable(period, today)
+    before = [cell for cell in queries.cells(earlier, only=only) if cell.spend.currency == currency]
     ranking = _ranking(mine, period, currency)
     months = [month.start for month in period.months()]
     groups = _groups(ranking)
@@ -134,6 +135,14 @@ def build(period: Period, currency: str, *, only: list[int] | None = None) -> Ov
         categories=ranking,
         other_currencies=_totals(found, but=currency),
     )
+
+
+def _comparable(period: Period, today: date | None) -> Period:
+    """The period before; of a single month that is still going on only as many days, since its days to come hold nothing yet."""
+    before = period.before()
+    if today is None or today not in period or period.end - period.start > timedelta(days=31):
+        return before
+    return Period(before.start, min(before.end, before.start + (today - period.start) + timedelta(days=1)))
 
 
 def _change(period: Period, now: int, before: int, *, only: list[int] | None) -> Change:

@@ -43,7 +43,7 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
     currency = request.GET.get("currency", member.company.currency)
     if currency not in KNOWN_CURRENCIES:
         currency = member.company.currency
-    shown = overview.build(period, currency, only=only)
+    shown = overview.build(period, currency, only=only, today=today)
     waiting = list(transactions.waiting_for(member)[:_MOST])
     latest, more = transactions.page(transactions.visible(member), cursor=None, limit=10)
     transactions.with_all_missing(latest, member.company)
@@ -61,6 +61,8 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
         "presets": presets(usual, period, currency),
         "accounts": transactions.accounts() if only is None else [],
         "latest": latest,
+        "is_new": not latest and only is None,
+        "may_invite": member.may("people.invite"),
         "has_more": bool(more),
         "attributions": transactions.attributions(latest),
         "problem": problem,
@@ -73,7 +75,9 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
 def my_spend(request: HttpRequest, member: Membership) -> HttpResponse:
     """One's own purchases, what they still need, and one's cards: the page to have on a phone."""
     shown = spending.my_spend(member, member.company.day_of(timezone.now()))
-    return render(request, "reports/my_spend.html", {"nav": "my-spend", "mine": shown, "me": member})
+    return render(
+        request, "reports/my_spend.html", {"nav": "my-spend", "mine": shown, "me": member, "may_issue": member.may("cards.issue")}
+    )
 
 
 _MOST = 100

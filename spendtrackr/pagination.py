@@ -26,6 +26,7 @@ class Cursor:
     """Where a page begins: the ordering values of the last row of the page before. An order runs one way in all its names."""
 
     def __init__(self, order: Sequence[str]) -> None:
+        self.order = list(order)
         self.names = [name.removeprefix("-") for name in order]
         self.beyond = "lt" if order[0].startswith("-") else "gt"
 
@@ -41,7 +42,7 @@ class Cursor:
 
     def at(self, row: Model) -> str:
         values = [row.serializable_value(name) for name in self.names]
-        packed = json.dumps([value.isoformat() if hasattr(value, "isoformat") else value for value in values])
+        packed = json.dumps([self.order, *(value.isoformat() if hasattr(value, "isoformat") else value for value in values)])
         return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
     def _decode(self, model: type[Model], cursor: str) -> list[Any]:
@@ -50,12 +51,14 @@ class Cursor:
         except (binascii.Error, ValueError, TypeError, ValidationError, UnicodeError, OverflowError, RecursionError):
             values = []
         if len(values) != len(self.names) or any(value in {None, ""} or _is_too_large(value) for value in values):
-            raise errors.Invalid("This is not a cursor that we gave out.", field="cursor")
+            raise errors.Invalid("This is not a cursor that we gave out for this list and ordering.", field="cursor")
         return values
 
     def _values(self, model: type[Model], cursor: str) -> list[Any]:
         padded = cursor + "=" * (-len(cursor) % 4)
-        values = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
+        order, *values = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
+        if order != self.order:
+            raise ValueError("a cursor of another ordering")
         fields = [model._meta.get_field(name) for name in self.names]
         return [field.to_python(value) for field, value in zip(fields, values, strict=True)]  # type: ignore[union-attr]
 

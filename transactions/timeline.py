@@ -71,7 +71,7 @@ def _decisions(purchase: Transaction) -> list[Happening]:
             told.append(Happening(approval.asked_at, "Submitted", _name(approval.asked_by)))
         if approval.decided_at is None:
             continue
-        what = "Rejected" if approval.reason and approval.status != ApprovalStatus.VOID else "Approved"
+        what = "Sent back" if approval.reason and approval.status != ApprovalStatus.VOID else "Approved"
         told.append(
             Happening(approval.decided_at, what, _name(approval.decided_by) or "by the company's rule for small amounts", approval.reason)
         )

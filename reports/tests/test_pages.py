@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from cards import operations as cards
 from companies.models import Company
-from reports import queries
+from reports import overview, queries
 from spendtrackr.money import Money
-from spendtrackr.periods import Period
+from spendtrackr.periods import Period, month_of
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, PASSWORD, swipe
 from transactions.models import FundingAccount
@@ -149,7 +149,7 @@ def test_an_employee_sees_their_own_spend_and_no_balances(spent, pages):
 
 def test_an_empty_company_is_told_what_will_appear(world, pages):
     page = text(pages(world.alice).get("/"))
-    assert "No spend in this period" in page
+    assert "Invite your people" in page
     assert "No transactions yet" in page
     assert "No transactions yet" in text(pages(world.alice).get("/transactions/"))
 
@@ -279,3 +279,13 @@ def test_all_problems_of_a_filter_are_said_in_the_pages_words(world, pages):
     assert "From: Enter a valid date." in page
     assert "Status: Select a valid choice." in page
     assert "Nothing matches" not in page
+
+
+def test_a_month_that_goes_on_is_compared_with_as_many_days(acme):
+    for day, minor in (("2026-02-05", 100_00), ("2026-02-25", 900_00), ("2026-03-05", 150_00)):
+        at = datetime.fromisoformat(day).replace(hour=15, tzinfo=UTC)
+        purchase = authorize(acme.card, swipe(minor // 10, at=at, network_id=day)).transaction
+        clear(purchase, Clearing("capture", f"c{day}", at, is_final=True), actor=None)
+    march = month_of(date(2026, 3, 10))
+    assert overview.build(march, "USD", today=date(2026, 3, 10)).change.text == "+50.0 %"
+    assert overview.build(march, "USD", today=date(2026, 4, 2)).change.text == "−85.0 %"

@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='transaction',
             name='approval',
-            field=spendtrackr.ids.MachineTextField(choices=[('none', 'Not needed'), ('open', 'Not submitted'), ('waiting', 'Waiting'), ('approved', 'Approved'), ('rejected', 'Rejected')], default='none', max_length=10),
+            field=spendtrackr.ids.MachineTextField(choices=[('none', 'Not needed'), ('open', 'Not submitted'), ('waiting', 'Waiting'), ('approved', 'Approved'), ('rejected', 'Sent back')], default='none', max_length=10),
         ),
         migrations.AddField(
             model_name='transaction',

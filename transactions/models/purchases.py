@@ -53,7 +53,7 @@ class ApprovalState(models.TextChoices):
     OPEN = "open", "Not submitted"
     WAITING = "waiting", "Waiting"
     APPROVED = "approved", "Approved"
-    REJECTED = "rejected", "Rejected"
+    REJECTED = "rejected", "Sent back"
 
 
 class TransactionQuerySet(TenantQuerySet["Transaction"]):

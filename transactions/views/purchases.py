@@ -134,7 +134,7 @@ def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
     waiting = queries.with_approvers(
         list(Approval.objects.filter(transaction=row, open_key__isnull=False).select_related("transaction__member"))
     )
-    may_describe = member.may("transactions.describe", row)
+    may_describe = member.may("transactions.describe", row) and row.status != TransactionStatus.DECLINED
     return {
         "row": queries.with_missing(row, member.company),
         "receipts": list(Receipt.objects.filter(transaction=row, attached_hash__isnull=False).order_by("pk")),
