@@ -103,6 +103,7 @@ BY_READING = {
     "GET /api/v1/receipts/": "",
     "GET /api/v1/approvals/": "",
     "GET /approvals/": "",
+    "GET /funding/": "",
     "GET /cards/": "",
     "GET /my-spend/": "",
     "GET /api/v1/accounts/": "",

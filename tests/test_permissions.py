@@ -154,6 +154,7 @@ CASES: dict[str, Case] = {
     "GET /approvals/": Case("approvals.see", lists="transaction"),
     "POST /approvals/{public_id}/approve/": Case("approvals.decide", "approval", {}),
     "POST /approvals/{public_id}/reject/": Case("approvals.decide", "approval", {"reason": "Why?"}),
+    "GET /funding/": Case("accounts.see"),
     "GET /cards/": Case("cards.see", lists="card"),
     "GET /cards/new/": Case("cards.issue"),
     "POST /cards/new/": Case("cards.issue", "member", {"name": "New"}, names="holder"),

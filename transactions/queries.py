@@ -18,10 +18,14 @@ from spendtrackr.money import Money
 from spendtrackr.pagination import take_page
 from transactions import policies
 from transactions.models import (
+    Account,
     Approval,
     ApprovalState,
     ApprovalStatus,
+    Entry,
+    EntryKind,
     FundingAccount,
+    Posting,
     Receipt,
     SpendLine,
     StatementImport,
@@ -242,3 +246,27 @@ def content_of(receipt: Receipt) -> bytes:
     except FileNotFoundError as error:
         raise errors.Missing("The file of this receipt is not in the storage any more.") from error
     return content
+
+
+def entries_of(account: FundingAccount) -> QuerySet[Entry]:
+    """The entries that changed what can be spent; an imported line was paid by the bank itself."""
+    rows = Entry.objects.filter(account=account).exclude(kind=EntryKind.IMPORT)
+    return rows.select_related("transaction__merchant", "transaction__member__user")
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceLine:
+    """An entry and what it did to `available`."""
+
+    entry: Entry
+    change: Money
+
+
+def changes_of_available(entries: Sequence[Entry], account: FundingAccount) -> list[BalanceLine]:
+    """One query for any number of entries."""
+    changes: dict[int, int] = defaultdict(int)
+    for posting in Posting.objects.filter(entry__in=entries):
+        changes[posting.entry_id] += posting.amount_minor * (
+            (posting.to_account == Account.AVAILABLE) - (posting.from_account == Account.AVAILABLE)
+        )
+    return [BalanceLine(entry, Money(changes[entry.pk], account.currency)) for entry in entries]

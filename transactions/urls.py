@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from transactions.views import approvals, purchases, receipts, settings
+from transactions.views import approvals, funding, purchases, receipts, settings
 from transactions.viewsets.company import CompanyViewSet
 from transactions.viewsets.funding import AuthorizationViewSet, FundingAccountViewSet, TopUpViewSet
 from transactions.viewsets.purchases import ApprovalViewSet, TransactionViewSet
@@ -30,6 +30,7 @@ pages = [
     path("transactions/<slug:public_id>/", purchases.transaction, name="transaction"),
     path("transactions/<slug:public_id>/describe/", purchases.describe, name="transaction-describe"),
     path("transactions/<slug:public_id>/submit/", purchases.submit, name="transaction-submit"),
+    path("funding/", funding.funding, name="funding"),
     path("approvals/", approvals.approvals, name="approvals"),
     path("approvals/<slug:public_id>/approve/", approvals.approve, name="approval-approve"),
     path("approvals/<slug:public_id>/reject/", approvals.reject, name="approval-reject"),

@@ -203,7 +203,17 @@ def test_names_from_outside_are_escaped(world, pages):
 
 
 SCRIPTS = {"/static/spendtrackr.js", "/static/django_htmx/htmx-2.min.js"}
-PAGES = {"/": 16, "/transactions/": 6, "/my-spend/": 9, "/approvals/": 8, "/cards/": 5, "/people/": 7, "/settings/": 5, "/account/": 4}
+PAGES = {
+    "/": 16,
+    "/transactions/": 6,
+    "/my-spend/": 9,
+    "/approvals/": 8,
+    "/cards/": 5,
+    "/people/": 7,
+    "/settings/": 5,
+    "/account/": 4,
+    "/funding/": 5,
+}
 
 
 def fill(world, start: int, rounds: int) -> None:
@@ -289,3 +299,13 @@ def test_a_month_that_goes_on_is_compared_with_as_many_days(acme):
     march = month_of(date(2026, 3, 10))
     assert overview.build(march, "USD", today=date(2026, 3, 10)).change.text == "+50.0 %"
     assert overview.build(march, "USD", today=date(2026, 4, 2)).change.text == "−85.0 %"
+
+
+def test_what_is_available_is_the_sum_of_the_changes_listed(world, pages):
+    with company_scope(world.acme.pk):
+        purchase = authorize(world.card, swipe(100_00)).transaction
+        clear(purchase, Clearing("capture", "c", NOON, 80_00, is_final=True), actor=None)
+        clear(purchase, Clearing("refund", "r", NOON, 30_00), actor=None)
+    page = text(pages(world.alice).get("/funding/"))
+    assert re.findall(r'<td class="number[^"]*">([^<]+)</td>', page) == ["$30.00", "$20.00", "-$100.00", "$1,000.00"]
+    assert '<p class="amount">$950.00</p>' in page

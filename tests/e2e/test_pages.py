@@ -122,7 +122,19 @@ def test_signing_out(page, demo):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     "path",
-    ["/", "/my-spend/", "/transactions/", "/approvals/", "/cards/", "/cards/new/", "/people/", "/settings/", "/sign-in/", "/nowhere/"],
+    [
+        "/",
+        "/my-spend/",
+        "/transactions/",
+        "/approvals/",
+        "/funding/",
+        "/cards/",
+        "/cards/new/",
+        "/people/",
+        "/settings/",
+        "/sign-in/",
+        "/nowhere/",
+    ],
 )
 def test_no_page_is_wider_than_a_phone(page, demo, problems, scheme, path):
     page.emulate_media(color_scheme=scheme)
