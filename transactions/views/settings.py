@@ -88,6 +88,13 @@ def _archive_button(request: HttpRequest) -> dict[str, bool] | None:
     return {"archive": {"is_archived": True}, "restore": {"is_archived": False}}.get(request.POST.get("do", ""))
 
 
+_DONE = {True: "archived", False: "back in use", None: "saved"}
+
+
+def _said(changes: dict[str, Any], row: Any) -> str:
+    return f"{changes.get('name') or row.name} is {_DONE[changes.get('is_archived')]}."
+
+
 @form_page
 def department(request: HttpRequest, member: Membership, public_id: str = "") -> HttpResponse:
     """One department, or with no id a new one."""
@@ -99,7 +106,7 @@ def department(request: HttpRequest, member: Membership, public_id: str = "") ->
         if changes is None and form.is_valid():
             changes = _with_rows(form.cleaned_data)
         if changes is not None and _done(_bound(form), lambda: _save_department(row, changes, member)):
-            messages.success(request, f"{changes.get('name') or row.name} is saved.")
+            messages.success(request, _said(changes, row))
             return redirect("settings")
     return _edit(request, "department", row, form)
 
@@ -148,7 +155,7 @@ def category(request: HttpRequest, member: Membership, public_id: str = "") -> H
             form = CategoryForm(request.POST)
             changes = form.cleaned_data if form.is_valid() else None
         if changes is not None and _done(_bound(form), lambda: _save_category(row, changes, member)):
-            messages.success(request, f"{changes.get('name') or row.name} is saved.")
+            messages.success(request, _said(changes, row))
             return redirect("settings")
     return _edit(request, "category", row, form)
 
