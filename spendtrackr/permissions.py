@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from django.db.models import Model, QuerySet
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -29,6 +30,14 @@ class HasMembership(BasePermission):
         if getattr(request, "membership", None) is None:
             raise errors.Unauthenticated
         return True
+
+
+def find(rows: QuerySet[Any], public_id: str) -> Any:
+    """The row of a page's address. Raises `Missing` for one that is not among those this member may see."""
+    found: Model | None = rows.filter(public_id=public_id).first()
+    if found is None:
+        raise errors.Missing
+    return found
 
 
 def require(rule: Rule, member: Member, subject: Any = None) -> None:

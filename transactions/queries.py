@@ -101,7 +101,7 @@ def visible_approvals(member: Membership) -> QuerySet[Approval]:
 
 def waiting_for(member: Membership) -> QuerySet[Approval]:
     """What this member decides about, the oldest first."""
-    return visible_approvals(member).filter(open_key="open", transaction__member__in=waiting_on(member)).order_by("pk")
+    return visible_approvals(member).filter(open_key__isnull=False, transaction__member__in=waiting_on(member)).order_by("pk")
 
 
 def with_approvers(approvals: list[Approval]) -> list[Approval]:

@@ -169,7 +169,12 @@ class Membership(TenantModel):
     @property
     def above(self) -> list[int]:
         """The database ids of the managers above, the nearest first."""
-        return [int(part) for part in reversed(self.chain.split(".")[:-2])]
+        return ids_above(self.chain)
+
+
+def ids_above(chain: str) -> list[int]:
+    """The database ids in a chain but its own, the nearest first."""
+    return [int(part) for part in reversed(chain.split(".")[:-2])]
 
 
 class DepartmentHead(TenantModel):

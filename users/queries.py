@@ -10,7 +10,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from companies.models import Department
 from users import tokens
-from users.models import DepartmentHead, EmailLink, Invitation, Membership, MembershipQuerySet, Session, User
+from users.models import DepartmentHead, EmailLink, Invitation, Membership, MembershipQuerySet, Session, User, ids_above
 from users.roles import RUNS, Role
 
 
@@ -50,8 +50,7 @@ def waiting_on(member: Membership) -> list[int]:
 
 def _decides(member: Membership, chain: str, active: set[int]) -> bool:
     """Whether the member is the nearest active manager above; or, for who runs the company, there is none at all."""
-    above = [int(part) for part in reversed(chain.split(".")[:-2])]
-    nearest = next((pk for pk in above if pk in active), None)
+    nearest = next((pk for pk in ids_above(chain) if pk in active), None)
     return nearest == member.pk if nearest is not None else member.role in RUNS
 
 

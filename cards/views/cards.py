@@ -13,8 +13,9 @@ from cards import operations, queries
 from cards.forms import ControlsForm, IssueForm
 from cards.models import Card, CardStatus
 from spendtrackr import errors
+from spendtrackr.forms import show_refusal
 from spendtrackr.pagination import take_page
-from spendtrackr.permissions import require
+from spendtrackr.permissions import find, require
 from users.models import Membership
 from users.views import action, form_page, page
 
@@ -58,24 +59,16 @@ def issue(request: HttpRequest, member: Membership) -> HttpResponse:
         try:
             card = operations.issue(holder, name=name, currency=member.company.currency, controls=controls, actor=member, at=timezone.now())
         except errors.DomainError as error:
-            _tell(form, error)
+            show_refusal(form, error)
         else:
             messages.success(request, f"A card for {holder.user.name} was issued.")
             return redirect("card", public_id=card.public_id)
     return render(request, "cards/issue.html", {"nav": "cards", "form": form}, status=400 if form.errors else 200)
 
 
-def _tell(form: ControlsForm, error: errors.DomainError) -> None:
-    """A refusal beside the field that it names."""
-    name = (error.field or "").split(".")[0]
-    form.add_error(name if name in form.fields else None, error.message)
-
-
 def _named(member: Membership, public_id: str, rule: str) -> Card:
     """The card of an address. Raises `Missing`, or `Forbidden`."""
-    card = Card.objects.visible_to(member).with_state().filter(public_id=public_id).first()
-    if card is None:
-        raise errors.Missing
+    card: Card = find(Card.objects.visible_to(member).with_state(), public_id)
     require(rule, member, card)
     return card
 
@@ -125,7 +118,7 @@ def change(request: HttpRequest, member: Membership, public_id: str) -> HttpResp
         try:
             operations.change_controls(found, form.cleaned_data, actor=member, at=timezone.now())
         except errors.DomainError as error:
-            _tell(form, error)
+            show_refusal(form, error)
         else:
             messages.success(request, "The card was changed.")
             return redirect("card", public_id=public_id)

@@ -19,7 +19,7 @@ from companies.models import Department
 from companies.queries import department_choices
 from spendtrackr import errors
 from spendtrackr.forms import show_refusal
-from spendtrackr.permissions import require
+from spendtrackr.permissions import find, require
 from users import operations, permissions
 from users.authentication import throttle_invitations
 from users.filters import MemberFilter
@@ -135,9 +135,7 @@ def _revoke(request: HttpRequest, member: Membership) -> HttpResponse:
 
 
 def _invitation(request: HttpRequest) -> Invitation:
-    found = Invitation.objects.filter(public_id=request.POST.get("invitation", "")).first()
-    if found is None:
-        raise errors.Missing
+    found: Invitation = find(Invitation.objects.all(), request.POST.get("invitation", ""))
     return found
 
 
@@ -147,9 +145,7 @@ _INVITING: dict[str, Callable[[HttpRequest, Membership], HttpResponse]] = {"invi
 @form_page
 def person(request: HttpRequest, member: Membership, public_id: str) -> HttpResponse:
     """One member: their place, their standing, their cards."""
-    subject = Membership.objects.visible_to(member).with_names().filter(public_id=public_id).first()
-    if subject is None:
-        raise errors.Missing
+    subject: Membership = find(Membership.objects.visible_to(member).with_names(), public_id)
     if request.method != "POST":
         return _show(request, member, subject)
     require("people.change", member, subject)

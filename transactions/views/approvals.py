@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from spendtrackr import errors
+from spendtrackr.permissions import find
 from transactions import queries
 from transactions.models import Approval, ApprovalStatus
 from transactions.operations import approvals as operations
@@ -35,9 +35,7 @@ def approvals(request: HttpRequest, member: Membership) -> HttpResponse:
 
 
 def _named(member: Membership, public_id: str) -> Approval:
-    found = queries.visible_approvals(member).filter(public_id=public_id).first()
-    if found is None:
-        raise errors.Missing
+    found: Approval = find(queries.visible_approvals(member), public_id)
     return found
 
 

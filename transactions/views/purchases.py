@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from companies.models import Category, Department
 from spendtrackr import errors
-from spendtrackr.permissions import require
+from spendtrackr.permissions import find, require
 from spendtrackr.text import plain_line
 from transactions import queries, timeline
 from transactions.filters import TransactionFilter
@@ -59,7 +59,7 @@ def transactions(request: HttpRequest, member: Membership) -> HttpResponse:
         address["cursor"] = following
     context = {
         "nav": "transactions",
-        "rows": [queries.with_missing(row, member.company) for row in rows],
+        "rows": queries.with_all_missing(rows, member.company),
         "figure": None if problems else _figure(filters, rows),
         "next_href": "?" + address.urlencode() if following else "",
         "is_first_page": not cursor,
@@ -158,9 +158,7 @@ def _rejection(row: Transaction) -> Approval | None:
 
 def _named(member: Membership, public_id: str, rule: str) -> Transaction:
     """The purchase of an action's address. Raises `Missing`, or `Forbidden`."""
-    row = queries.visible(member).filter(public_id=public_id).first()
-    if row is None:
-        raise errors.Missing
+    row: Transaction = find(queries.visible(member), public_id)
     require(rule, member, row)
     return row
 

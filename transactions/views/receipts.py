@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 
 from spendtrackr import errors
-from spendtrackr.permissions import require
+from spendtrackr.permissions import find, require
 from transactions import documents, queries
 from transactions.models import Receipt, Transaction
 from transactions.operations import receipts
@@ -43,20 +42,20 @@ def looked_at(uploaded: Any) -> tuple[documents.Document, bytes]:
 
 @page
 def file(request: HttpRequest, member: Membership, *, public_id: str) -> HttpResponse:
-    return download(_found(queries.receipts(member), public_id))
+    return download(find(queries.receipts(member), public_id))
 
 
 @action
 def upload(request: HttpRequest, member: Membership, *, public_id: str) -> None:
     """Attach each file by itself: one that is refused does not hold up the others."""
-    purchase = _found(queries.visible(member), public_id)
+    purchase = find(queries.visible(member), public_id)
     require("transactions.describe", member, purchase)
     _attach_all(request, purchase, request.FILES.getlist("file"), actor=member)
 
 
 @action
 def remove(request: HttpRequest, member: Membership, *, public_id: str) -> str:
-    receipt = _found(queries.receipts(member), public_id)
+    receipt = find(queries.receipts(member), public_id)
     require("transactions.describe", member, receipt)
     receipts.remove(receipt, actor=member, at=timezone.now())
     return f"{receipt.filename} was taken off. It stays on record."
@@ -74,10 +73,3 @@ def _attach_all(request: HttpRequest, purchase: Transaction, files: Sequence[Any
             messages.error(request, f"{uploaded.name}: {error.message}")
         else:
             messages.success(request, f"{document.filename} was attached.")
-
-
-def _found(rows: QuerySet[Any], public_id: str) -> Any:
-    found: Model | None = rows.filter(public_id=public_id).first()
-    if found is None:
-        raise errors.Missing
-    return found

@@ -19,7 +19,7 @@ from companies.models import Category, Company, Department
 from companies.queries import department_choices, department_tree
 from spendtrackr import errors
 from spendtrackr.forms import show_refusal
-from spendtrackr.permissions import require
+from spendtrackr.permissions import find, require
 from transactions.operations import accounts
 from users import operations as people
 from users import queries
@@ -169,12 +169,7 @@ def _save_category(row: Any, changes: dict[str, Any], member: Membership) -> Non
 
 def _found(rows: Any, public_id: str) -> Any:
     """The row with this id, or None for a new one."""
-    if not public_id:
-        return None
-    found = rows.filter(public_id=public_id).first()
-    if found is None:
-        raise errors.Missing
-    return found
+    return find(rows, public_id) if public_id else None
 
 
 def _bound(form: Any) -> Any:
