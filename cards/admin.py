@@ -6,7 +6,19 @@ from typing import Any
 
 from django.contrib import admin
 
-from cards.models import Card, CardControls, Freeze, LimitCounter
+from cards.models import (
+    BlockList,
+    Budget,
+    BudgetMember,
+    Card,
+    CardControls,
+    CardRequest,
+    Freeze,
+    Interval,
+    LimitCounter,
+    LimitGrant,
+)
+from cards.operations.controls import Controls
 from spendtrackr.admin import ReadOnlyAdmin, everywhere, link, table
 from spendtrackr.money import Money
 from users.admin import member_link
@@ -31,15 +43,16 @@ class CardAdmin(ReadOnlyAdmin[Card]):
             (
                 link(rules, rules.version),
                 _money(rules.per_transaction_cap_minor, card),
-                _money(rules.monthly_limit_minor, card),
-                rules.blocked_merchant_categories,
-                rules.allowed_merchant_categories,
+                rules.mode,
+                _limits(rules, card),
+                rules.blocked_codes,
+                rules.allowed_codes,
                 member_link(rules.created_by),
                 rules.created_at,
             )
             for rules in found
         ]
-        return table("Version", "Cap", "Monthly limit", "Blocked codes", "Allowed codes", "By", "At", rows=rows)
+        return table("Version", "Cap", "Mode", "Limits", "Blocked codes", "Allowed codes", "By", "At", rows=rows)
 
     def freezes(self, card: Card) -> Any:
         found = everywhere(Freeze).filter(card=card).select_related("opened_by__user", "lifted_by__user").order_by("-pk")
@@ -48,7 +61,7 @@ class CardAdmin(ReadOnlyAdmin[Card]):
 
     @admin.display(description="used of each month")
     def months(self, card: Card) -> Any:
-        found = everywhere(LimitCounter).filter(card=card.counting_id).order_by("-starts_on")[:24]
+        found = everywhere(LimitCounter).filter(card=card.counting_id, interval=Interval.MONTH).order_by("-starts_on")[:24]
         rows = [(link(month, month.starts_on), _money(month.held_minor, card), _money(month.posted_minor, card)) for month in found]
         return table("Month", "Held", "Posted", rows=rows)
 
@@ -57,16 +70,23 @@ def _money(minor: int | None, card: Card) -> Money | None:
     return None if minor is None else Money(minor, card.currency)
 
 
+def _limits(rules: CardControls, card: Card) -> str:
+    """$50.00 a month, 3 purchases a day."""
+    found = Controls.of(rules).limits
+    return ", ".join(f"{_money(limit.amount_minor, card) or f'{limit.count} purchases'} {limit.interval.label}" for limit in found)
+
+
 @admin.register(CardControls)
 class CardControlsAdmin(ReadOnlyAdmin[CardControls]):
-    list_display = ["card", "company_link", "version", "cap", "monthly_limit", "created_at"]
+    list_display = ["card", "company_link", "version", "cap", "mode", "limited_to", "created_at"]
     search_fields = ["card__public_id", "card__last4"]
 
     def cap(self, rules: CardControls) -> Money | None:
         return _money(rules.per_transaction_cap_minor, rules.card)
 
-    def monthly_limit(self, rules: CardControls) -> Money | None:
-        return _money(rules.monthly_limit_minor, rules.card)
+    @admin.display(description="limits")
+    def limited_to(self, rules: CardControls) -> str:
+        return _limits(rules, rules.card)
 
 
 @admin.register(Freeze)
@@ -78,11 +98,37 @@ class FreezeAdmin(ReadOnlyAdmin[Freeze]):
 
 @admin.register(LimitCounter)
 class LimitCounterAdmin(ReadOnlyAdmin[LimitCounter]):
-    list_display = ["card", "company_link", "starts_on", "held", "posted", "draws"]
-    search_fields = ["card__public_id", "card__last4"]
+    list_display = ["__str__", "company_link", "interval", "starts_on", "held_minor", "posted_minor", "purchases", "draws"]
+    list_filter = ["interval"]
+    search_fields = ["card__public_id", "card__last4", "budget__public_id", "grant__public_id"]
 
-    def held(self, counter: LimitCounter) -> Money | None:
-        return _money(counter.held_minor, counter.card)
 
-    def posted(self, counter: LimitCounter) -> Money | None:
-        return _money(counter.posted_minor, counter.card)
+@admin.register(LimitGrant)
+class LimitGrantAdmin(ReadOnlyAdmin[LimitGrant]):
+    list_display = ["public_id", "company_link", "card", "amount", "granted_by", "granted_at", "expires_at", "revoked_at"]
+    search_fields = ["public_id", "card__public_id", "card__last4"]
+
+
+@admin.register(BlockList)
+class BlockListAdmin(ReadOnlyAdmin[BlockList]):
+    list_display = ["__str__", "company_link", "version", "codes", "merchants", "countries"]
+
+
+@admin.register(Budget)
+class BudgetAdmin(ReadOnlyAdmin[Budget]):
+    list_display = ["public_id", "company_link", "name", "parent", "owner", "limit", "interval", "is_hard", "closed_at"]
+    list_filter = ["interval", "is_hard"]
+    search_fields = ["public_id", "name"]
+
+
+@admin.register(BudgetMember)
+class BudgetMemberAdmin(ReadOnlyAdmin[BudgetMember]):
+    list_display = ["budget", "company_link", "member"]
+    search_fields = ["budget__public_id", "member__public_id"]
+
+
+@admin.register(CardRequest)
+class CardRequestAdmin(ReadOnlyAdmin[CardRequest]):
+    list_display = ["public_id", "company_link", "kind", "requester", "card", "amount", "status", "asked_at", "decided_by"]
+    list_filter = ["kind", "status"]
+    search_fields = ["public_id", "requester__public_id", "card__public_id"]

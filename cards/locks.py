@@ -1,8 +1,12 @@
-"""Row locks of cards. A card's row is the lock for its controls, freezes and limit counters; take it before theirs."""
+"""Row locks of cards and budgets, in the one order that every path takes them: cards, then budgets, the deepest first.
+
+A card's row is the lock for its controls, freezes, grants and counters; a budget's row for its counters.
+"""
 
 from __future__ import annotations
 
-from cards.models import Card
+from cards.models import Budget, Card
+from cards.models.budgets import ids_of
 
 
 def lock_card(card: Card) -> Card:
@@ -17,3 +21,16 @@ def lock_card(card: Card) -> Card:
 def lock_cards_of(holder_id: int) -> list[Card]:
     """Every card of a member, in one order: what changes a member's standing waits for the swipes that read it."""
     return list(Card.objects.select_for_update().filter(holder_id=holder_id).order_by("pk"))
+
+
+def lock_budgets(chain: str) -> list[Budget]:
+    """A leaf and every budget above it, locked, the deepest first. Blank: none.
+
+    A budget is younger than the one that it lies in, so the deepest has the highest id, and one order by id is the order by depth.
+    """
+    return list(Budget.objects.select_for_update().filter(pk__in=ids_of(chain)).order_by("-pk")) if chain else []
+
+
+def read_budgets(chain: str) -> list[Budget]:
+    """The same without locks, for a look."""
+    return list(Budget.objects.filter(pk__in=ids_of(chain)).order_by("-pk")) if chain else []

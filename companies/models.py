@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 from django.db import models
 
@@ -67,6 +68,12 @@ class Company(models.Model):
         """The time zone in force at an instant."""
         waits = self.next_time_zone_on is None or local_day(at, self.time_zone) < self.next_time_zone_on
         return str(self.time_zone if waits else self.next_time_zone)
+
+    def end_of(self, day: date) -> datetime:
+        """The instant at which a company-local day is over, by the time zone that is in force on that day: `day_of` backwards."""
+        tomorrow = day + timedelta(days=1)
+        changes = self.next_time_zone_on is not None and tomorrow > self.next_time_zone_on
+        return datetime.combine(tomorrow, time(0), ZoneInfo(self.next_time_zone if changes else self.time_zone)).astimezone(UTC)
 
     @property
     def chosen_time_zone(self) -> str:

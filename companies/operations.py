@@ -11,7 +11,7 @@ from typing import Any
 from babel import Locale
 from django.db import IntegrityError, transaction
 
-from companies.merchant_categories import STARTERS, parse_ranges, range_text
+from companies.merchant_categories import STARTERS, parse_range, parse_ranges, range_text
 from companies.models import Category, CategoryCodes, Company, CompanyStatus, Department
 from spendtrackr import errors, events
 from spendtrackr.money import CURRENCIES, Money
@@ -145,7 +145,7 @@ class NameTaken(errors.Invalid):
     message = "There is one of this name already."
 
 
-def _save(row: Category | Department) -> None:
+def save_named(row: Any) -> None:
     """Save a row whose name is to be unique. Raises `NameTaken`, also when somebody else took it a moment ago."""
     row.name = " ".join(row.name.split())
     row.name_key = category_key(row.name)
@@ -169,7 +169,7 @@ def add_department(*, name: str, parent: Department | None = None, actor: events
     """A new department, at the top or inside another."""
     department = Department(name=name, parent=parent, created_at=at)
     _must_fit(department, parent, _locked_tree())
-    _save(department)
+    save_named(department)
     events.record("department.added", department, actor=actor, at=at)
     return department
 
@@ -189,7 +189,7 @@ def change_department(department: Department, changes: dict[str, Any], *, actor:
         department.parent = changes["parent"]
     if changes.get("is_archived", department.is_archived) != department.is_archived:
         _archive(department, tree, at=None if department.is_archived else at)
-    _save(department)
+    save_named(department)
     after = (department.name, department.parent_id, department.is_archived)
     changed = [name for name, old, new in zip(("name", "parent", "is_archived"), before, after, strict=True) if old != new]
     if changed:
@@ -239,7 +239,7 @@ def add_category(
     """A new category, with the codes whose purchases default to it."""
     _lock_categories()
     category = Category(name=name, ledger_code=ledger_code, created_at=at)
-    _save(category)
+    save_named(category)
     _set_codes(category, merchant_categories or [])
     events.record("category.added", category, actor=actor, at=at)
     return category
@@ -256,7 +256,7 @@ def change_category(category: Category, changes: dict[str, Any], *, actor: event
     category.name, category.ledger_code = changes.get("name", category.name), changes.get("ledger_code", category.ledger_code)
     if changes.get("is_archived", category.is_archived) != category.is_archived:
         category.archived_at = None if category.is_archived else at
-    _save(category)
+    save_named(category)
     if "merchant_categories" in changes:
         _set_codes(category, changes["merchant_categories"])
     changed = [name for name, value in _described(category).items() if value != before[name]]
@@ -280,7 +280,12 @@ def _described(category: Category) -> dict[str, Any]:
 
 
 def _set_codes(category: Category, texts: list[str]) -> None:
-    """Replace the category's ranges. Raises `Invalid` naming the field, and the category that has a code already."""
+    """Replace the category's ranges. Raises `Invalid` naming the field and the place in it, or the category that has a code already."""
+    for place, text in enumerate(texts):
+        try:
+            parse_range(text)
+        except ValueError as error:
+            raise errors.Invalid(f"{error}.", field=f"merchant_categories.{place}") from error
     try:
         ranges = parse_ranges(texts)
     except ValueError as error:

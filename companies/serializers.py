@@ -14,8 +14,10 @@ from spendtrackr.money import Money
 from spendtrackr.serializers import (
     CountryField,
     CurrencyField,
+    MerchantCodeRangeField,
     NotNegativeMoneyField,
     PlainCharField,
+    PlainListField,
     PositiveMoneyField,
     StrictBooleanField,
     StrictIntegerField,
@@ -99,8 +101,8 @@ class CategorySerializer(serializers.ModelSerializer[Category]):
 
 class CategoryFields(StrictSerializer):
     ledger_code = PlainCharField(max_length=40, required=False, allow_blank=True, help_text="The account in your general ledger.")
-    merchant_categories = serializers.ListField(
-        child=PlainCharField(max_length=9),
+    merchant_categories = PlainListField(
+        child=MerchantCodeRangeField(),
         required=False,
         max_length=300,
         help_text="Codes and ranges of ISO 18245 whose purchases default to it. No two categories share a code.",

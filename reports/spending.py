@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from urllib.parse import urlencode
 
 from cards import queries as cards
@@ -40,14 +40,15 @@ class MySpend:
     latest: list[Transaction]
 
 
-def my_spend(member: Membership, today: date) -> MySpend:
+def my_spend(member: Membership, *, at: datetime) -> MySpend:
+    today = member.company.day_of(at)
     mine = Card.objects.filter(holder=member).exclude(status=CardStatus.CLOSED).with_state().order_by("-pk")
     latest = transactions.visible(member).filter(member=member)
     return MySpend(
         comparison=month_against_last(today, member.company.currency, only=[member.pk], of={"member": member.public_id}),
         to_do=transactions.with_rejections(transactions.with_all_missing(list(transactions.to_do(member)[:MOST]), member.company)),
         to_do_count=transactions.to_do(member).count(),
-        cards=cards.standings(mine, today),
+        cards=cards.standings(mine, member.company, at=at, reader=member),
         latest=transactions.with_all_missing(transactions.page(latest, cursor=None, limit=8)[0], member.company),
     )
 

@@ -7,6 +7,7 @@ Every answer of the API that is not a success has one shape:
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
@@ -100,6 +101,11 @@ class OutcomeUnknown(DomainError):
         "The connection to the database broke. Whether this took effect is not known: look before you repeat it, "
         "or repeat it with the same Idempotency-Key."
     )
+
+
+def one_of(name: str | None, choices: Iterable[object]) -> str:
+    """What to say to a word that is none of those that there are."""
+    return f"{name} is one of {', '.join(str(choice) for choice in choices if choice != '')}."
 
 
 def body(

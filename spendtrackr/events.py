@@ -26,13 +26,15 @@ class HasPublicId(Protocol):
 
 def record(type_: str, subject: HasPublicId, *, actor: HasPublicId | None, at: datetime, **details: Any) -> Event:
     """Write one event in the open transaction. `details` holds ids, codes and amounts, never a name or an address."""
-    return Event.objects.create(
-        type=type_,
-        subject_id=subject.public_id,
-        actor_id=actor.public_id if actor else SYSTEM,
-        at=at,
-        details=_written(details),
-    )
+    event = unwritten(type_, subject, actor=actor, at=at, **details)
+    event.save(force_insert=True)
+    return event
+
+
+def unwritten(type_: str, subject: HasPublicId, *, actor: HasPublicId | None, at: datetime, **details: Any) -> Event:
+    """The same event, for whoever writes it together with other rows."""
+    who = actor.public_id if actor else SYSTEM
+    return Event(type=type_, subject_id=subject.public_id, actor_id=who, at=at, details=_written(details))
 
 
 @operation

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
+from django.forms import ChoiceField
 from django_filters import rest_framework as filters
 from rest_framework.request import Request
 
@@ -13,7 +14,7 @@ from spendtrackr import errors
 if TYPE_CHECKING:  # REST framework loads this module while it is loading its views
     from rest_framework.views import APIView
 
-_PAGING = {"limit", "cursor"}
+PAGING = {"limit", "cursor"}
 
 
 class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]
@@ -25,7 +26,10 @@ class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]
             return queryset
         if not filterset.is_valid():
             field, messages = next(iter(filterset.errors.items()))
-            raise errors.Invalid(str(messages[0]), field=field)
+            asked = filterset.form.fields.get(field)
+            is_choice = isinstance(asked, ChoiceField)
+            says = errors.one_of(field, (value for value, _ in asked.choices)) if is_choice else str(messages[0])
+            raise errors.Invalid(says, field=field)
         return filterset.qs  # type: ignore[no-any-return]
 
 
@@ -33,7 +37,7 @@ def refuse_unknown_parameters(request: Request, view: Any) -> None:
     """400 for a query parameter that the route does not document."""
     known = set(getattr(view, "query_parameters", ()))
     if getattr(view, "action", None) == "list":
-        known |= _PAGING
+        known |= PAGING
         filterset = getattr(view, "filterset_class", None)
         known |= set(filterset.base_filters) if filterset else set()
     for name in request.query_params:

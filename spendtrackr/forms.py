@@ -1,13 +1,47 @@
-"""What the forms of all pages share."""
+"""What forms and addresses share: days and instants as they are written there, and refusals beside their field."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
 from django.forms import Form
 
-from spendtrackr.errors import DomainError
+from spendtrackr.errors import DomainError, Invalid
+from spendtrackr.periods import INSTANT_LOOKS_LIKE, parse_instant
+
+EARLIEST, LATEST = date(1990, 1, 1), date(2099, 12, 31)
 
 
 def show_refusal(form: Form, error: DomainError) -> None:
     """Put what an operation refused beside the field that it names, else above the form. What was typed stays."""
     name = (error.field or "").partition(".")[0]
     form.add_error(name if name in form.fields else None, error.message)
+
+
+def day_from(given: Mapping[str, Any], name: str) -> date | None:
+    """The day under this name of an address, if one is. Raises `Invalid` naming it."""
+    text = given.get(name)
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text) if len(text) == 10 else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise Invalid(f"{name.capitalize()} is a day such as 2026-03-31.", field=name)
+    if not EARLIEST <= day <= LATEST:
+        raise Invalid(f"{name.capitalize()} is a day from {EARLIEST} to {LATEST}.", field=name)
+    return day
+
+
+def instant_from(given: Mapping[str, Any], name: str) -> datetime | None:
+    """The instant under this name, in UTC, as RFC 3339 writes it: without an offset it would be a guess. Raises `Invalid` naming it."""
+    text = given.get(name)
+    if not text:
+        return None
+    at = parse_instant(text)
+    if at is None:
+        raise Invalid(INSTANT_LOOKS_LIKE, field=name)
+    return at

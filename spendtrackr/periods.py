@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -70,6 +71,39 @@ def add_months(day: date, months: int) -> date:
 def month_of(day: date) -> Period:
     first = day.replace(day=1)
     return Period(first, add_months(first, 1))
+
+
+def week_of(day: date) -> Period:
+    """The week, from Monday (ISO 8601)."""
+    monday = day - timedelta(days=day.weekday())
+    return Period(monday, monday + timedelta(days=7))
+
+
+def quarter_of(day: date, first_month: int = 1) -> Period:
+    """Three months of a year that begins with `first_month`."""
+    start = add_months(day.replace(day=1), -((day.month - first_month) % 3))
+    return Period(start, add_months(start, 3))
+
+
+def year_of(day: date, first_month: int = 1) -> Period:
+    """Twelve months from the latest `first_month` on: a calendar year, or a fiscal one."""
+    start = add_months(day.replace(day=1), -((day.month - first_month) % 12))
+    return Period(start, add_months(start, 12))
+
+
+_RFC_3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
+INSTANT_LOOKS_LIKE = (
+    "Write an instant with its offset, such as 2026-03-31T12:00:00Z or 2026-03-31T12:00:00+02:00; in an address the + is written %2B."
+)
+
+
+def parse_instant(text: str) -> datetime | None:
+    """An instant as RFC 3339 writes it, in UTC; None for anything else: a day, or a time without an offset, would be a guess."""
+    written = text.upper()
+    try:
+        return datetime.fromisoformat(written).astimezone(UTC) if _RFC_3339.fullmatch(written) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def local_day(at: datetime, time_zone: str) -> date:

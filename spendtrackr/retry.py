@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from django.db import OperationalError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -17,6 +17,8 @@ ATTEMPTS = 6
 # Issuers wait two seconds for an answer; a new attempt that starts later than this cannot make it.
 LAST_START_SECONDS = 1.5
 
+# Gone away; lost during a query; the connection was killed; the server is shutting down.
+_LOST = {2006, 2013, 1927, 1053, 4031}
 _DEADLOCK, LOCK_TIMEOUT, _CHANGED_SINCE_READ = 1213, 1205, 1020
 
 
@@ -24,6 +26,12 @@ def is_lock_trouble(error: OperationalError) -> bool:
     """A deadlock or a lock time-out: the engine undid the work, and it may simply run again."""
     code = error.args[0] if error.args else None
     return code in {_DEADLOCK, LOCK_TIMEOUT, _CHANGED_SINCE_READ} or "database is locked" in str(error)
+
+
+def lost_the_connection(error: OperationalError) -> bool:
+    """The server went away, before or after it committed: nobody knows, until somebody looks the work up."""
+    code = error.args[0] if error.args else None
+    return code in _LOST
 
 
 def in_transaction(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -45,6 +53,14 @@ def in_transaction(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
                 raise
             time.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 -- jitter, not a secret
     raise AssertionError("unreachable")
+
+
+def again_if_taken(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """`in_transaction`, and once more where a unique row was taken at the same moment: by now it is there to be found, and named."""
+    try:
+        return in_transaction(work, *args, **kwargs)
+    except IntegrityError:
+        return in_transaction(work, *args, **kwargs)
 
 
 def operation(work: Callable[P, R]) -> Callable[P, R]:

@@ -221,8 +221,13 @@ SPECTACULAR_SETTINGS = {
         "CompanyStatusEnum": "companies.models.CompanyStatus",
         "MembershipStatusEnum": "users.models.MembershipStatus",
         "CardStatusEnum": "cards.models.CardStatus",
+        "BudgetIntervalEnum": "cards.models.BudgetInterval",
+        "LimitIntervalEnum": "cards.serializers.INTERVALS",
+        "RequestKindEnum": "cards.models.RequestKind",
+        "RequestStatusEnum": "cards.models.RequestStatus",
         "TransactionStatusEnum": "transactions.models.TransactionStatus",
         "TransactionSourceEnum": "transactions.models.TransactionSource",
+        "LedgerAccountEnum": "transactions.models.Account",
     },
 }
 

@@ -7,3 +7,7 @@ import os
 os.environ["SPENDTRACKR_MODE"] = "test"
 
 from spendtrackr.settings import *  # noqa: F403 -- Django reads settings as one module's names
+from spendtrackr.settings import CACHES
+
+# Halves of the suite that run at once count guesses for themselves.
+CACHES["default"]["KEY_PREFIX"] = f"spendtrackr-test-{os.environ.get('PYTEST_XDIST_WORKER', '')}"

@@ -15,6 +15,7 @@ from rest_framework.viewsets import GenericViewSet, ViewSet
 from spendtrackr import errors, idempotency
 from spendtrackr.filters import refuse_unknown_parameters
 from spendtrackr.permissions import Rule, require
+from spendtrackr.serializers import StrictSerializer, represent, validated
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -27,6 +28,10 @@ class APIRequest(Request):
     session: Any
 
 
+class NoBody(StrictSerializer):
+    """Of a route that takes no fields: whatever is sent is refused by its name."""
+
+
 class TenantViewSet(GenericViewSet[Any]):
     """Says who, which, and one verb. A verb without a rule is refused, so that forgetting one is harmless."""
 
@@ -37,6 +42,8 @@ class TenantViewSet(GenericViewSet[Any]):
     rules: ClassVar[Mapping[str, Rule]] = {}
     # True where somebody looks after their own sign-in, which a suspended company does not stop.
     always_writable: ClassVar[bool] = False
+    # False on an action that needs no more than its address: then a field is a mistake, and not ignored.
+    takes_body: ClassVar[bool] = True
     page_order: ClassVar[tuple[str, ...]] = ("-id",)
     query_parameters: ClassVar[tuple[str, ...]] = ()
 
@@ -49,6 +56,8 @@ class TenantViewSet(GenericViewSet[Any]):
         if request.method not in _SAFE:
             if not self.always_writable:
                 self.request.membership.require_writable()
+            if not self.takes_body and self.request.data:
+                self.body(NoBody)
             self._write_once(str(request.method).lower())
 
     def rows(self) -> QuerySet[Any]:
@@ -89,6 +98,8 @@ class TenantViewSet(GenericViewSet[Any]):
 
     def body(self, serializer_class: type[BaseSerializer[Any]], **kwargs: Any) -> dict[str, Any]:
         """The validated body of this request."""
+        if not kwargs:
+            return validated(serializer_class, self.request.data)
         serializer = serializer_class(data=self.request.data, **kwargs)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
@@ -104,7 +115,7 @@ class TenantViewSet(GenericViewSet[Any]):
 
     def reply(self, result: Any, *, status: int = 200, secrets: set[str] | None = None) -> Response:
         """The result in the viewset's own shape. `secrets` are fields that a replay shows masked."""
-        response = Response(self.get_serializer_class()(result, context=self.get_serializer_context()).data, status=status)
+        response = Response(represent(self.get_serializer_class(), result, self.get_serializer_context()), status=status)
         response.secrets = secrets or set()  # type: ignore[attr-defined]
         return response
 

@@ -81,8 +81,9 @@ def busy(world):
     """Acme with a row of almost every model: `world` and what happens in a company."""
     fill(world, 1, 0)
     with company_scope(world.acme.pk):
-        cards.change_controls(world.card, {"monthly_limit": Money(50_00, "USD")}, actor=world.alice, at=NOON)
+        cards.change_controls(world.card, {"limits": cards.monthly(Money(50_00, "USD"))}, actor=world.alice, at=NOON)
         authorize(world.reload(), swipe(99_00, merchant_name="Too Dear"))
+        cards.grant(world.card, Money(1_00, "USD"), expires_at=NOON + timedelta(days=1), reason="x", actor=world.alice, at=NOON)
         IdempotencyKey.objects.create(credential="mem_x", key_hash="k" * 64, request_hash="r" * 64, body="answered", created_at=NOON)
         StatementMapping.objects.create(header_hash="h" * 64, mapping="{}", updated_at=NOON)
     operations.sign_in(world.alice.user.email, PASSWORD, at=timezone.now())
@@ -310,6 +311,49 @@ def test_a_company_is_shown_with_its_people_its_balances_and_ways_on(busy, opera
     assert f'href="{address(Transaction)}?company={busy.acme.pk}"' in page
     listed = operator.get(f"{address(FundingAccount)}?company={busy.acme.pk}").content.decode()
     assert "Malice" not in listed
+
+
+def give(operator, *accounts, credit):
+    chosen = {"action": "set_credit", "_selected_action": [account.pk for account in accounts], "credit": credit}
+    return operator.post(address(FundingAccount), chosen, follow=True).content.decode()
+
+
+def credit_given() -> list[int]:
+    return list(rows(FundingAccount).values_list("credit_minor", flat=True))
+
+
+def test_an_operator_gives_credit_and_the_company_is_told(world, operator):
+    account = rows(FundingAccount).get(company=world.acme)
+    assert "The credit of" in give(operator, account, credit="5,000.50")
+    assert sorted(credit_given()) == [0, 5_000_50]
+    event = Event.across_companies.get(type="account.credit_changed")
+    assert (event.company_id, event.subject_id) == (world.acme.pk, account.public_id)
+    assert event.actor_id == User.objects.get(is_staff=True).public_id
+    assert json.loads(event.details) == {"before_minor": 0, "currency": "USD", "minor": 5_000_50}
+    assert "$5,000.50" in operator.get(address(FundingAccount)).content.decode()
+
+
+def test_credit_is_read_in_the_currency_of_each_account(world, operator):
+    with company_scope(world.acme.pk):
+        yen = FundingAccount.objects.create(currency="JPY")
+    page = give(operator, *rows(FundingAccount), credit="0.5")
+    assert "Write the credit as an amount in JPY" in page
+    yen.refresh_from_db()
+    assert (yen.credit_minor, sorted(credit_given())) == (0, [0, 50, 50])
+
+
+@pytest.mark.parametrize("credit", ["", "much", "-1", "1.005", "99999999999999999999", "1e5"])
+def test_what_is_no_credit_is_refused_and_changes_nothing(world, operator, credit):
+    page = give(operator, rows(FundingAccount).first(), credit=credit)
+    assert '<li class="error">' in page
+    assert set(credit_given()) == {0}
+    assert not Event.across_companies.filter(type="account.credit_changed").exists()
+
+
+def test_no_company_gives_itself_credit(world, pages):
+    chosen = {"action": "set_credit", "_selected_action": [rows(FundingAccount).get(company=world.acme).pk], "credit": "5000"}
+    assert pages(world.alice).post(address(FundingAccount), chosen)["Location"].startswith("/operators/login/")
+    assert set(credit_given()) == {0}
 
 
 LISTS = ["users/membership", "users/session", "cards/card", "cards/cardcontrols", "cards/freeze", "transactions/transaction",

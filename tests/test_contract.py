@@ -71,6 +71,27 @@ def test_it_can_be_browsed_from_our_own_origin(client, db):
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
 
 
+BODILESS = [path for path, method, told in OPERATIONS if method == "post" and "requestBody" not in told]
+
+
+def test_these_routes_take_no_body():
+    """A new one without `takes_body=False` is found below, for it would ignore what it is sent."""
+    assert {"/api/v1/cards/{public_id}/freeze/", "/api/v1/grants/{public_id}/revoke/", "/api/v1/auth/logout/"} <= set(BODILESS)
+
+
+@pytest.mark.parametrize("path", BODILESS)
+def test_a_route_without_a_body_refuses_fields_whatever_state_its_object_is_in(world, api, path):
+    client = api(world.alice)
+    answer = client.post(path.replace("{public_id}", "x_1"), {"foo": 1})
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "unknown_field", "foo")
+    for nothing in ("", "{}", "null"):
+        again = client.post(path.replace("{public_id}", "x_1"), nothing, content_type="application/json")
+        assert again.status_code != 400, again.content
+    if "public_id" not in path:
+        return
+    assert client.post(path.replace("{public_id}", "x_1"), ["foo"]).status_code == 400
+
+
 SCHEMA = schemathesis.openapi.from_dict(CONTRACT)
 SCHEMA.app = application
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -16,7 +16,7 @@ from reports import demo
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope
 from transactions import documents, queries
-from transactions.models import Approval, FundingAccount, Message, Receipt, Transaction
+from transactions.models import Approval, FundingAccount, Message, Posting, Receipt, Transaction
 from users.models import DepartmentHead, Invitation, Membership, User
 
 UNTIL = date(2026, 11, 23)
@@ -155,6 +155,10 @@ def test_run_twice_it_changes_nothing_and_still_tells_how_to_sign_in(capsys):
 
 def test_the_accounts_are_never_near_empty(northwind):
     assert FundingAccount.objects.get().available_minor > 5_000_00
+
+
+def test_some_money_went_back_to_the_bank(northwind):
+    assert list(Posting.objects.filter(entry__kind="withdrawal").values_list("amount_minor", flat=True)) == [5_000_00]
 
 
 def test_no_history_is_longer_than_the_plan():

@@ -9,14 +9,18 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from cards import operations as cards
+from cards.models import BlockList, Budget, BudgetInterval, CardRequest, LimitGrant, RequestKind
+from cards.operations import budgets, requests
 from companies.models import Category, Company, Department
+from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import swipe
 from tests.papers import picture
 from tests.routes import all_routes
 from transactions.documents import inspect
 from transactions.models import Approval, FundingAccount, StatementImport, Transaction
-from transactions.operations import approvals, receipts
+from transactions.operations import accounts, approvals, receipts
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -26,6 +30,9 @@ from users.models import Invitation, Session
 AT = datetime(2026, 1, 10, 15, tzinfo=UTC)
 MONEY = {"minor": 1_00, "currency": "USD"}
 
+LATER = "2099-01-01T00:00:00Z"
+WANTED = {"kind": "card", "name": "Hers", "amount": MONEY, "reason": "Hers"}
+
 # For each route that names an object: what Mallory sends. The object is Acme's, then one that never existed.
 BY_ID = {
     "GET /api/v1/cards/{public_id}/": ("card", None),
@@ -34,6 +41,23 @@ BY_ID = {
     "POST /api/v1/cards/{public_id}/unfreeze/": ("card", {}),
     "POST /api/v1/cards/{public_id}/close/": ("card", {}),
     "POST /api/v1/cards/{public_id}/replace/": ("card", {}),
+    "POST /api/v1/cards/{public_id}/authorizations/preview/": (
+        "card",
+        {"amount": MONEY, "merchant_name": "x", "merchant_code": "5812", "country": "US"},
+    ),
+    "GET /api/v1/transactions/{public_id}/decision/": ("transaction", None),
+    "POST /api/v1/simulator/authorizations/{public_id}/increment/": ("transaction", {"amount": MONEY}),
+    "POST /api/v1/simulator/authorizations/{public_id}/expire/": ("transaction", {}),
+    "GET /api/v1/cards/{public_id}/grants/": ("card", None),
+    "POST /api/v1/cards/{public_id}/grants/": ("card", {"amount": MONEY, "expires_at": LATER}),
+    "POST /api/v1/grants/{public_id}/revoke/": ("grant", {}),
+    "GET /api/v1/budgets/{public_id}/": ("budget", None),
+    "PATCH /api/v1/budgets/{public_id}/": ("budget", {"name": "Mine"}),
+    "POST /api/v1/budgets/{public_id}/close/": ("budget", {}),
+    "GET /api/v1/card-requests/{public_id}/": ("request", None),
+    "POST /api/v1/card-requests/{public_id}/approve/": ("request", {}),
+    "POST /api/v1/card-requests/{public_id}/reject/": ("request", {"answer": "Mine"}),
+    "POST /api/v1/card-requests/{public_id}/withdraw/": ("own_request", {}),
     "GET /api/v1/members/{public_id}/": ("member", None),
     "PATCH /api/v1/members/{public_id}/": ("member", {"role": "employee"}),
     "POST /api/v1/members/{public_id}/suspend/": ("member", {}),
@@ -63,6 +87,9 @@ BY_ID = {
     "GET /api/v1/receipts/{public_id}/file/": ("receipt", None),
     "DELETE /api/v1/receipts/{public_id}/": ("receipt", None),
     "GET /api/v1/accounts/{public_id}/": ("account", None),
+    "GET /api/v1/accounts/{public_id}/balance/": ("account", None),
+    "GET /api/v1/accounts/{public_id}/statement/": ("account", None),
+    "GET /api/v1/accounts/{public_id}/entries/": ("account", None),
     "GET /api/v1/imports/{public_id}/": ("import", None),
     "POST /api/v1/simulator/authorizations/{public_id}/capture/": ("transaction", {}),
     "POST /api/v1/simulator/authorizations/{public_id}/reverse/": ("transaction", {}),
@@ -79,18 +106,34 @@ PAGES_BY_ID = {
     "POST /transactions/{public_id}/submit/": ("transaction", {}),
     "POST /approvals/{public_id}/approve/": ("approval", {}),
     "POST /approvals/{public_id}/reject/": ("approval", {"reason": "Mine"}),
+    "GET /budgets/{public_id}/": ("budget", None),
+    "POST /budgets/{public_id}/": ("budget", {"name": "Mine"}),
+    "POST /budgets/{public_id}/close/": ("budget", {}),
+    "POST /requests/{public_id}/approve/": ("request", {}),
+    "POST /requests/{public_id}/reject/": ("request", {"answer": "Mine"}),
+    "POST /requests/{public_id}/withdraw/": ("own_request", {}),
     "GET /cards/{public_id}/": ("card", None),
     "GET /cards/{public_id}/change/": ("card", None),
     "POST /cards/{public_id}/change/": ("card", {"name": "Mine"}),
     "POST /cards/{public_id}/freeze/": ("card", {}),
     "POST /cards/{public_id}/unfreeze/": ("card", {}),
     "POST /cards/{public_id}/close/": ("card", {}),
+    "GET /cards/{public_id}/grant/": ("card", None),
+    "POST /cards/{public_id}/grant/": ("card", {"amount": "1", "expires_at": "2099-12-31", "reason": "Mine"}),
+    "POST /grants/{public_id}/revoke/": ("grant", {}),
     "GET /cards/{public_id}/replace/": ("card", None),
     "POST /cards/{public_id}/replace/": ("card", {}),
 }
 # Lists, reports and pages: none of Acme's ids, names or figures may be in the answer.
 BY_READING = {
     "GET /api/v1/cards/": "",
+    "GET /api/v1/budgets/": "",
+    "GET /api/v1/card-requests/": "",
+    "GET /api/v1/block-list/": "",
+    "GET /budgets/": "",
+    "GET /budgets/new/": "",
+    "GET /requests/": "",
+    "GET /requests/new/": "",
     "GET /api/v1/members/": "",
     "GET /api/v1/invitations/": "",
     "GET /api/v1/categories/": "?limit=200",
@@ -98,12 +141,13 @@ BY_READING = {
     "GET /api/v1/company/": "",
     "GET /people/": "",
     "GET /settings/": "",
+    "GET /settings/blocks/": "",
     "GET /settings/departments/new/": "",
     "GET /api/v1/transactions/": "",
     "GET /api/v1/receipts/": "",
     "GET /api/v1/approvals/": "",
     "GET /approvals/": "",
-    "GET /funding/": "",
+    "GET /funding/": "?month=2026-01",
     "GET /cards/": "",
     "GET /my-spend/": "",
     "GET /api/v1/accounts/": "",
@@ -118,8 +162,20 @@ BY_READING = {
 # Routes that take ids in their body, or act for the whole company.
 BY_BODY = {
     "POST /api/v1/cards/": lambda acme: {"holder": acme["member"]},
+    "POST /api/v1/budgets/": lambda acme: {
+        "name": "Hers", "limit": MONEY, "interval": "month", "is_hard": True, "parent": acme["budget"],
+    },
+    "POST /api/v1/card-requests/": lambda acme: {**WANTED, "budget": acme["budget"]},
+    "PATCH /api/v1/block-list/": lambda acme: {"blocked_countries": ["US"]},
+    "POST /budgets/new/": lambda acme: {
+        "name": "Hers", "limit": "1", "interval": "month", "hardness": "hard", "owner": acme["member"], "parent": acme["budget"],
+    },
+    "POST /requests/new/": lambda acme: {"name": "Hers", "amount": "1", "interval": "month", "reason": "x", "budget": acme["budget"]},
     "POST /api/v1/simulator/authorizations/": lambda acme: {
         "card": acme["card"], "amount": MONEY, "merchant_name": "x", "merchant_code": "5812", "country": "US",
+    },
+    "POST /api/v1/simulator/messages/": lambda acme: {
+        "card": acme["card"], "amount": MONEY, "kind": "capture", "ref": "r1", "network_id": "f1",
     },
     "POST /api/v1/invitations/": lambda acme: {"email": "bob@acme.example", "role": "employee"},
     "POST /api/v1/categories/": lambda acme: {"name": "Hers"},
@@ -127,10 +183,12 @@ BY_BODY = {
     "PATCH /api/v1/company/": lambda acme: {"name": "Malice Ltd"},
     "POST /people/": lambda acme: {"do": "revoke", "invitation": acme["invitation"]},
     "POST /settings/": lambda acme: {"name": "Malice Ltd"},
+    "POST /settings/blocks/": lambda acme: {"blocked_merchants": "Hers"},
     "POST /settings/departments/new/": lambda acme: {"name": "Hers", "parent": acme["department"], "head": ""},
     "GET /settings/categories/new/": lambda acme: {},
     "POST /settings/categories/new/": lambda acme: {"name": "Hers"},
     "POST /api/v1/simulator/topups/": lambda acme: {"amount": MONEY},
+    "POST /api/v1/simulator/withdrawals/": lambda acme: {"amount": MONEY},
     "POST /api/v1/receipts/": lambda acme: {"transaction": acme["transaction"], "file": _file()},
     "POST /api/v1/imports/": lambda acme: {"file": _file()},
     "GET /cards/new/": lambda acme: {},
@@ -177,9 +235,14 @@ OPEN = {
     "POST /accept-invitation/",
 }
 FILTERS = {
-    "/api/v1/cards/": {"holder": "member"},
+    "/api/v1/cards/": {"holder": "member", "budget": "budget"},
+    "/api/v1/budgets/": {"parent": "budget", "owner": "member"},
+    "/api/v1/card-requests/": {"requester": "member"},
     "/api/v1/transactions/": {
         "card": "card",
+        "counts_with": "card",
+        "grant": "grant",
+        "budget": "budget",
         "member": "member",
         "category": "category",
         "department": "department",
@@ -191,6 +254,9 @@ FILTERS = {
     "/api/v1/approvals/": {"transaction": "transaction"},
     "/transactions/": {
         "card": "card",
+        "counts_with": "card",
+        "grant": "grant",
+        "budget": "budget",
         "member": "member",
         "category": "category",
         "department": "department",
@@ -219,7 +285,20 @@ def theirs(world) -> dict[str, str]:
         stored_as = receipts.store(content, company=world.acme)
         receipt = receipts.attach(purchase, inspect(content, "Acme dinner.png"), stored_as, actor=world.bob, at=AT)
         approvals.submit(purchase, actor=world.bob, at=AT)
+        budget = budgets.create(
+            name="Acme Budget", limit=Money(678_90, "USD"), interval=BudgetInterval.MONTH, is_hard=True, owner=world.bob,
+            members=[world.bob], actor=world.alice, at=AT,
+        )  # fmt: skip
+        wish = requests.Wish(RequestKind.CARD, Money(123_45, "USD"), "Acme fair", name="Acme travel", budget=budget)
+        accounts.block(world.acme, {"blocked_merchants": ["id:Acme-77", "Acme rival"]}, actor=world.alice, at=AT)
+        grant = cards.grant(
+            world.card, Money(5_00, "USD"), expires_at=datetime.fromisoformat(LATER), reason="Acme fair", actor=world.alice, at=AT
+        )
         return {
+            "budget": budget.public_id,
+            "request": requests.ask(wish, actor=world.bob, at=AT).public_id,
+            "own_request": requests.ask(wish, actor=world.alice, at=AT).public_id,
+            "grant": grant.public_id,
             "card": world.card.public_id,
             "member": world.bob.public_id,
             "invitation": invitation.public_id,
@@ -332,11 +411,13 @@ def comparable(answer, asked_for: str) -> str:
         "POST /api/v1/receipts/",
         "POST /api/v1/departments/",
         "POST /api/v1/auth/switch/",
+        "POST /api/v1/budgets/",
+        "POST /api/v1/card-requests/",
     ],
 )
 def test_another_companys_id_in_a_body_is_unknown(world, theirs, browse, route):
     body = BY_BODY[route](theirs)
-    name = next(name for name in ("holder", "card", "transaction", "company", "parent") if name in body)
+    name = next(name for name in ("holder", "card", "transaction", "company", "parent", "budget") if name in body)
     foreign = ask(browse, world, route, body=body)
     unknown = ask(browse, world, route, body={**body, name: "mem_unknown"})
     assert foreign.status_code == unknown.status_code == 400
@@ -344,9 +425,12 @@ def test_another_companys_id_in_a_body_is_unknown(world, theirs, browse, route):
 
 
 DOING = [
+    "PATCH /api/v1/block-list/", "POST /budgets/new/", "POST /requests/new/",
     "POST /cards/new/",
-    "POST /api/v1/invitations/", "POST /api/v1/simulator/topups/", "POST /api/v1/imports/", "POST /api/v1/categories/",
-    "PATCH /api/v1/company/", "POST /people/", "POST /settings/", "POST /settings/departments/new/", "POST /settings/categories/new/",
+    "POST /api/v1/invitations/", "POST /api/v1/simulator/topups/", "POST /api/v1/simulator/withdrawals/", "POST /api/v1/imports/",
+    "POST /api/v1/categories/",
+    "PATCH /api/v1/company/", "POST /people/", "POST /settings/", "POST /settings/blocks/",
+    "POST /settings/departments/new/", "POST /settings/categories/new/",
 ]  # fmt: skip
 
 
@@ -357,7 +441,8 @@ def test_what_mallory_does_changes_nothing_of_acmes(world, theirs, browse, route
             return (
                 list(Company.objects.filter(pk=world.acme.pk).values()), list(Category.objects.values()), list(Department.objects.values()),
                 list(FundingAccount.objects.values()), list(Transaction.objects.values()), list(StatementImport.objects.values()),
-                list(Invitation.objects.values()),
+                list(Invitation.objects.values()), list(Budget.objects.values()), list(BlockList.objects.values()),
+                list(CardRequest.objects.values()), list(LimitGrant.objects.values()),
             )  # fmt: skip
 
     before = acme()

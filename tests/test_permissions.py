@@ -18,8 +18,11 @@ from django.test import Client
 from django.utils import timezone
 
 from cards import operations as cards
+from cards.models import BudgetInterval, RequestKind
+from cards.operations import budgets, requests
 from companies.models import Category, Company
 from conftest import build_world, client_of
+from spendtrackr.ids import new_id
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, PASSWORD, swipe
@@ -39,6 +42,9 @@ from users.roles import TABLE, Role
 # The line of the table that shows an object of each kind.
 SEEN_BY = {
     "card": "cards.see",
+    "grant": "cards.see",
+    "budget": "budgets.see",
+    "request": "requests.see",
     "member": "people.see",
     "transaction": "transactions.see",
     "receipt": "transactions.see",
@@ -75,6 +81,14 @@ def statement() -> SimpleUploadedFile:
     return SimpleUploadedFile("s.csv", b"Date,Amount,Merchant\n2026-01-05,1.00,Shop\n")
 
 
+def budget_form() -> dict[str, str]:
+    owner = Membership.across_companies.get(user__email="alice@acme.example").public_id
+    return {"name": "New", "limit": "100", "interval": "month", "hardness": "hard", "owner": owner}
+
+
+BUDGET = {"name": "New", "limit": MONEY, "interval": "month", "is_hard": True}
+WANTED = {"name": "New", "amount": MONEY, "reason": "Why"}
+LATER = "2099-01-01T00:00:00Z"
 FOUND = {"company_name": "Second", "country": "DE", "currency": "EUR", "time_zone": "Europe/Berlin"}
 SWIPE = {"amount": MONEY, "merchant_name": "x", "merchant_code": "5812", "country": "US"}
 CASES: dict[str, Case] = {
@@ -85,7 +99,31 @@ CASES: dict[str, Case] = {
     "POST /api/v1/cards/{public_id}/freeze/": Case("cards.freeze", "card", {}),
     "POST /api/v1/cards/{public_id}/unfreeze/": Case("cards.freeze", "card", {}),
     "POST /api/v1/cards/{public_id}/replace/": Case("cards.issue", "card", {}),
+    "POST /api/v1/cards/{public_id}/authorizations/preview/": Case("cards.see", "card", SWIPE),
+    "GET /api/v1/transactions/{public_id}/decision/": Case("transactions.see", "transaction"),
+    "POST /api/v1/simulator/messages/": Case(
+        "simulator.use", "card", lambda: {"amount": MONEY, "kind": "capture", "ref": new_id("ref"), "network_id": new_id("net")},
+        names="card",
+    ),
+    "POST /api/v1/simulator/authorizations/{public_id}/increment/": Case("simulator.use", "transaction", {"amount": MONEY}),
+    "POST /api/v1/simulator/authorizations/{public_id}/expire/": Case("simulator.use", "transaction", {}),
     "POST /api/v1/cards/{public_id}/close/": Case("cards.close", "card", {}),
+    "GET /api/v1/cards/{public_id}/grants/": Case("cards.see", "card"),
+    "POST /api/v1/cards/{public_id}/grants/": Case("cards.grant", "card", {"amount": MONEY, "expires_at": LATER}),
+    "POST /api/v1/grants/{public_id}/revoke/": Case("cards.grant", "grant", {}),
+    "GET /api/v1/block-list/": Case("blocks.see"),
+    "PATCH /api/v1/block-list/": Case("blocks.change", body={"blocked_countries": ["KP"]}),
+    "GET /api/v1/budgets/": Case("budgets.see", lists="budget"),
+    "POST /api/v1/budgets/": Case("budgets.change", body=BUDGET),
+    "GET /api/v1/budgets/{public_id}/": Case("budgets.see", "budget"),
+    "PATCH /api/v1/budgets/{public_id}/": Case("budgets.change", "budget", {"name": "N"}),
+    "POST /api/v1/budgets/{public_id}/close/": Case("budgets.change", "budget", {}),
+    "GET /api/v1/card-requests/": Case("requests.see", lists="request"),
+    "POST /api/v1/card-requests/": Case("requests.ask", body={"kind": "card", **WANTED}),
+    "GET /api/v1/card-requests/{public_id}/": Case("requests.see", "request"),
+    "POST /api/v1/card-requests/{public_id}/approve/": Case("requests.decide", "request", {}),
+    "POST /api/v1/card-requests/{public_id}/reject/": Case("requests.decide", "request", {"answer": "No"}),
+    "POST /api/v1/card-requests/{public_id}/withdraw/": Case("requests.withdraw", "request", {}),
     "GET /api/v1/members/": Case("people.see", lists="member"),
     "GET /api/v1/members/{public_id}/": Case("people.see", "member"),
     "PATCH /api/v1/members/{public_id}/": Case("people.change", "member", {"department": None}),
@@ -123,11 +161,15 @@ CASES: dict[str, Case] = {
     "DELETE /api/v1/receipts/{public_id}/": Case("transactions.describe", "receipt"),
     "GET /api/v1/accounts/": Case("accounts.see", lists="account"),
     "GET /api/v1/accounts/{public_id}/": Case("accounts.see", "account"),
+    "GET /api/v1/accounts/{public_id}/balance/": Case("accounts.see", "account"),
+    "GET /api/v1/accounts/{public_id}/statement/": Case("accounts.see", "account"),
+    "GET /api/v1/accounts/{public_id}/entries/": Case("accounts.see", "account"),
     "GET /api/v1/imports/": Case("imports.see", lists="import"),
     "POST /api/v1/imports/": Case("imports.book", body=lambda: {"file": statement()}),
     "POST /api/v1/imports/propose/": Case("imports.book", body=lambda: {"file": statement()}),
     "GET /api/v1/imports/{public_id}/": Case("imports.see", "import"),
     "POST /api/v1/simulator/topups/": Case("simulator.use", body={"amount": MONEY}),
+    "POST /api/v1/simulator/withdrawals/": Case("simulator.use", body={"amount": MONEY}),
     "POST /api/v1/simulator/authorizations/": Case("simulator.use", "card", SWIPE, names="card"),
     "POST /api/v1/simulator/authorizations/{public_id}/capture/": Case("simulator.use", "transaction", {}),
     "POST /api/v1/simulator/authorizations/{public_id}/reverse/": Case("simulator.use", "transaction", {}),
@@ -164,14 +206,31 @@ CASES: dict[str, Case] = {
     "POST /cards/{public_id}/freeze/": Case("cards.freeze", "card", {}),
     "POST /cards/{public_id}/unfreeze/": Case("cards.freeze", "card", {}),
     "POST /cards/{public_id}/close/": Case("cards.close", "card", {}),
+    "GET /cards/{public_id}/grant/": Case("cards.grant", "card"),
+    "POST /cards/{public_id}/grant/": Case("cards.grant", "card", {"amount": "1", "expires_at": "2099-12-31", "reason": "Fair"}),
+    "POST /grants/{public_id}/revoke/": Case("cards.grant", "grant", {}),
     "GET /cards/{public_id}/replace/": Case("cards.issue", "card"),
     "POST /cards/{public_id}/replace/": Case("cards.issue", "card", {}),
+    "GET /budgets/": Case("budgets.see", lists="budget"),
+    "GET /budgets/new/": Case("budgets.change"),
+    "POST /budgets/new/": Case("budgets.change", body=budget_form),
+    "GET /budgets/{public_id}/": Case("budgets.see", "budget"),
+    "POST /budgets/{public_id}/": Case("budgets.change", "budget", budget_form),
+    "POST /budgets/{public_id}/close/": Case("budgets.change", "budget", {}),
+    "GET /requests/": Case("requests.see", lists="request"),
+    "GET /requests/new/": Case("requests.ask"),
+    "POST /requests/new/": Case("requests.ask", body={**WANTED, "amount": "1", "interval": "month"}),
+    "POST /requests/{public_id}/approve/": Case("requests.decide", "request", {}),
+    "POST /requests/{public_id}/reject/": Case("requests.decide", "request", {"answer": "No"}),
+    "POST /requests/{public_id}/withdraw/": Case("requests.withdraw", "request", {}),
     "GET /people/": Case("people.see", lists="member"),
     "POST /people/": Case("people.invite", body={"do": "invite", "email": "new@acme.example", "role": "employee"}),
     "GET /people/{public_id}/": Case("people.see", "member"),
     "POST /people/{public_id}/": Case("people.change", "member", {"do": "suspend"}),
     "GET /settings/": Case("company.see"),
     "POST /settings/": Case("company.change", body=lambda: PROFILE),
+    "GET /settings/blocks/": Case("blocks.change"),
+    "POST /settings/blocks/": Case("blocks.change", body={"blocked_countries": "KP"}),
     "GET /settings/departments/new/": Case("departments.change"),
     "POST /settings/departments/new/": Case("departments.change", body={"name": "New", "parent": "", "head": ""}),
     "GET /settings/departments/{public_id}/": Case("departments.change", "department"),
@@ -237,20 +296,29 @@ class Cast:
         card = cards.issue(member, name="Card", currency="USD", controls=cards.Controls(), actor=self.alice, at=NOON)
         purchase = authorize(card, swipe(20_00, network_id=f"n-{card.pk}")).transaction
         clear(purchase, Clearing("capture", f"c-{card.pk}", NOON, is_final=True), actor=None)
+        grant = cards.grant(card, Money(5_00, "USD"), expires_at=NOON.replace(year=2099), reason="Fair", actor=self.alice, at=NOON)
         content = picture(size=(8, 8))
         stored_as = receipts.store(content, company=member.company)
         receipt = receipts.attach(purchase, inspect(content, "r.png"), stored_as, actor=member, at=NOON)
         approvals.submit(purchase, actor=member, at=NOON)
+        budget = budgets.create(
+            name=f"Budget {member.pk}", limit=Money(1, "USD"), interval=BudgetInterval.MONTH, is_hard=True, owner=member, actor=self.alice,
+            at=NOON,
+        )  # fmt: skip
+        wish = requests.Wish(RequestKind.CARD, Money(1, "USD"), "Why", name="Card")
         session = Session.objects.create(
             membership=member, kind=SessionKind.API, created_at=NOON, expires_at=timezone.now().replace(year=2099)
         )
         ids = {
             "card": card.public_id,
+            "grant": grant.public_id,
             "member": member.public_id,
             "transaction": purchase.public_id,
             "receipt": receipt.public_id,
             "approval": Approval.objects.get(transaction=purchase).public_id,
             "session": session.public_id,
+            "budget": budget.public_id,
+            "request": requests.ask(wish, actor=member, at=NOON).public_id,
         }
         return Somebody(member, ids, client_of(member), Client())
 
@@ -299,7 +367,7 @@ def may(role: str, rule: str, whose: str, kind: str = "") -> bool:
     grant = TABLE[rule]
     if grant.routed:
         # Of these, only the report's request waits for the actor: the actor's own never does, the stranger's waits for the boss.
-        return whose == REPORT and role != Role.AUDITOR
+        return (whose == REPORT and role != Role.AUDITOR) or (role in grant.roles and whose != OWN)
     return role in grant.roles or (grant.own and whose == OWN) or (grant.below and whose == REPORT)
 
 

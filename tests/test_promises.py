@@ -35,6 +35,7 @@ step = st.one_of(
     st.tuples(st.just("refund"), st.one_of(st.none(), minor)),
     st.tuples(st.just("limit"), st.one_of(st.none(), minor)),
     st.tuples(st.just("topup"), minor),
+    st.tuples(st.just("withdrawal"), minor),
     st.tuples(st.just("freeze"), st.none()),
     st.tuples(st.just("replay"), st.none()),
     st.tuples(st.just("import"), st.integers(-50_00, 50_00)),
@@ -80,11 +81,15 @@ class Story:
         self._clear("refund", amount, which)
 
     def do_limit(self, amount, which) -> None:
-        limit = {"monthly_limit": Money(amount, "USD") if amount else None}
+        limit = {"limits": cards.monthly(Money(amount, "USD") if amount else None)}
         self.world.card = cards.change_controls(self.world.card, limit, actor=self.world.alice, at=self.now)
 
     def do_topup(self, amount, which) -> None:
         accounts.top_up(Money(amount, "USD"), actor=self.world.alice, at=self.now)
+
+    def do_withdrawal(self, amount, which) -> None:
+        accounts.withdraw(Money(amount, "USD"), actor=self.world.alice, at=self.now)
+        assert self.world.account().available_minor >= 0
 
     def do_freeze(self, amount, which) -> None:
         change = cards.unfreeze if which % 2 else cards.freeze

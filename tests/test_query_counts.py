@@ -6,7 +6,10 @@ import pytest
 from django.utils import timezone
 
 from cards import operations as cards
+from cards.models import BudgetInterval, RequestKind
+from cards.operations import budgets, requests
 from companies.models import Company
+from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, PASSWORD, swipe
 from tests.papers import picture
@@ -19,7 +22,9 @@ from users import operations as people
 
 # One of them always reads the session, the member, the user and the company together.
 COUNTS = {
-    "/api/v1/cards/": 3,
+    "/api/v1/cards/": 5,
+    "/api/v1/budgets/": 4,
+    "/api/v1/card-requests/": 3,
     "/api/v1/members/": 2,
     "/api/v1/invitations/": 2,
     "/api/v1/categories/": 3,
@@ -42,7 +47,7 @@ COUNTS = {
 
 
 # Pages: their session and the signed-in member are two, then what they show, and what their forms offer.
-PAGES = {"/people/": 7, "/settings/": 5}
+PAGES = {"/people/": 7, "/settings/": 6}
 
 
 def fill(world, rounds: int, start: int) -> None:
@@ -50,6 +55,12 @@ def fill(world, rounds: int, start: int) -> None:
         for number in range(start, start + rounds):
             card = cards.issue(world.bob, name=f"Card {number}", currency="USD", controls=cards.Controls(), actor=world.alice, at=NOON)
             cards.freeze(card, actor=world.bob, at=NOON)
+            budget = budgets.create(
+                name=f"Budget {number}", limit=Money(50_00, "USD"), interval=BudgetInterval.MONTH, is_hard=True, owner=world.alice,
+                members=[world.bob], actor=world.alice, at=NOON,
+            )  # fmt: skip
+            wish = requests.Wish(RequestKind.CARD, Money(1_00, "USD"), "Why", name=f"Card {number}", budget=budget if number % 2 else None)
+            requests.ask(wish, actor=world.bob, at=NOON)
             purchase = authorize(world.card, swipe(1_00, merchant_name=f"Shop {number}")).transaction
             clear(purchase, Clearing("capture", f"c{number}", NOON, is_final=True), actor=None)
             Company.objects.filter(pk=world.acme.pk).update(receipt_required_from_minor=None)

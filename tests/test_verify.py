@@ -9,23 +9,31 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import connection
 
+from cards import operations as cards
+from cards.models import BudgetInterval, CardMode, RequestKind
+from cards.operations import budgets, requests
+from reports.verification import walking
 from spendtrackr import events
 from spendtrackr.models import Event
+from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from tests.papers import picture
+from transactions import ledger, rollups
 from transactions.documents import inspect
-from transactions.models import Entry, FundingAccount, Message, Posting, Receipt, SpendLine, Transaction
-from transactions.operations import approvals, receipts
+from transactions.models import Account, Entry, FundingAccount, Message, Posting, Receipt, SpendLine, Transaction
+from transactions.operations import accounts, approvals, receipts
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
+from transactions.purchases import Move
 
 
 @pytest.fixture
 def books(world, monkeypatch):
     """A company with a bit of everything, sealed."""
     monkeypatch.setattr("reports.management.commands.verify.SECOND_LOOK_AFTER", 0)
+    _in_small_parts(monkeypatch)
     with company_scope(world.acme.pk):
         for number, (kind, amount) in enumerate([("capture", None), ("capture", 5_00), ("reversal", None), ("", None)]):
             purchase = authorize(world.card, swipe(20_00)).transaction
@@ -40,11 +48,36 @@ def books(world, monkeypatch):
         receipts.remove(receipt, actor=world.bob, at=NOON)
         approvals.submit(first, actor=world.bob, at=NOON)
         authorize(world.card, swipe(9_999_00))
+        _with_budgets(world)
+        accounts.withdraw(Money(30_00, "USD"), actor=world.alice, at=NOON)
         import_statement(
             world.acme, StatementFile(b"Date,Amount,Merchant\n2026-01-05,4.00,A\n2026-01-06,-1.00,B\n", "s.csv"), actor=None, at=NOON
         )
     events.seal_all()
     return world
+
+
+def _with_budgets(world) -> None:
+    """A tree of two that a card without room of its own draws from, with a grant, and requests."""
+    made = {"interval": BudgetInterval.MONTH, "is_hard": True, "owner": world.alice, "actor": world.alice, "at": NOON}
+    above = budgets.create(name="Above", limit=Money(90_00, "USD"), **made)
+    leaf = budgets.create(name="Leaf", limit=Money(50_00, "USD"), parent=above, **made)
+    controls = cards.Controls(mode=CardMode.ZERO_UNTIL_GRANTED)
+    card = cards.issue(world.bob, name="B", currency="USD", controls=controls, budget=leaf, actor=world.alice, at=NOON)
+    cards.grant(card, Money(30_00, "USD"), expires_at=NOON + timedelta(days=9), reason="", actor=world.alice, at=NOON)
+    assert authorize(card, swipe(11_00)).approved
+    wish = requests.Wish(RequestKind.CARD, Money(1_00, "USD"), "Why", name="Mine")
+    requests.decide(requests.ask(wish, actor=world.bob, at=NOON), approved=True, actor=world.alice, at=NOON)
+    requests.ask(wish, actor=world.bob, at=NOON)
+
+
+def _in_small_parts(monkeypatch) -> None:
+    """Two rows at a time, so that a handful of them takes as many turns as millions do."""
+    for name in ("ledger", "limits", "papers", "spend"):
+        monkeypatch.setattr(f"reports.verification.{name}.parts", lambda rows, *, told, size=0: walking.parts(rows, told=told, size=2))
+    monkeypatch.setattr("reports.verification.limits._DRAWS", 2)
+    monkeypatch.setattr("reports.verification.company._BLOCK", 2)
+    monkeypatch.setattr("reports.verification.tenancy.PART", 2)
 
 
 def verify(capsys, **options) -> tuple[int, str]:
@@ -101,11 +134,22 @@ def test_a_posting_that_was_deleted_is_missed(books, capsys):
             "purchases",
             "its messages say",
         ),
+        ("UPDATE entries SET kind = 'topup' WHERE kind = 'withdrawal'", "bank transfers", "of another kind of entry"),
+        ("UPDATE postings SET to_account = 'owed' WHERE from_account = 'external'", "bank transfers", "of another kind of entry"),
+        ("UPDATE entries SET kind = 'refund' WHERE kind = 'topup'", "bank transfers", "of another kind of entry"),
         ("UPDATE transactions SET amount_minor = amount_minor + 1 WHERE source = 'statement'", "imported lines", "its entry moved"),
         ("UPDATE transactions SET held_minor = held_minor + 1 WHERE held_minor > 0", "holds", "its transactions hold"),
         ("UPDATE limit_counters SET held_minor = held_minor + 1", "limit counters", "its draws say"),
         ("UPDATE limit_counters SET posted_minor = posted_minor + 1", "limit windows", "its purchases say"),
         ("UPDATE draws SET used_before_minor = used_before_minor + 1 WHERE seq = 3", "limit counters", "those before say"),
+        ("UPDATE limit_counters SET purchases = purchases + 1", "limit counters", "its draws say"),
+        ("UPDATE draws SET purchases_before = purchases_before + 1 WHERE seq = 3", "limit counters", "those before say"),
+        ("UPDATE transactions SET budget_id = NULL WHERE budget_id IS NOT NULL", "limit windows", "its purchases say"),
+        ("UPDATE transactions SET grant_id = NULL WHERE grant_id IS NOT NULL", "limit windows", "its purchases say"),
+        ("UPDATE transactions SET flags = 'late' WHERE flags = ''", "purchases", "is marked"),
+        ("UPDATE budgets SET chain = '9.' WHERE parent_id IS NOT NULL", "budgets", "its parent says"),
+        ("UPDATE card_requests SET status = 'approved' WHERE status = 'waiting'", "requests", "what came of it is nothing"),
+        ("UPDATE card_requests SET decided_by_id = requester_id WHERE status = 'approved'", "requests", "was decided by who asked"),
         ("DELETE FROM draws WHERE seq = 2", "limit counters", "those before say"),
         ("UPDATE messages SET amount_minor = amount_minor + 1 WHERE kind = 'capture'", "purchases", "its purchase says"),
         ("UPDATE spend_lines SET amount_minor = amount_minor + 1", "spend lines", "than its spend lines say"),
@@ -155,7 +199,7 @@ def test_a_relation_into_another_company_is_found(books, capsys):
 
 
 def test_a_relation_to_nothing_is_found_where_the_database_does_not_look(books, capsys):
-    damage("UPDATE draws SET counter_id = 999999 WHERE seq = 1")
+    damage("UPDATE draws SET counter_id = 999999 WHERE seq = (SELECT * FROM (SELECT MAX(seq) FROM draws) d)")
     assert "points at limit_counters row 999999 outside its company" in verify(capsys)[1]
 
 
@@ -171,7 +215,7 @@ def test_one_company_can_be_verified_alone(books, capsys):
 def test_a_difference_that_is_gone_at_the_second_look_is_no_finding(books, capsys, monkeypatch):
     looks = []
 
-    def once():
+    def once(told=None):
         looks.append(1)
         if len(looks) == 1:
             yield "a write committed between two reads"
@@ -181,12 +225,94 @@ def test_a_difference_that_is_gone_at_the_second_look_is_no_finding(books, capsy
     assert len(looks) == 2
 
 
+@pytest.mark.parametrize(
+    ("sql", "check"),
+    [
+        ("UPDATE funding_accounts SET available_minor = available_minor - 1, external_minor = external_minor + 1", "balances"),
+        ("UPDATE transactions SET held_minor = held_minor + 1 WHERE held_minor = 2000", "holds"),
+        ("UPDATE month_spend SET amount_minor = amount_minor - 1", "month rollup"),
+    ],
+)
+def test_a_difference_is_found_although_money_moves_between_the_two_looks(books, capsys, monkeypatch, sql, check):
+    def spend(seconds):
+        with company_scope(books.acme.pk):
+            purchase = authorize(books.card, swipe(3_00)).transaction
+            clear(purchase, Clearing("capture", f"between-{purchase.pk}", NOON, 1_00), actor=None)
+
+    monkeypatch.setattr("reports.management.commands.verify.time.sleep", spend)
+    damage(sql)
+    code, told = verify(capsys)
+    assert code == 1
+    assert f"WRONG {books.acme.slug}: {check}: " in told
+
+
+def test_every_row_is_in_one_part_whatever_company_the_ids_between_belong_to(books):
+    with company_scope(books.acme.pk):
+        events_of_acme = Event.objects.order_by("pk")
+        count = events_of_acme.count()
+        for size in (1, 2, 3, count // 2, count, 2 * count):
+            parts = [list(part.order_by("pk")) for part in walking.parts(events_of_acme, told=walking.NOBODY, size=size)]
+            assert [event for part in parts for event in part] == list(events_of_acme)
+            assert size <= len(parts[-1]) <= 2 * size or len(parts) == 1
+        assert Event.across_companies.filter(pk__lt=events_of_acme.last().pk).exclude(company=books.acme).exists()
+
+
+@pytest.mark.parametrize(("is_terminal", "options", "shown"), [(True, {}, True), (True, {"no_progress": True}, False), (False, {}, False)])
+def test_how_far_it_is_stands_on_a_terminal_alone(books, capsys, monkeypatch, is_terminal, options, shown):
+    monkeypatch.setattr("django.core.management.base.OutputWrapper.isatty", lambda self: is_terminal)
+    monkeypatch.setattr("reports.management.commands.verify.Bar.EVERY", 0)
+    code, told = verify(capsys, **options)
+    assert code == 0
+    assert (f"{books.acme.slug}: postings: 8 of {Entry.across_companies.filter(company=books.acme).count()} rows, " in told) is shown
+    assert ("\r" in told) is shown
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("UPDATE transactions SET amount_minor = amount_minor + 500 WHERE status = 'posted'", "its messages say"),
+        ("UPDATE transactions SET posted_on = '2020-01-01' WHERE status = 'posted'", "is posted on 2020-01-01, its entries say"),
+        ("UPDATE transactions SET occurred_at = '2020-01-01 00:00:00' WHERE status = 'posted'", "its messages say"),
+        ("UPDATE transactions SET currency = 'EUR' WHERE status = 'posted'", "is in another currency than its"),
+    ],
+)
+def test_a_purchase_that_says_other_than_its_messages_is_named(books, capsys, sql, said):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+    code, told = verify(capsys)
+    assert code == 1
+    assert said in told
+
+
+def test_an_effect_that_no_message_had_is_named(books, capsys):
+    with company_scope(books.acme.pk):
+        purchase = Transaction.objects.filter(status="posted", source="card").order_by("pk").first()
+        move = Move(Account.AVAILABLE, Account.SPENT, 30_00)
+        entry = ledger.post(books.account(), "capture", [move], at=NOON, day=purchase.posted_on, purchase=purchase)
+        line = SpendLine.of(entry, purchase, 30_00)
+        line.save(force_insert=True)
+        rollups.add([line])
+    code, told = verify(capsys)
+    assert code == 1
+    assert f"entry {entry.public_id} of transaction {purchase.public_id} stands for no message" in told
+
+
+def test_a_grant_without_its_counter_is_named(books, capsys):
+    with company_scope(books.acme.pk):
+        grant = cards.grant(books.card, Money(1_00, "USD"), expires_at=NOON + timedelta(days=1), reason="x", actor=books.alice, at=NOON)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM limit_counters WHERE grant_id = %s", [grant.pk])
+    code, told = verify(capsys)
+    assert code == 1
+    assert f"grant {grant.pk} has no counter" in told
+
+
 def test_every_promise_is_asked_for():
     from reports.verification import COMPANY_CHECKS
 
     assert list(COMPANY_CHECKS) == [
-        "postings", "balances", "purchases", "imported lines", "holds", "limit counters", "limit windows", "spend lines", "day rollup",
-        "month rollup", "coding", "approvals", "receipts", "events", "owners", "managers",
+        "postings", "balances", "bank transfers", "purchases", "imported lines", "holds", "limit counters", "limit windows", "budgets",
+        "requests", "spend lines", "day rollup", "month rollup", "coding", "approvals", "receipts", "events", "owners", "managers",
     ]  # fmt: skip
 
 
@@ -196,6 +322,7 @@ def test_the_books_hold_a_bit_of_everything(books):
         assert model.across_companies.count() >= 5
     assert set(Entry.across_companies.values_list("kind", flat=True)) == {
         "topup",
+        "withdrawal",
         "approval",
         "capture",
         "reversal",

@@ -1,4 +1,4 @@
-"""Operators look at money, and suspend or reactivate the companies it belongs to.
+"""Operators look at money, give credit, and suspend or reactivate the companies that it belongs to.
 
 The company's own page is here and not in `companies/admin.py`, because suspending a company blocks its funding accounts.
 """
@@ -9,7 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -20,9 +22,9 @@ from companies.models import Category, Company, Department
 from spendtrackr import errors
 from spendtrackr.admin import ReadOnlyAdmin, everywhere, link, page_of, table
 from spendtrackr.models import Event
-from spendtrackr.money import Money
+from spendtrackr.money import Money, parse_decimal
 from transactions import models
-from transactions.operations import accounts
+from transactions.operations import accounts as operations
 from users.admin import member_link
 from users.models import Invitation, Membership, Session
 
@@ -63,11 +65,11 @@ class CompanyAdmin(ReadOnlyAdmin[Company]):
 
     @admin.action(description="Suspend: reads go on, writes and swipes stop")
     def suspend(self, request: HttpRequest, companies: QuerySet[Company]) -> None:
-        self._for_each(request, companies, accounts.suspend_company, "suspended")
+        self._for_each(request, companies, operations.suspend_company, "suspended")
 
     @admin.action(description="Reactivate")
     def reactivate(self, request: HttpRequest, companies: QuerySet[Company]) -> None:
-        self._for_each(request, companies, accounts.reactivate_company, "reactivated")
+        self._for_each(request, companies, operations.reactivate_company, "reactivated")
 
     def _for_each(self, request: HttpRequest, companies: QuerySet[Company], work: Callable[..., Any], done: str) -> None:
         for company in companies:
@@ -128,9 +130,11 @@ class TransactionAdmin(ReadOnlyAdmin[models.Transaction]):
         return table("Line", "Day", "Amount", "Category", "Department", "Counts", rows=rows)
 
     def draws(self, purchase: models.Transaction) -> Any:
-        found = everywhere(models.Draw).filter(message__transaction=purchase).select_related("counter", "message").order_by("pk")
-        rows = [(link(d), d.message.kind, d.counter.starts_on, *_drawn(d, purchase.currency), d.is_approval) for d in found]
-        return table("Draw", "For", "Month", "Used before", "Held", "Posted", "Limit", "Approval", rows=rows)
+        found = everywhere(models.Draw).filter(transaction=purchase).select_related("counter", "message").order_by("pk")
+        rows = [
+            (link(d), d.message.kind if d.message else "approval", d.counter, *_drawn(d, purchase.currency), d.is_approval) for d in found
+        ]
+        return table("Draw", "For", "Counter", "Used before", "Held", "Posted", "Limit", "Approval", rows=rows)
 
     def receipts(self, purchase: models.Transaction) -> Any:
         """What is on record of them. What is on them is the company's."""
@@ -212,11 +216,37 @@ class DrawAdmin(ReadOnlyAdmin[models.Draw]):
     search_fields = ["message__public_id", "message__transaction__public_id"]
 
 
+class CreditForm(ActionForm):
+    """Beside the choice of what to do: the amount that it is done with."""
+
+    credit = forms.CharField(label="Credit", required=False, max_length=40)
+
+
 @admin.register(models.FundingAccount)
 class FundingAccountAdmin(ReadOnlyAdmin[models.FundingAccount]):
-    list_display = ["public_id", "company_link", "currency", "available", "held", "spent", "is_blocked"]
+    list_display = ["public_id", "company_link", "currency", "available", "held", "spent", "credit", "is_blocked"]
     list_filter = ["is_blocked"]
     search_fields = ["public_id", "=currency"]
+    actions = ["set_credit"]
+    action_form = CreditForm
+
+    @admin.action(description="Set the credit: how far swipes may go below zero")
+    def set_credit(self, request: HttpRequest, accounts: QuerySet[models.FundingAccount]) -> None:
+        for account in accounts:
+            try:
+                credit = _credit(request.POST.get("credit", ""), account.currency)
+                operations.set_credit(account, credit, actor=request.user, at=timezone.now())  # type: ignore[arg-type]
+            except errors.DomainError as error:
+                self.message_user(request, f"{account}: {error.message}", messages.ERROR)
+            else:
+                self.message_user(request, f"The credit of {account} is {credit}.", messages.SUCCESS)
+
+
+def _credit(text: str, currency: str) -> Money:
+    try:
+        return Money.parse(parse_decimal(text.strip()), currency)
+    except ValueError as error:
+        raise errors.Invalid(f"Write the credit as an amount in {currency}, such as 5000; 0 for none.", field="credit") from error
 
 
 @admin.register(models.Entry)

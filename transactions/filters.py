@@ -9,23 +9,45 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_filters import rest_framework as filters
 
+from cards.models import Budget, Card
 from transactions import queries
 from transactions.models import ApprovalState, SpendLine, TransactionSource, TransactionStatus
 from transactions.policies import ITEMS
 
 NONE = "none"
+# Not a state, but all of them but one.
+UNAPPROVED = "unapproved"
 _MOST_WORDS = 8
 _WHOLE = {"decimal_places": 0, "min_value": -(2**63), "max_value": 2**63 - 1}
 
 
 class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
-    """Shared by the API and the page. `spent_from` and `spent_to` find what a report's figure is made of."""
+    """Shared by the API and the page. `spent_from` and `spent_to` find what a report's figure is made of.
+
+    `counting`, with `counts_with`, `grant` or `budget`, finds what is used of a limit, a grant or a budget.
+    """
 
     status = filters.ChoiceFilter(choices=TransactionStatus.choices)
     source = filters.ChoiceFilter(choices=TransactionSource.choices)
     card = filters.CharFilter(method="by_id", max_length=40, help_text="A card's id, or `none`.")
+    counts_with = filters.CharFilter(
+        method="by_chain_of_cards",
+        max_length=40,
+        help_text="A card's id: its purchases, and those of what it replaced and was replaced by.",
+    )
+    grant = filters.CharFilter(method="by_id", max_length=40, help_text="A grant's id, or `none`: what drew on it alone.")
+    budget = filters.CharFilter(method="by_budget", max_length=40, help_text="A budget's id, or `none`: it and all that lies inside it.")
+    counting = filters.BooleanFilter(
+        method="by_counting",
+        help_text="Card purchases that count in limits and budgets: not declined, not let go. Each by "
+        "`held` and by `captured` less what came back, with `from` and `to` of the window.",
+    )
     member = filters.CharFilter(method="by_id", max_length=40, help_text="A member's id, or `none`.")
-    approval = filters.ChoiceFilter(choices=ApprovalState.choices)
+    approval = filters.ChoiceFilter(
+        method="by_approval",
+        choices=[*ApprovalState.choices, (UNAPPROVED, "Not approved")],
+        help_text="`unapproved` is all but `approved`.",
+    )
     category = filters.CharFilter(method="by_id", max_length=40, help_text="A category's id, or `none`.")
     department = filters.CharFilter(method="by_id", max_length=40, help_text="A department's id, or `none`.")
     merchant = filters.CharFilter(method="by_id", max_length=40, help_text="A merchant's id, or `none`.")
@@ -42,6 +64,23 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
 
     def by_id(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(**({name: None} if value == NONE else {f"{name}__public_id": value}))
+
+    def by_chain_of_cards(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        card = Card.objects.filter(public_id=value).first()
+        return rows.filter(queries.of_chain(card.counting_id)) if card else rows.none()
+
+    def by_budget(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """A budget that this member may not see is one that they know nothing of."""
+        if value == NONE:
+            return rows.filter(budget=None)
+        found = Budget.objects.visible_to(self.request.membership).filter(public_id=value).first()
+        return rows.filter(budget__in=Budget.objects.filter(chain__startswith=found.chain)) if found else rows.none()
+
+    def by_counting(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:  # noqa: FBT001 -- django-filter calls it
+        return rows.filter(queries.COUNTING) if value else rows.exclude(queries.COUNTING)
+
+    def by_approval(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.exclude(approval=ApprovalState.APPROVED) if value == UNAPPROVED else rows.filter(approval=value)
 
     def by_hold(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:  # noqa: FBT001 -- django-filter calls it
         return rows.filter(held_minor__gt=0) if value else rows.filter(held_minor=0)
@@ -82,3 +121,13 @@ TransactionFilter.base_filters["to"] = filters.DateFilter("occurred_on", lookup_
 
 class ReceiptFilter(filters.FilterSet):  # type: ignore[misc]
     transaction = filters.CharFilter("transaction__public_id", max_length=40)
+
+
+class EntryFilter(filters.FilterSet):  # type: ignore[misc]
+    """Entries by the day that statements count them on."""
+
+    day = filters.DateFilter("day", help_text="All entries of one day.")
+    to = filters.DateFilter("day", lookup_expr="lte", help_text="Last day, included.")
+
+
+EntryFilter.base_filters["from"] = filters.DateFilter("day", lookup_expr="gte", help_text="First day.")

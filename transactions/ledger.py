@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 
+from cards.operations.controls import lock_block_list
+from companies.models import Company
+from transactions import swipe_sql
 from transactions.models import Account, Entry, EntryKind, FundingAccount, Message, Posting, Transaction
 from transactions.purchases import Move
 
@@ -25,7 +27,10 @@ def funding_account(currency: str) -> FundingAccount:
         return found
     try:
         with transaction.atomic():
-            return FundingAccount.objects.create(currency=currency)
+            # Under the lock of the block list, whose version the account carries: a change of the list then reaches every account.
+            rules = lock_block_list()
+            is_blocked = not Company.objects.get(pk=rules.company_id).is_active
+            return FundingAccount.objects.create(currency=currency, rules_version=rules.version, is_blocked=is_blocked)
     except IntegrityError:  # opened by somebody else a moment ago
         return FundingAccount.objects.get(currency=currency)
 
@@ -40,13 +45,15 @@ def post(
     purchase: Transaction | None = None,
     message: Message | None = None,
     must_be_covered: bool = False,
+    on_credit: bool = True,
 ) -> Entry:
     """One entry and its postings, then the balances. Raises `InsufficientFunds` only where the money must be covered."""
     entry = new_entry(account, kind, moves, at=at, day=day, purchase=purchase)
     entry.message = message
-    entry.save(force_insert=True)
-    Posting.objects.bulk_create(postings_of(entry, account, moves))
-    move_balances(account, net(moves), must_be_covered=must_be_covered)
+    swipe_sql.insert([entry])
+    if moves:
+        swipe_sql.insert(postings_of(entry, account, moves))
+    move_balances(account, net(moves), must_be_covered=must_be_covered, on_credit=on_credit)
     return entry
 
 
@@ -80,13 +87,18 @@ def net(moves: Iterable[Move]) -> dict[Account, int]:
     return change
 
 
-def move_balances(account: FundingAccount, change: dict[Account, int], *, must_be_covered: bool = False) -> None:
-    """One UPDATE that takes the row's lock, tests it and writes it: the test and the change cannot be apart."""
-    moved = {f"{name}_minor": F(f"{name}_minor") + amount for name, amount in change.items() if amount}
+def changed(moves: Iterable[Move]) -> dict[Account, int]:
+    """The same without those that stay."""
+    return {name: amount for name, amount in net(moves).items() if amount}
+
+
+def move_balances(account: FundingAccount, change: dict[Account, int], *, must_be_covered: bool = False, on_credit: bool = True) -> None:
+    """One UPDATE that takes the row's lock, tests it and writes it: the test and the change cannot be apart.
+
+    What must be covered is so by what is available, and `on_credit` by the account's credit besides.
+    """
+    moved = {name: amount for name, amount in change.items() if amount}
     if not moved and not must_be_covered:
         return  # a statement whose charges and credits cancel out
-    rows = FundingAccount.objects.filter(pk=account.pk)
-    if must_be_covered:
-        rows = rows.filter(is_blocked=False, available_minor__gte=-change[Account.AVAILABLE] - F("credit_minor"))
-    if rows.update(**moved) != 1:
+    if not swipe_sql.move(account, moved, must_be_covered=must_be_covered, on_credit=on_credit):
         raise InsufficientFunds(account.public_id)

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 
+from cards.controls import merchant_key
 from transactions.models import Merchant
 
-_UNNAMED = "Unnamed merchant"
+UNNAMED = "Unnamed merchant"
 
 
 def clean_name(text: str) -> str:
@@ -44,18 +45,10 @@ def _is_card(digits: str) -> bool:
     return digits[0] in "23456" and (doubled + sum(int(d) for d in digits[-1::-2])) % 10 == 0
 
 
-def key_of(name: str, network_id: str = "") -> str:
-    """The network's id where there is one, else the name without case, width and spacing."""
-    if network_id:
-        return f"id:{network_id}"[:140]
-    folded = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-    return f"name:{folded}"[:140]
-
-
 def find_or_add(descriptor: str, network_id: str = "") -> Merchant:
     """The company's merchant for this descriptor, made when it is new."""
-    name = clean_name(descriptor) or _UNNAMED
-    key = key_of(name, network_id)
+    name = clean_name(descriptor) or UNNAMED
+    key = merchant_key(name, network_id)
     found = Merchant.objects.select_related("category").filter(key=key).first()
     if found:
         return found
@@ -71,13 +64,13 @@ def find_or_add_all(descriptors: Iterable[str]) -> dict[str, Merchant]:
     names = {descriptor: clean_name(descriptor) for descriptor in descriptors if clean_name(descriptor)}
     by_key: dict[str, str] = {}
     for name in names.values():
-        by_key.setdefault(key_of(name), name)
+        by_key.setdefault(merchant_key(name), name)
     known = _known(by_key)
     missing = [Merchant(name=name, key=key) for key, name in sorted(by_key.items()) if key not in known]
     if missing:
         Merchant.objects.bulk_create(missing, ignore_conflicts=True, batch_size=500)
         known = _known(by_key)
-    return {descriptor: known[key_of(name)] for descriptor, name in names.items()}
+    return {descriptor: known[merchant_key(name)] for descriptor, name in names.items()}
 
 
 def _known(keys: Iterable[str]) -> dict[str, Merchant]:

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from functools import reduce
 from operator import or_
 
 from django.core.files.storage import default_storage
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Greatest
 
 from companies.models import Category, Company
 from spendtrackr import errors
 from spendtrackr.money import Money
 from spendtrackr.pagination import take_page
 from transactions import policies
+from transactions.decisions import BUDGETS, FUNDS, PastDecision, Request, explain
 from transactions.models import (
-    Account,
+    REQUESTS,
     Approval,
     ApprovalState,
     ApprovalStatus,
-    Entry,
-    EntryKind,
     FundingAccount,
-    Posting,
+    Message,
     Receipt,
     SpendLine,
     StatementImport,
     Transaction,
     TransactionQuerySet,
+    TransactionSource,
+    TransactionStatus,
 )
 from transactions.policies import Papers, Rules
 from users.models import Membership
@@ -44,6 +46,10 @@ ORDERINGS: dict[str, Sequence[str]] = {
     "amount": ("amount_minor", "id"),
 }
 ANY = "any"
+# Purchases that count in limits and budgets, and what each comes to there (`draws.share_of`).
+COUNTING = Q(source=TransactionSource.CARD) & (Q(held_minor__gt=0) | Q(captured_minor__gt=0))
+POSTED = Greatest(F("captured_minor") - F("refunded_minor") - F("charged_back_minor"), 0)
+_NOTHING_CAME_OF = Q(status__in=[TransactionStatus.DECLINED, TransactionStatus.REVERSED])
 _UNFINISHED = (ApprovalState.OPEN, ApprovalState.WAITING, ApprovalState.REJECTED)
 
 
@@ -68,6 +74,32 @@ def papers_of(purchase: Transaction) -> Papers:
     return Papers(
         purchase.amount_minor, purchase.currency, bool(purchase.receipt_count), bool(purchase.memo), purchase.category_id is not None
     )
+
+
+def decision_of(purchase: Transaction, member: Membership, request_id: str = "") -> PastDecision:
+    """Why a request for a purchase, the latest if none is named, was answered as it was, as far as this member may know.
+
+    Raises `Missing` where nobody was asked, or not so.
+    """
+    asked = list(Message.objects.filter(transaction=purchase, kind__in=REQUESTS).order_by("pk"))
+    message = next((one for one in reversed(asked) if request_id in {"", one.public_id}), None)
+    if message is None:
+        raise errors.Missing("Nobody was asked about this transaction." if not request_id else "There is no such request for it.")
+    requests = {one.pk: _request(one, purchase.currency) for one in asked}
+    approved, told = message.amount_minor if message.is_approved else None, requests[message.pk]
+    why = explain(message.checks_done, requested=told.requested, approved_minor=approved, hidden=hidden_from(member))
+    return PastDecision(**{one.name: getattr(why, one.name) for one in fields(why)}, request=told, requests=list(requests.values()))
+
+
+def _request(message: Message, currency: str) -> Request:
+    approved = Money(message.amount_minor if message.is_approved else 0, currency)
+    requested = Money(message.requested_minor or message.amount_minor, currency)
+    return Request(message.public_id, message.kind, message.network_id, message.at, bool(message.is_approved), requested, approved)
+
+
+def hidden_from(member: Membership) -> tuple[str, ...]:
+    """The checks of which this member is told the outcome only."""
+    return (() if member.sees("accounts") else FUNDS) + (() if member.sees("budgets") else BUDGETS)
 
 
 def missing_items(purchase: Transaction, company: Company) -> list[str]:
@@ -144,6 +176,43 @@ def figure(lines: QuerySet[SpendLine], rows: QuerySet[Transaction], *, first: da
         .order_by("currency")
     )
     return Figure(first, last, [Money(total, currency) for currency, total in sums])
+
+
+def of_chain(counting_id: int) -> Q:
+    """Purchases of a row of replacements, by the first card's database id: they share their limits."""
+    return Q(card_id=counting_id) | Q(card__counts_with_id=counting_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a list adds up to, one sum a currency, and how many rows it has. `left_out` were declined or let go, and add nothing."""
+
+    rows: int
+    left_out: int
+    sums: list[Money]
+    # Whether each row adds what it counts for in limits and budgets, instead of its amount.
+    is_counted: bool = False
+
+
+# What a page adds up: more than anybody checks by hand, and few enough to be added up while somebody waits.
+MOST_ADDED = 5_000
+
+
+def is_too_long_to_add_up(rows: QuerySet[Transaction]) -> bool:
+    return bool(rows.order_by().values_list("pk")[MOST_ADDED : MOST_ADDED + 1])
+
+
+def totals(rows: QuerySet[Transaction], *, counted: bool) -> Totals:
+    """What a list adds up to, in one query."""
+    of_each = Sum(F("held_minor") + POSTED) if counted else Sum("amount_minor", filter=~_NOTHING_CAME_OF)
+    parts = list(
+        rows.order_by()
+        .values_list("currency")
+        .annotate(number=Count("pk"), left_out=Count("pk", filter=_NOTHING_CAME_OF), total=of_each)
+        .order_by("currency")
+    )
+    sums = [Money(total, currency) for currency, number, left_out, total in parts if counted or number > left_out]
+    return Totals(sum(part[1] for part in parts), 0 if counted else sum(part[2] for part in parts), sums, counted)
 
 
 def posted_within(lines: QuerySet[SpendLine], rows: list[Transaction]) -> dict[int, Money]:
@@ -246,27 +315,3 @@ def content_of(receipt: Receipt) -> bytes:
     except FileNotFoundError as error:
         raise errors.Missing("The file of this receipt is not in the storage any more.") from error
     return content
-
-
-def entries_of(account: FundingAccount) -> QuerySet[Entry]:
-    """The entries that changed what can be spent; an imported line was paid by the bank itself."""
-    rows = Entry.objects.filter(account=account).exclude(kind=EntryKind.IMPORT)
-    return rows.select_related("transaction__merchant", "transaction__member__user")
-
-
-@dataclass(frozen=True, slots=True)
-class BalanceLine:
-    """An entry and what it did to `available`."""
-
-    entry: Entry
-    change: Money
-
-
-def changes_of_available(entries: Sequence[Entry], account: FundingAccount) -> list[BalanceLine]:
-    """One query for any number of entries."""
-    changes: dict[int, int] = defaultdict(int)
-    for posting in Posting.objects.filter(entry__in=entries):
-        changes[posting.entry_id] += posting.amount_minor * (
-            (posting.to_account == Account.AVAILABLE) - (posting.from_account == Account.AVAILABLE)
-        )
-    return [BalanceLine(entry, Money(changes[entry.pk], account.currency)) for entry in entries]

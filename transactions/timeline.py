@@ -10,9 +10,17 @@ from transactions.models import Approval, ApprovalStatus, Message, MessageKind, 
 
 _SAID = {
     MessageKind.AUTHORIZATION: "Approved on the card",
+    MessageKind.INCREMENT: "More approved on the card",
+    MessageKind.FINANCIAL: "Approved and collected at once",
+    MessageKind.ADVICE: "Approved by the network in our stead",
     MessageKind.CAPTURE: "Collected by the merchant",
+    MessageKind.FORCE_POST: "Collected without asking",
     MessageKind.REVERSAL: "Let go by the merchant",
+    MessageKind.EXPIRY: "Let go: nobody collected it in time",
     MessageKind.REFUND: "Given back by the merchant",
+    MessageKind.REFUND_REVERSAL: "Refund taken back",
+    MessageKind.CHARGEBACK: "Came back by a dispute",
+    MessageKind.CHARGEBACK_REVERSAL: "Dispute lost: taken again",
 }
 
 
@@ -24,15 +32,6 @@ class Happening:
     what: str
     who: str = ""
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a swipe was declined: what was found, and what would have been allowed."""
-
-    reason: str
-    value: str
-    limit: str
 
 
 def happenings(purchase: Transaction) -> list[Happening]:
@@ -80,20 +79,3 @@ def _decisions(purchase: Transaction) -> list[Happening]:
 
 def _name(member: object) -> str:
     return str(member.user.name) if member is not None else ""  # type: ignore[attr-defined]
-
-
-def refusal(purchase: Transaction) -> Refusal | None:
-    """The check that declined it, for people. Amounts of limits are said as money."""
-    message = Message.objects.filter(transaction=purchase, is_approved=False).first()
-    failed = next((check for check in message.checks_done if not check["passed"]), None) if message else None
-    if failed is None:
-        return None
-    return Refusal(purchase.decline_reason, _readable(failed["value"], purchase), _readable(failed["limit"], purchase))
-
-
-def _readable(value: object, purchase: Transaction) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(Money(value, purchase.currency))
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(value or "")

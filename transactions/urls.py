@@ -6,8 +6,15 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from transactions.views import approvals, funding, purchases, receipts, settings
-from transactions.viewsets.company import CompanyViewSet
-from transactions.viewsets.funding import AuthorizationViewSet, FundingAccountViewSet, TopUpViewSet
+from transactions.viewsets.cards import PreviewViewSet
+from transactions.viewsets.company import BlockListViewSet, CompanyViewSet
+from transactions.viewsets.funding import (
+    AuthorizationViewSet,
+    FundingAccountViewSet,
+    MessageViewSet,
+    TopUpViewSet,
+    WithdrawalViewSet,
+)
 from transactions.viewsets.purchases import ApprovalViewSet, TransactionViewSet
 from transactions.viewsets.receipts import ReceiptViewSet
 from transactions.viewsets.statements import ImportViewSet
@@ -19,11 +26,15 @@ router.register("receipts", ReceiptViewSet, basename="receipt")
 router.register("accounts", FundingAccountViewSet, basename="account")
 router.register("imports", ImportViewSet, basename="import")
 router.register("simulator/topups", TopUpViewSet, basename="simulator-topup")
+router.register("simulator/messages", MessageViewSet, basename="simulator-message")
+router.register("simulator/withdrawals", WithdrawalViewSet, basename="simulator-withdrawal")
 router.register("simulator/authorizations", AuthorizationViewSet, basename="simulator-authorization")
 
 api = [
     *router.urls,
+    path("cards/<slug:public_id>/authorizations/preview/", PreviewViewSet.as_view({"post": "preview"}), name="authorization-preview"),
     path("company/", CompanyViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="company"),
+    path("block-list/", BlockListViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="block-list"),
 ]
 pages = [
     path("transactions/", purchases.transactions, name="transactions"),
@@ -38,6 +49,7 @@ pages = [
     path("receipts/<slug:public_id>/", receipts.file, name="receipt-file"),
     path("receipts/<slug:public_id>/remove/", receipts.remove, name="receipt-remove"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/blocks/", settings.blocks, name="block-list"),
     path("settings/departments/new/", settings.department, name="new-department"),
     path("settings/departments/<slug:public_id>/", settings.department, name="department"),
     path("settings/categories/new/", settings.category, name="new-category"),

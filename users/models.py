@@ -158,6 +158,11 @@ class Membership(TenantModel):
         """Whether this role sees everybody's `cards`, `transactions`, …: not only their own and those of people below."""
         return self.role in TABLE[f"{kind}.see"].roles
 
+    @property
+    def sees_balances(self) -> bool:
+        """For the navigation of every page."""
+        return self.sees("accounts")
+
     def is_below(self, other: Membership) -> bool:
         return self.pk != other.pk and self.chain.startswith(other.chain)
 

@@ -150,7 +150,7 @@ class MeViewSet(TenantViewSet):
     @extend_schema(
         summary="Sign out", description="Ends this session at once, its access token included.", request=None, responses={204: None}
     )
-    @action(detail=False, methods=["post"])
+    @action(detail=False, methods=["post"], takes_body=False)
     def logout(self, request: APIRequest) -> Response:
         operations.end_session(request.session, at=timezone.now())
         return Response(status=204)
@@ -184,7 +184,7 @@ class MeViewSet(TenantViewSet):
         request=None,
         responses={202: shapes.MailedSerializer},
     )
-    @action(detail=False, methods=["post"], url_path="confirm-address/resend")
+    @action(detail=False, methods=["post"], url_path="confirm-address/resend", takes_body=False)
     def resend_confirmation(self, request: APIRequest) -> Response:
         operations.request_confirmation(request.membership, at=timezone.now())
         return Response({"message": "A link is on its way. It works once, for seven days."}, status=202)
@@ -211,13 +211,13 @@ class SessionViewSet(ListModelMixin, TenantViewSet):
     @extend_schema(
         summary="End one of your sessions", description="At once, its access token included.", request=None, responses={204: None}
     )
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], takes_body=False)
     def revoke(self, request: APIRequest, public_id: str) -> Response:
         operations.end_session(self.get_object(), at=timezone.now(), because="revoked")
         return Response(status=204)
 
     @extend_schema(summary="End all your other sessions", description="In all your companies.", request=None, responses={204: None})
-    @action(detail=False, methods=["post"], url_path="revoke-others")
+    @action(detail=False, methods=["post"], url_path="revoke-others", takes_body=False)
     def revoke_others(self, request: APIRequest) -> Response:
         operations.end_other_sessions(request.session, at=timezone.now())
         return Response(status=204)
@@ -321,12 +321,12 @@ class InvitationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         request=None,
         responses={200: shapes.NewInvitationSerializer},
     )
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], takes_body=False)
     def resend(self, request: APIRequest, public_id: str) -> Response:
         return self._told(*operations.resend(self.get_object(), actor=request.membership, at=timezone.now()), status=200)
 
     @extend_schema(summary="Take an invitation back", request=None, responses={200: shapes.InvitationSerializer})
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], takes_body=False)
     def revoke(self, request: APIRequest, public_id: str) -> Response:
         return self.reply(operations.revoke(self.get_object(), actor=request.membership, at=timezone.now()))
 

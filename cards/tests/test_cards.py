@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from datetime import date
+import json
+from datetime import date, timedelta
 
 import pytest
 
 from cards import issuers, operations, tasks
 from cards.issuers import IssuerRefused
 from cards.models import Card, CardControls
+from spendtrackr import errors
 from spendtrackr.models import Event
 from spendtrackr.tenancy import AppendOnly, company_scope
 from tests.factories import NOON, swipe
@@ -27,13 +29,13 @@ def hire(world, name, role):
 
 
 def test_an_issued_card_shows_its_last_four_and_expiry_and_never_a_number(world, api):
-    response = issue(api, world, name="Travel", monthly_limit={"minor": 500_00, "currency": "USD"})
+    response = issue(api, world, name="Travel", limits=[{"interval": "month", "amount": {"minor": 500_00, "currency": "USD"}}])
     assert response.status_code == 201
     card = response.json()
     assert (card["status"], card["holder"], card["currency"], card["name"]) == ("active", world.bob.public_id, "USD", "Travel")
     assert len(card["last4"]) == 4
     assert date.fromisoformat(card["expires_on"]).day >= 28
-    assert card["monthly_limit"] == {"minor": 500_00, "currency": "USD"}
+    assert card["limits"] == [{"interval": "month", "amount": {"minor": 500_00, "currency": "USD"}, "count": None}]
     assert not {"number", "pan", "cvv", "cvc"} & set(card)
     assert not [f.name for f in Card._meta.get_fields() if f.name in {"number", "pan", "cvv", "cvc"}]
 
@@ -42,13 +44,27 @@ def test_what_was_written_is_read_back_in_the_same_shape(world, api):
     body = {
         "name": "Office",
         "per_transaction_cap": {"minor": 100_00, "currency": "USD"},
-        "monthly_limit": None,
-        "blocked_merchant_categories": ["742", "7995"],
+        "mode": "normal",
+        "limits": [
+            {"interval": "week", "amount": {"minor": 50_00, "currency": "USD"}, "count": None},
+            {"interval": "day", "amount": None, "count": 3},
+        ],
+        "blocked_merchant_categories": ["0742", "7995", "3000-3299"],
+        "allowed_merchant_categories": ["5811-5814"],
+        "blocked_merchants": ["id:9981", "name:casino royale"],
+        "allowed_merchants": [],
+        "blocked_countries": ["KP"],
+        "allowed_countries": ["DE", "US"],
+        "valid_from": "2026-03-01",
+        "locks_on": "2098-12-24",
+        "usage": "multi",
+        "merchant": "",
+        "budget": None,
     }
     made = issue(api, world, **body).json()
     shown = api(world.alice).get(f"/api/v1/cards/{made['id']}/").json()
     assert shown == made
-    assert {name: shown[name] for name in body} == {**body, "blocked_merchant_categories": ["0742", "7995"]}
+    assert {name: shown[name] for name in body} == {**body, "blocked_merchant_categories": ["0742", "3000-3299", "7995"]}
 
 
 @pytest.mark.parametrize(("role", "status"), [("admin", 201), ("finance", 403), ("auditor", 403), ("employee", 403)])
@@ -64,13 +80,36 @@ def test_who_may_issue(world, api, role, status):
         ({"holder": "mem_unknown"}, "holder"),
         ({"holder": 5}, "holder"),
         ({"currency": "XXX"}, "currency"),
-        ({"monthly_limit": {"minor": 0, "currency": "USD"}}, "monthly_limit.minor"),
-        ({"monthly_limit": {"minor": 1, "currency": "EUR"}}, "monthly_limit.currency"),
-        ({"monthly_limit": 5}, "monthly_limit"),
+        ({"limits": [{"interval": "month", "amount": {"minor": 0, "currency": "USD"}}]}, "limits.0.amount.minor"),
+        ({"limits": [{"interval": "month", "amount": {"minor": 1, "currency": "EUR"}}]}, "limits.0.amount.currency"),
+        ({"limits": [{"interval": "fortnight", "count": 1}]}, "limits.0.interval"),
+        ({"limits": [{"interval": "unapproved", "count": 1}]}, "limits.0.interval"),
+        ({"limits": [{"interval": "day"}]}, "limits.0"),
+        ({"limits": [{"interval": "day", "count": 1}, {"interval": "day", "count": 2}]}, "limits"),
+        ({"limits": 5}, "limits"),
+        ({"mode": "approval_refill"}, "limits"),
+        ({"mode": "generous"}, "mode"),
+        ({"blocked_countries": ["DE", "Germany"]}, "blocked_countries.1"),
+        ({"allowed_merchants": ["  "]}, "allowed_merchants.0"),
+        ({"blocked_merchant_categories": ["5814-5811"]}, "blocked_merchant_categories.0"),
+        ({"valid_from": "2098-03-02", "locks_on": "2098-03-02"}, "locks_on"),
+        ({"locks_on": "2020-03-02"}, "locks_on"),
+        ({"blocked_merchants": ["Shop", "id:"]}, "blocked_merchants.1"),
+        ({"usage": "merchant_locked", "merchant": "id: "}, "merchant"),
+        ({"blocked_countries": ["DE", "US"], "allowed_countries": ["us"]}, "blocked_countries"),
+        ({"blocked_merchants": ["SHOP"], "allowed_merchants": ["name:shop"]}, "blocked_merchants"),
+        ({"blocked_merchant_categories": ["5812-5812"], "allowed_merchant_categories": ["5812"]}, "blocked_merchant_categories"),
+        ({"valid_from": "tomorrow"}, "valid_from"),
+        ({"usage": "triple"}, "usage"),
+        ({"merchant": "Shop"}, "merchant"),
+        ({"budget": "bud_unknown"}, "budget"),
         ({"per_transaction_cap": {"minor": True, "currency": "USD"}}, "per_transaction_cap.minor"),
         ({"blocked_merchant_categories": ["abcd"]}, "blocked_merchant_categories.0"),
         ({"blocked_merchant_categories": "7995"}, "blocked_merchant_categories"),
-        ({"blocked_merchant_categories": ["0"]}, "blocked_merchant_categories"),
+        ({"blocked_merchant_categories": ["7995", "0"]}, "blocked_merchant_categories.1"),
+        ({"blocked_merchant_categories": ["9"]}, "blocked_merchant_categories.0"),
+        ({"blocked_merchant_categories": ["0000"]}, "blocked_merchant_categories.0"),
+        ({"allowed_merchant_categories": ["742"]}, "allowed_merchant_categories.0"),
         ({"name": "x" * 81}, "name"),
     ],
 )
@@ -79,6 +118,44 @@ def test_bad_input_names_its_field_and_issues_nothing(world, api, body, field):
     response = issue(api, world, **body)
     assert (response.status_code, response.json()["field"]) == (400, field)
     assert Card.across_companies.count() == before
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"limits": [{"interval": "fortnight", "count": 1}]}, "interval is one of day, week, month, quarter, year, all_time."),
+        ({"mode": "x"}, "mode is one of normal, approval_refill, zero_until_granted."),
+        ({"usage": ["x"]}, "usage is one of multi, single_use, merchant_locked."),
+        (
+            {"blocked_merchant_categories": ["99999"]},
+            "Write a code of four digits (ISO 18245), such as 5812, or a range of them, such as 5811-5814.",
+        ),
+        ({"blocked_merchant_categories": ["5814-5811"]}, "'5814-5811' ends before it begins."),
+        ({"blocked_countries": ["XX"]}, "'XX' is not a country of ISO 3166-1, such as DE."),
+        ({"limits": {}}, "Write a list, in square brackets."),
+        ({"limits": [5]}, "Write an object: names and values in curly brackets."),
+        ({"blocked_countries": {}}, "Write a list, in square brackets."),
+    ],
+)
+def test_a_refusal_says_what_is_allowed_and_nothing_of_python(world, api, body, says):
+    answer = issue(api, world, **body)
+    assert (answer.status_code, answer.json()["message"]) == (400, says)
+
+
+def test_a_card_may_lock_from_today_on_and_not_from_a_day_that_is_over(world, api, acme):
+    today = world.acme.day_of(NOON)
+    issued = {"name": "L", "currency": "USD", "actor": world.alice, "at": NOON}
+    operations.issue(world.bob, controls=operations.Controls(locks_on=today), **issued)
+    with pytest.raises(errors.Invalid) as caught:
+        operations.issue(world.bob, controls=operations.Controls(locks_on=today - timedelta(days=1)), **issued)
+    assert caught.value.field == "locks_on"
+    # A card that is there is locked by any day: it was used before.
+    operations.change_controls(world.card, {"locks_on": today - timedelta(days=1)}, actor=world.alice, at=NOON)
+
+
+def test_a_filter_names_what_may_be_asked_for(world, api):
+    answer = api(world.alice).get("/api/v1/cards/?status=lost")
+    assert (answer.status_code, answer.json()["message"]) == (400, "status is one of pending, active, closed, failed.")
 
 
 def test_an_employee_sees_their_own_cards_only(world, api):
@@ -102,12 +179,12 @@ def test_changing_one_control_keeps_the_others_and_the_old_version(world, api):
     client = api(world.alice)
     path = f"/api/v1/cards/{world.card.public_id}/"
     client.patch(path, {"per_transaction_cap": {"minor": 50_00, "currency": "USD"}, "blocked_merchant_categories": ["7995"]})
-    shown = client.patch(path, {"monthly_limit": {"minor": 80_00, "currency": "USD"}, "name": "Lunch"}).json()
+    shown = client.patch(path, {"limits": [{"interval": "month", "amount": {"minor": 80_00, "currency": "USD"}}], "name": "Lunch"}).json()
 
     assert shown["per_transaction_cap"] == {"minor": 50_00, "currency": "USD"}
-    assert (shown["monthly_limit"]["minor"], shown["name"], shown["blocked_merchant_categories"]) == (80_00, "Lunch", ["7995"])
+    assert (shown["limits"][0]["amount"]["minor"], shown["name"], shown["blocked_merchant_categories"]) == (80_00, "Lunch", ["7995"])
     versions = CardControls.across_companies.filter(card=world.card).order_by("version")
-    assert [v.monthly_limit_minor for v in versions] == [None, None, 80_00]
+    assert [[row["amount_minor"] for row in json.loads(v.limits)] for v in versions] == [[], [], [80_00]]
     assert client.patch(path, {"per_transaction_cap": None}).json()["per_transaction_cap"] is None
     with company_scope(world.acme.pk), pytest.raises(AppendOnly):
         versions[0].save()

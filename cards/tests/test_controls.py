@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cards.controls import Standing, checks, first_failure
+from cards.controls import Limit, Places, Standing, Used, checks, first_failure
+from cards.models import Interval
 from spendtrackr.money import Money
 from tests.factories import swipe
 
@@ -18,11 +19,10 @@ FREE = Standing(
     card_expires_on=date(2030, 1, 31),
     frozen_by=(),
     currency="USD",
-    blocked_codes=("7995",),
-    allowed_codes=(),
+    blocked=Places(codes=("7995",)),
     per_transaction_cap_minor=100_00,
-    monthly_limit_minor=300_00,
-    used_this_month_minor=250_00,
+    limits=(Limit(Interval.MONTH, 300_00),),
+    used={Interval.MONTH: Used(250_00, 4)},
     today=date(2026, 3, 10),
 )
 
@@ -46,7 +46,7 @@ def test_a_swipe_within_everything_passes():
         ({"frozen_by": ("admin",)}, {}, "card_frozen"),
         ({}, {"currency": "EUR"}, "wrong_currency"),
         ({}, {"merchant_code": "7995"}, "merchant_category_blocked"),
-        ({"used_this_month_minor": 0}, {"minor": 100_01}, "over_transaction_cap"),
+        ({"used": {}}, {"minor": 100_01}, "over_transaction_cap"),
         ({}, {"minor": 50_01}, "over_monthly_limit"),
     ],
 )
@@ -62,7 +62,7 @@ def test_the_first_failure_names_the_decline_and_every_check_is_kept():
     done = checks(swipe(999_00, merchant_code="7995"), replace(FREE, frozen_by=("admin",)))
     assert first_failure(done).name == "freeze"
     assert [check.name for check in done if not check.passed] == ["freeze", "merchant_category", "per_transaction_cap", "monthly_limit"]
-    assert len(done) == 10
+    assert len(done) == 20
 
 
 def test_a_check_tells_the_room_that_was_left():
@@ -72,11 +72,11 @@ def test_a_check_tells_the_room_that_was_left():
 
 @given(st.integers(1, 10**9), st.integers(0, 10**9), st.integers(0, 10**9))
 def test_room_is_exactly_what_passes(amount, limit, used):
-    standing = replace(FREE, per_transaction_cap_minor=None, monthly_limit_minor=limit, used_this_month_minor=used)
+    standing = replace(FREE, per_transaction_cap_minor=None, limits=(Limit(Interval.MONTH, limit),), used={Interval.MONTH: Used(used)})
     passed = first_failure(checks(replace(swipe(), amount=Money(amount, "USD")), standing)) is None
     assert passed == (amount <= limit - used)
 
 
 def test_no_limit_never_declines():
-    open_card = replace(FREE, per_transaction_cap_minor=None, monthly_limit_minor=None, blocked_codes=())
+    open_card = replace(FREE, per_transaction_cap_minor=None, limits=(), blocked=Places())
     assert reason(open_card, minor=10**12) is None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -10,8 +12,8 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from cards import operations, queries
-from cards.forms import ControlsForm, IssueForm
-from cards.models import Card, CardStatus
+from cards.forms import COUNTRY_NAMES, ControlsForm, GrantForm, IssueForm
+from cards.models import Card, CardMode, CardStatus, CardUsage, LimitGrant
 from spendtrackr import errors
 from spendtrackr.forms import show_refusal
 from spendtrackr.pagination import take_page
@@ -35,7 +37,7 @@ def cards(request: HttpRequest, member: Membership) -> HttpResponse:
     found, following = take_page(rows, order=("-id",), cursor=request.GET.get("cursor"), limit=PAGE_SIZE)
     context = {
         "nav": "cards",
-        "cards": queries.standings(found, member.company.day_of(timezone.now())),
+        "cards": queries.standings(found, member.company, at=timezone.now(), reader=member),
         "me": member,
         "may_issue": member.may("cards.issue"),
         "given": {"state": state, "q": words},
@@ -51,17 +53,22 @@ def issue(request: HttpRequest, member: Membership) -> HttpResponse:
     """A new card for somebody."""
     require("cards.issue", member)
     people = Membership.objects.visible_to(member).active().select_related("user").order_by("user__name", "pk")
-    form = IssueForm(request.POST or None, people=people, currency=member.company.currency, initial={"holder": request.GET.get("holder")})
+    currency = member.company.currency
+    form = IssueForm(
+        request.POST or None, people=people, currency=currency, budgets=queries.budgets_to_draw_from(member, currency),
+        initial={"holder": request.GET.get("holder")},
+    )  # fmt: skip
     if request.method == "POST" and form.is_valid():
-        given = dict(form.cleaned_data)
-        holder, name = given.pop("holder"), given.pop("name")
-        controls = operations.Controls(**given)
+        given = form.cleaned_data
+        own = {name: given[name] for name in ("name", "usage", "merchant")} | {"budget": given.get("budget")}
+        rules = {name: value for name, value in form.changes().items() if name not in {*own, "holder"}}
+        controls = operations.Controls(**rules)
         try:
-            card = operations.issue(holder, name=name, currency=member.company.currency, controls=controls, actor=member, at=timezone.now())
+            card = operations.issue(given["holder"], currency=currency, controls=controls, actor=member, at=timezone.now(), **own)
         except errors.DomainError as error:
             show_refusal(form, error)
         else:
-            messages.success(request, f"A card for {holder.user.name} was issued.")
+            messages.success(request, f"A card for {given['holder'].user.name} was issued.")
             return redirect("card", public_id=card.public_id)
     return render(request, "cards/issue.html", {"nav": "cards", "form": form}, status=400 if form.errors else 200)
 
@@ -77,17 +84,21 @@ def _named(member: Membership, public_id: str, rule: str) -> Card:
 def card(request: HttpRequest, member: Membership, public_id: str) -> HttpResponse:
     """One card, and the buttons that this member may press."""
     found = _named(member, public_id, "cards.see")
-    return render(request, "cards/detail.html", _shown(member, found, _controls_form(found)))
+    return render(request, "cards/detail.html", _shown(member, found))
 
 
-def _controls_form(found: Card, data: Any = None) -> ControlsForm:
-    controls = operations.Controls.of(found.rules)
-    initial = {"name": found.name} | {name: getattr(controls, name) for name in controls.__slots__}
-    return ControlsForm(data, currency=found.currency, initial=initial)
+def _controls_form(member: Membership, found: Card, data: Any = None) -> ControlsForm:
+    """Offers every budget that the card could draw from, and the one that it has now where that could not be chosen anew."""
+    budgets = list(queries.budgets_to_draw_from(member, found.currency))
+    if found.budget and found.budget not in budgets:
+        budgets.append(found.budget)
+    initial = {"name": found.name, "budget": found.budget.public_id if found.budget else ""}
+    controls, version = operations.Controls.of(found.rules), found.rules.version
+    return ControlsForm(data, currency=found.currency, budgets=budgets, controls=controls, version=version, initial=initial)
 
 
-def _shown(member: Membership, found: Card, form: ControlsForm) -> dict[str, Any]:
-    [standing] = queries.standings([found], member.company.day_of(timezone.now()))
+def _shown(member: Membership, found: Card, form: ControlsForm | None = None, grant_form: GrantForm | None = None) -> dict[str, Any]:
+    [standing] = queries.standings([found], member.company, at=timezone.now(), reader=member)
     is_open = found.status in {CardStatus.ACTIVE, CardStatus.PENDING}
     freezes: Any = found.open_freezes  # type: ignore[attr-defined]  # by `with_state`
     sources = {freeze.source for freeze in freezes}
@@ -97,32 +108,103 @@ def _shown(member: Membership, found: Card, form: ControlsForm) -> dict[str, Any
         "nav": "cards",
         "standing": standing,
         "card": found,
-        "controls": operations.Controls.of(found.rules),
-        "form": form if may_control and is_open else None,
+        "form": (form or _controls_form(member, found)) if may_control and is_open else None,
+        "facts": facts(found),
+        # A grant adds to the amount limits, or is all the room there is.
+        "may_grant": is_open and member.may("cards.grant", found) and standing.can_be_granted,
+        "grant_form": grant_form or GrantForm(currency=found.currency, auto_id="grant_%s"),
         "freezes": sorted(sources),
         "may_freeze": is_open and member.may("cards.freeze", found) and own_source not in sources,
         "may_unfreeze": is_open
         and bool(sources & ({"admin", "holder"} if may_control else {"holder"}))
         and member.may("cards.freeze", found),
         "may_replace": is_open and member.may("cards.issue", found),
+        "may_ask": is_open and found.holder_id == member.pk and member.may("requests.ask"),
         "may_close": is_open and member.may("cards.close", found),
     }
+
+
+def facts(card: Card) -> list[tuple[str, str]]:
+    """What a card may be spent on, in words. Its limits are shown as meters."""
+    controls = operations.Controls.of(card.rules)
+    lists = [(label, getattr(controls, name), name) for label, name in _LISTS]
+    told = [
+        ("May be used", CardUsage(card.usage).label if card.usage != CardUsage.MULTI else ""),
+        ("Room comes back", CardMode(controls.mode).label),
+        ("Most for one purchase", str(controls.per_transaction_cap or "no cap")),
+        ("Budget", card.budget.name if card.budget else ""),
+        *((label, ", ".join(_readable(name, text) for text in listed)) for label, listed, name in lists),
+        ("Valid from", _day(controls.valid_from)),
+        ("Locks on", _day(controls.locks_on)),
+    ]
+    return [(label, value) for label, value in told if value]
+
+
+_LISTS = [
+    ("Blocked categories", "blocked_merchant_categories"),
+    ("Only these categories", "allowed_merchant_categories"),
+    ("Blocked merchants", "blocked_merchants"),
+    ("Only these merchants", "allowed_merchants"),
+    ("Blocked countries", "blocked_countries"),
+    ("Only these countries", "allowed_countries"),
+]
+
+
+def _readable(name: str, text: str) -> str:
+    return COUNTRY_NAMES.get(text, text) if name.endswith("countries") else queries.readable_merchant(text)
+
+
+def _day(day: date | None) -> str:
+    return f"{day.day} {day:%b %Y}" if day else ""
 
 
 @form_page
 def change(request: HttpRequest, member: Membership, public_id: str) -> HttpResponse:
     """Controls as a form; a mistake in it comes back with what was typed."""
     found = _named(member, public_id, "cards.control")
-    form = _controls_form(found, request.POST or None)
+    form = _controls_form(member, found, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            operations.change_controls(found, form.cleaned_data, actor=member, at=timezone.now())
+            if changes := form.changes():
+                operations.change_controls(found, changes, actor=member, at=timezone.now())
         except errors.DomainError as error:
             show_refusal(form, error)
         else:
-            messages.success(request, "The card was changed.")
+            messages.success(request, "The card was changed." if changes else "Nothing was different, so nothing was changed.")
             return redirect("card", public_id=public_id)
     return render(request, "cards/detail.html", _shown(member, found, form), status=400 if form.errors else 200)
+
+
+@form_page
+def grant(request: HttpRequest, member: Membership, public_id: str) -> HttpResponse:
+    """Room for once, until the end of a day of the company's calendar."""
+    found = _named(member, public_id, "cards.grant")
+    form = GrantForm(request.POST or None, currency=found.currency, auto_id="grant_%s")
+    if request.method == "POST" and form.is_valid():
+        given, now = form.cleaned_data, timezone.now()
+        zone = ZoneInfo(member.company.zone_at(now))
+        expires_at = datetime.combine(given["expires_at"], time(0), zone) + timedelta(days=1)
+        try:
+            operations.grant(found, given["amount"], expires_at=expires_at, reason=given["reason"], actor=member, at=now)
+        except errors.DomainError as error:
+            show_refusal(form, error)
+        else:
+            messages.success(request, f"{given['amount']} more may be spent until the end of {_day(given['expires_at'])}.")
+            return redirect("card", public_id=public_id)
+    return render(request, "cards/detail.html", _shown(member, found, grant_form=form), status=400 if form.errors else 200)
+
+
+@action
+def revoke(request: HttpRequest, member: Membership, public_id: str) -> str:
+    """The grants of a card that was replaced stay with the first one, so a grant is found by whose card it is."""
+    rows = LimitGrant.objects.filter(card__in=Card.objects.visible_to(member)).select_related("card__holder")
+    found: LimitGrant = find(rows, public_id)
+    require("cards.grant", member, found)
+    try:
+        operations.revoke(found, actor=member, at=timezone.now())
+    except errors.InvalidState as error:
+        raise errors.InvalidState("This grant has ended already: nothing of it is left to take back.") from error
+    return "The grant was taken back. What was spent of it stays spent."
 
 
 @action

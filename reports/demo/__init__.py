@@ -6,7 +6,7 @@ Deterministic: the same day gives the same figures, and fewer months are the end
 from __future__ import annotations
 
 from reports.demo.bergwerk import BERGWERK
-from reports.demo.cast import Attempt, Deed, DemoCompany, Fate, Person, Shop, Turn, Wallet
+from reports.demo.cast import Ask, Attempt, Deed, DemoCompany, Envelope, Fate, Person, Shop, Turn, Wallet
 from reports.demo.filling import fill
 from reports.demo.northwind import NORTHWIND
 from reports.demo.papers import paper_for
@@ -22,9 +22,11 @@ __all__ = [
     "MONTHS",
     "NORTHWIND",
     "PASSWORD",
+    "Ask",
     "Attempt",
     "Deed",
     "DemoCompany",
+    "Envelope",
     "Fate",
     "Person",
     "Plan",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from cards.controls import Limit
+from cards.models import CardUsage, Interval
 from reports.demo.cast import (
+    Ask,
     Attempt,
     Deed,
     DemoCompany,
+    Envelope,
     Fate,
     Habit,
     Person,
@@ -61,6 +65,7 @@ BERGWERK = DemoCompany(
     name="Bergwerk GmbH", country="DE", currency="EUR", time_zone="Europe/Berlin", cushion=8_000_00, pace=0.84,
     bookkeeper=NADJA, runs_it=STEFAN,
     categories=(("Beiträge", "6860", ("8699",)),),
+    blocks={"blocked_countries": ["KP"]},
     lull={7: 0.8, 8: 0.55, 10: 1.1, 12: 0.75, 1: 0.9},
     teams=(Team("Verwaltung", STEFAN), Team("Buchhaltung", NADJA, inside="Verwaltung"), Team("Produktion", JONAS),
            Team("Werkstatt", FELIX, inside="Produktion"), Team("Vertrieb", KATRIN)),
@@ -69,26 +74,32 @@ BERGWERK = DemoCompany(
             Wallet("Geschäftsführung", (Trips((VIENNA, ESSEN), 0.3, VISITS), _lunch(1.2), Routine((TAXI,), 0.8)), monthly=6_000_00),)),
         Person("Stefan Krüger", STEFAN, "admin", MALLORY, "Verwaltung", (
             Wallet("Verwaltung", (Routine((REWE, Shop("Viking", "5943", "DE", 18_00, 160_00)), 2.5, memos=("Büro", "Küche")),
-                                  Routine((POST, DHL), 2)), cap=800_00, monthly=2_000_00),)),
-        Person("Nadja Roth", NADJA, "finance", STEFAN, "Buchhaltung", (Wallet("Abonnements", SUBSCRIPTIONS, monthly=3_500_00),)),
+                                  Routine((POST, DHL), 2)), cap=800_00, monthly=2_000_00, budget="Betrieb"),)),
+        Person("Nadja Roth", NADJA, "finance", STEFAN, "Buchhaltung", (
+            Wallet("Abonnements", SUBSCRIPTIONS, monthly=3_500_00, budget="Betrieb"),)),
         Person("Jonas Weber", JONAS, "employee", MALLORY, "Produktion", (
             Wallet("Produktion", (Routine((WUERTH, CONRAD), 1.8, memos=JOBS), _lunch(1)), cap=1_500_00, monthly=3_500_00),
-            Wallet("Tankkarte", (Routine((ARAL, SHELL), 2, (7, 18)),), monthly=600_00, allowed=("5541", "5542")))),
+            Wallet("Tankkarte", (Routine((ARAL, SHELL), 2, (7, 18)),), monthly=600_00, allowed=("5541", "5542"), countries=("DE", "AT"),
+                   limits=(Limit(Interval.WEEK, 300_00), Limit(Interval.DAY, count=3))))),
         Person("Felix Bauer", FELIX, "employee", JONAS, "Werkstatt", (
-            Wallet("Werkstatt", (Routine((HORNBACH, BAUHAUS, WUERTH), 3.4, memos=JOBS),), cap=800_00, monthly=2_500_00),)),
+            Wallet("Werkstatt", (Routine((HORNBACH, BAUHAUS, WUERTH), 3.4, memos=JOBS),), cap=800_00, monthly=2_500_00,
+                   budget="Werkstatt"),)),
         Person("Miriam Yıldız", MIRIAM, "employee", JONAS, "Werkstatt", (
             Wallet("Werkstatt", (Routine((HORNBACH, CONRAD), 1.6, memos=JOBS), Routine((BAKER,), 1, (8, 10))), cap=500_00,
-                   monthly=1_200_00),)),
+                   monthly=1_200_00, budget="Werkstatt"),)),
         Person("Katrin Vogel", KATRIN, "employee", MALLORY, "Vertrieb", (
-            Wallet("Vertrieb", (Trips((ESSEN, FREIBERG, VIENNA), 0.5, VISITS), _lunch(1.6)), monthly=4_500_00, blocked=("7995",)),)),
+            Wallet("Vertrieb", (Trips((ESSEN, FREIBERG, VIENNA), 0.5, VISITS), _lunch(1.6)), monthly=4_500_00, blocked=("7995",),
+                   budget="Vertrieb"),)),
         Person("Lukas Hoffmann", LUKAS, "employee", KATRIN, "Vertrieb", (
             Wallet("Vertrieb", (Trips((ESSEN, FREIBERG), 0.6, VISITS), _lunch(1.2), Routine((ARAL, SHELL), 1.5, (7, 18))),
-                   monthly=3_500_00, blocked=("7995",)),)),
+                   monthly=3_500_00, blocked=("7995",), budget="Vertrieb"),)),
         Person("Anna Schuster", ANNA, "employee", KATRIN, "Vertrieb", (
-            Wallet("Vertrieb", (Routine((BAHN,), 1.5, memos=VISITS), _lunch(1)), monthly=2_000_00, blocked=("7995",)),)),
+            Wallet("Vertrieb", (Routine((BAHN,), 1.5, memos=VISITS), _lunch(1)), monthly=2_000_00, blocked=("7995",), budget="Vertrieb"),)),
         Person("Sophie Lang", SOPHIE, "employee", STEFAN, "Verwaltung", (
-            Wallet("IT", (Routine((MEDIAMARKT,), 0.7, memos=("Monitor", "Ersatzgerät")),
-                          Subscription(Shop("IONOS", "4816", "DE", 34_00, 34_00), 9)), cap=1_000_00, monthly=1_800_00),)),
+            Wallet("IT", (Routine((MEDIAMARKT,), 0.7, memos=("Monitor", "Ersatzgerät")),), cap=1_000_00,
+                   monthly=1_800_00),
+            Wallet("IONOS", (Subscription(Shop("IONOS", "4816", "DE", 34_00, 34_00), 9),), usage=CardUsage.MERCHANT_LOCKED,
+                   limits=(Limit(Interval.MONTH, 40_00), Limit(Interval.YEAR, 500_00))))),
         Person("Peter Albers", PETER, "auditor"),
         Person("Clara Jensen", CLARA, "finance", department="Buchhaltung"),
     ),
@@ -98,6 +109,13 @@ BERGWERK = DemoCompany(
         Attempt(240, LUKAS, "Vertrieb", CASINO, 200_00, 22), Attempt(118, SOPHIE, "IT", MEDIAMARKT, 1_249_00),
         Attempt(74, FELIX, "Werkstatt", WUERTH, 1_120_00, 10), Attempt(25, JONAS, "Tankkarte", REWE, 22_15, 18),
         Attempt(8, MIRIAM, "Werkstatt", CONRAD, 579_00)),
+    budgets=(Envelope("Betrieb", MALLORY, 120_000_00, "year"),
+             Envelope("Werkstatt", JONAS, 4_000_00, inside="Betrieb", members=(FELIX, MIRIAM)),
+             Envelope("Vertrieb", KATRIN, 5_000_00, inside="Betrieb", members=(LUKAS, ANNA)),
+             Envelope("Messe Essen", KATRIN, 6_000_00, "all_time", inside="Vertrieb", is_hard=True, members=(LUKAS,))),
+    asks=(Ask(30, FELIX, "grant", "Werkstatt", 400_00, "Ersatzteile für Auftrag 2260", days=10, by=JONAS),
+          Ask(12, ANNA, "raise", "Vertrieb", 3_000_00, "Mehr Reisen nach Essen", by=KATRIN, is_yes=False, answer="Erst ab Januar"),
+          Ask(3, LUKAS, "card", "Messe", 2_000_00, "Stand und Reise", "Messe Essen")),
     unfinished=(
         Unfinished(LUKAS, Fate.WAITING, 2, 50_00), Unfinished(FELIX, Fate.WAITING, 1, 50_00), Unfinished(KATRIN, Fate.WAITING, 2, 50_00),
         Unfinished(JONAS, Fate.WAITING, 1, 50_00), Unfinished(FELIX, Fate.NO_RECEIPT, 2), Unfinished(LUKAS, Fate.NO_RECEIPT, 2),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from cards.controls import Limit
+from cards.models import CardMode, CardUsage
+
 
 @dataclass(frozen=True, slots=True)
 class Shop:
@@ -39,6 +42,16 @@ class Routine:
 
 
 @dataclass(frozen=True, slots=True)
+class Once:
+    """One purchase, so many days before the end."""
+
+    shop: Shop
+    days_ago: int
+    minor: int
+    memo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where trips lead, and what is bought there."""
 
@@ -58,12 +71,12 @@ class Trips:
     memos: tuple[str, ...]
 
 
-Habit = Subscription | Routine | Trips
+Habit = Subscription | Routine | Once | Trips
 
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """A card, and what is bought with it."""
+    """A card, and what is bought with it. `limits` come beside the monthly one."""
 
     name: str
     habits: tuple[Habit, ...] = ()
@@ -71,6 +84,12 @@ class Wallet:
     monthly: int | None = None
     blocked: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
+    budget: str = ""
+    countries: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    mode: CardMode = CardMode.NORMAL
+    usage: CardUsage = CardUsage.MULTI
+    merchant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +120,15 @@ class Deed(StrEnum):
     SUSPEND = "suspend"
     DEACTIVATE = "deactivate"
     INVITE = "invite"
+    GRANT = "grant"
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Something that happens to a person or a card, so many days before the end. `card` may be empty: it is about the person."""
+    """Something that happens to a person or a card, so many days before the end. `card` may be empty: it is about the person.
+
+    A grant is of so much, for so many days.
+    """
 
     days_ago: int
     deed: Deed
@@ -113,6 +136,43 @@ class Turn:
     by: str
     card: str = ""
     department: str = ""
+    minor: int = 0
+    days: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A budget with its owner's address, perhaps inside another. `members` are addresses."""
+
+    name: str
+    owner: str
+    limit: int
+    interval: str = "month"
+    inside: str = ""
+    is_hard: bool = False
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What somebody asks for, so many days before the end. `answered` is how long after, by `by`; a blank `by` is nobody yet.
+
+    `card` is the card that needs more, or the name of one that is wanted; `days` is how long more for once is needed.
+    """
+
+    days_ago: int
+    email: str
+    kind: str
+    card: str
+    minor: int
+    reason: str
+    budget: str = ""
+    days: int = 0
+    by: str = ""
+    answered: int = 0
+    is_yes: bool = True
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +225,11 @@ class DemoCompany:
     teams: tuple[Team, ...]
     turns: tuple[Turn, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    budgets: tuple[Envelope, ...] = ()
+    asks: tuple[Ask, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
     categories: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    blocks: dict[str, list[str]] = field(default_factory=dict)
     pace: float = 1
     lull: dict[int, float] = field(default_factory=dict)
 

@@ -11,10 +11,11 @@ from django.db import transaction
 
 from cards import operations as cards
 from cards.controls import Swipe
-from cards.models import Card
+from cards.models import Budget, BudgetInterval, Card, CardRequest, RequestKind
+from cards.operations import budgets, requests
 from companies import operations as companies
 from companies.models import Category, Department
-from reports.demo.cast import Deed, DemoCompany, Person, Turn, Wallet
+from reports.demo.cast import Ask, Deed, DemoCompany, Envelope, Person, Turn, Wallet
 from reports.demo.papers import paper_for
 from reports.demo.planning import Plan, evening_before, first_day, instant, plans, workday
 from reports.demo.steps import APPROVAL_FROM, MEMO_FROM, RECEIPT_FROM, Step, Verb, steps_of
@@ -46,7 +47,15 @@ class Deal:
     step: Step
 
 
-Item = Deal | Turn | Money
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to what was asked for."""
+
+    ask: Ask
+
+
+# Money comes from the bank; below zero it goes back there.
+Item = Deal | Turn | Money | Ask | Answer
 
 
 def fill(company: DemoCompany, password: str, *, until: date, months: int, now: datetime, told: Told) -> int:
@@ -82,10 +91,16 @@ def _in_months(history: History, items: list[tuple[datetime, Item]], told: Told)
 
 def _timeline(company: DemoCompany, found: list[Plan], until: date, months: int, opened: datetime) -> list[tuple[datetime, Item]]:
     end = evening_before(company, until)
-    items: list[tuple[datetime, Item]] = list(_top_ups(company, found, until, months))
+    items: list[tuple[datetime, Item]] = [*_top_ups(company, found, until, months), _withdrawal(company, until, months)]
     for turn in company.turns:
         at = instant(company, workday(until - timedelta(days=turn.days_ago)), 8, 30)
         items.append((max(at, opened + timedelta(days=1)), turn))
+    for ask in company.asks:
+        asked = instant(company, workday(until - timedelta(days=ask.days_ago)), 10, 15)
+        asked = max(asked, opened + timedelta(days=1))
+        items.append((asked, ask))
+        if ask.by:
+            items.append((min(asked + timedelta(days=ask.answered, hours=3), end), Answer(ask)))
     for number, plan in enumerate(found):
         items += [(step.at, Deal(number, plan, step)) for step in steps_of(plan, company, end)]
     return sorted(items, key=lambda pair: pair[0])
@@ -104,6 +119,12 @@ def _top_ups(company: DemoCompany, found: list[Plan], until: date, months: int) 
             yield datetime.combine(month, time(5, 30), UTC), Money(minor, company.currency)
 
 
+def _withdrawal(company: DemoCompany, until: date, months: int) -> tuple[datetime, Money]:
+    """A quarter of the cushion was too much: it goes back to the bank late in the last month but one."""
+    month = add_months(first_day(until, months), max(months - 2, 0))
+    return datetime.combine(month.replace(day=20), time(15), UTC), -Money(company.cushion // 4, company.currency)
+
+
 @dataclass(slots=True)
 class Crew:
     """The people of a company and their cards, by address and by the card's name."""
@@ -115,6 +136,7 @@ class Crew:
     cards: dict[tuple[str, str], Card] = field(default_factory=dict)
     departments: dict[str, Department] = field(default_factory=dict)
     categories: dict[str, Category] = field(default_factory=dict)
+    budgets: dict[str, Budget] = field(default_factory=dict)
 
     def set_up(self, at: datetime) -> None:
         self._set_rules(at)
@@ -126,6 +148,8 @@ class Crew:
         self._reread()
         for team in self.company.teams:
             people.change_department(self.departments[team.name], {"head": self.members[team.head]}, actor=self.owner, at=at)
+        for envelope in self.company.budgets:
+            self.budgets[envelope.name] = self._budget(envelope, at)
         for person in self.company.people:
             for wallet in person.wallets:
                 self.cards[person.email, wallet.name] = self._issue(person, wallet, at)
@@ -138,6 +162,7 @@ class Crew:
             "memo_required_from": Money(MEMO_FROM, currency),
         }
         accounts.change_company(self.owner.company, rules, actor=self.owner, at=at)
+        accounts.block(self.owner.company, self.company.blocks, actor=self.owner, at=at)
         for name, code, merchant_codes in self.company.categories:
             companies.add_category(name=name, ledger_code=code, merchant_categories=list(merchant_codes), actor=self.owner, at=at)
 
@@ -156,16 +181,28 @@ class Crew:
         self.owner = self.members[self.company.people[0].email]
         self.categories = {row.name: row for row in Category.objects.all()}
 
+    def _budget(self, envelope: Envelope, at: datetime) -> Budget:
+        return budgets.create(
+            name=envelope.name, limit=Money(envelope.limit, self.company.currency), interval=BudgetInterval(envelope.interval),
+            is_hard=envelope.is_hard, owner=self.members[envelope.owner], parent=self.budgets.get(envelope.inside),
+            members=[self.members[email] for email in envelope.members], actor=self.members[self.company.bookkeeper], at=at,
+        )  # fmt: skip
+
     def _issue(self, person: Person, wallet: Wallet, at: datetime) -> Card:
         currency = self.company.currency
         controls = cards.Controls(
             per_transaction_cap=Money(wallet.cap, currency) if wallet.cap else None,
-            monthly_limit=Money(wallet.monthly, currency) if wallet.monthly else None,
+            mode=wallet.mode,
+            limits=[*cards.monthly(Money(wallet.monthly, currency) if wallet.monthly else None), *wallet.limits],
             blocked_merchant_categories=list(wallet.blocked),
             allowed_merchant_categories=list(wallet.allowed),
+            allowed_countries=list(wallet.countries),
         )
-        actor = self.members[self.company.runs_it]
-        return cards.issue(self.members[person.email], name=wallet.name, currency=currency, controls=controls, actor=actor, at=at)
+        actor, budget = self.members[self.company.runs_it], self.budgets.get(wallet.budget)
+        return cards.issue(
+            self.members[person.email], name=wallet.name, currency=currency, controls=controls, usage=wallet.usage,
+            merchant=wallet.merchant, budget=budget, actor=actor, at=at,
+        )  # fmt: skip
 
     def approver_of(self, person: Person) -> Membership:
         return self.members[person.manager or self.company.runs_it]
@@ -179,14 +216,24 @@ class History:
     crew: Crew
     bought: dict[int, Transaction] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    asked: dict[Ask, CardRequest] = field(default_factory=dict)
 
     def play(self, at: datetime, item: Item) -> None:
         if isinstance(item, Deal):
             self._deal(item)
         elif isinstance(item, Turn):
             self._turn(item, at)
+        elif isinstance(item, Ask):
+            self._ask(item, at)
+        elif isinstance(item, Answer):
+            by = self.crew.members[item.ask.by]
+            requests.decide(self.asked[item.ask], approved=item.ask.is_yes, answer=item.ask.answer, actor=by, at=at)
         else:
-            accounts.top_up(item, actor=self.crew.members[self.company.bookkeeper], at=at)
+            bookkeeper = self.crew.members[self.company.bookkeeper]
+            if item.minor > 0:
+                accounts.top_up(item, actor=bookkeeper, at=at)
+            else:
+                accounts.withdraw(-item, actor=bookkeeper, at=at)
 
     def _turn(self, turn: Turn, at: datetime) -> None:
         by, card = self.crew.members[turn.by], self.crew.cards.get((turn.email, turn.card))
@@ -198,10 +245,23 @@ class History:
             self.crew.cards[turn.email, turn.card] = cards.replace(card, actor=by, at=at)
         elif turn.deed == Deed.FREEZE and card:
             cards.freeze(card, actor=by, at=at)
+        elif turn.deed == Deed.GRANT and card:
+            until = instant(self.company, at.date() + timedelta(days=turn.days + 1), 0, 0)
+            cards.grant(card, Money(turn.minor, card.currency), expires_at=until, reason=turn.reason, actor=by, at=at)
         else:
             leave = cards.suspend_member if turn.deed == Deed.SUSPEND else cards.deactivate_member
             leave(self.crew.members[turn.email], actor=by, at=at)
             self.gone.add(turn.email)
+
+    def _ask(self, ask: Ask, at: datetime) -> None:
+        crew, amount, kind = self.crew, Money(ask.minor, self.company.currency), RequestKind(ask.kind)
+        member = crew.members[ask.email]
+        if kind == RequestKind.CARD:
+            wish = requests.Wish(kind, amount, ask.reason, name=ask.card, budget=crew.budgets.get(ask.budget))
+        else:
+            until = member.company.day_of(at) + timedelta(days=ask.days) if ask.days else None
+            wish = requests.Wish(kind, amount, ask.reason, card=Card.objects.get(pk=crew.cards[ask.email, ask.card].pk), until=until)
+        self.asked[ask] = requests.ask(wish, actor=member, at=at)
 
     def _deal(self, deal: Deal) -> None:
         """A step of a purchase; nothing where the purchase was declined."""

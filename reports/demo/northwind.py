@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from cards.controls import Limit
+from cards.models import CardMode, CardUsage, Interval
 from reports.demo.cast import (
+    Ask,
     Attempt,
     Deed,
     DemoCompany,
+    Envelope,
     Fate,
     Habit,
+    Once,
     Person,
     Place,
     Routine,
@@ -102,6 +107,7 @@ NORTHWIND = DemoCompany(
     name="Northwind Traders", country="US", currency="USD", time_zone="America/New_York", cushion=20_000_00, pace=0.9,
     bookkeeper=FRANK, runs_it=DANA,
     categories=(("Rent and coworking", "6850", ("6513",)), ("Events and sponsoring", "6610", ("7922",))),
+    blocks={"blocked_merchant_categories": ["6051"], "blocked_merchants": ["Crypto Kiosk"], "blocked_countries": ["IR", "KP"]},
     lull={7: 0.75, 8: 0.65, 11: 1.1, 12: 0.8, 1: 0.9},
     teams=(Team("Operations", DANA), Team("Finance", FRANK, inside="Operations"), Team("Sales", GRACE),
            Team("Field sales", HENRY, inside="Sales"), Team("Engineering", PRIYA)),
@@ -112,38 +118,47 @@ NORTHWIND = DemoCompany(
         Person("Dana Whitfield", DANA, "admin", ALICE, "Operations", (
             Wallet("Facilities", (Routine((Shop("The Home Depot", "5200", "US", 24_00, 310_00), STAPLES), 1.3, memos=ERRANDS),
                                   Routine((Shop("Indeed", "7311", "US", 180_00, 620_00, "Professional services"),), 0.6,
-                                          memos=("Job advertisement",)), _lunch(1)), cap=2_000_00, monthly=4_000_00),)),
-        Person("Frank Osei", FRANK, "finance", DANA, "Finance", (Wallet("Subscriptions", SUBSCRIPTIONS, cap=5_000_00, monthly=10_000_00),)),
+                                          memos=("Job advertisement",)), _lunch(1)), cap=2_000_00, mode=CardMode.APPROVAL_REFILL,
+                   limits=(Limit(Interval.ALL_TIME, 4_000_00),), budget="Company"),)),
+        Person("Frank Osei", FRANK, "finance", DANA, "Finance", (
+            Wallet("Subscriptions", SUBSCRIPTIONS, cap=5_000_00, monthly=10_000_00, budget="Company"),)),
         Person("Grace Lindqvist", GRACE, "employee", ALICE, "Sales", (
             Wallet("Sales leadership", (Trips((*AT_HOME, LONDON), 0.6, VISITS), _guests(1.8), _lunch(1.5)), monthly=6_500_00,
-                   blocked=(GAMBLING, CASH)),)),
+                   blocked=(GAMBLING, CASH), budget="Sales"),
+            Wallet("Trade fair stand", (Once(SPONSOR, 20, 840_00, "Stand at the spring fair"),), cap=900_00, usage=CardUsage.SINGLE_USE))),
         Person("Priya Raman", PRIYA, "employee", ALICE, "Engineering", (
-            Wallet("Engineering lead", (Trips((SAN_FRANCISCO,), 0.3, ("Platform conference", "Supplier workshop")), _lunch(2),
-                                        Routine((Shop("Datadog", "7372", "US", 310_00, 520_00),), 1, memos=("Monitoring",))),
-                   monthly=3_500_00),)),
+            Wallet("Engineering lead", (Trips((SAN_FRANCISCO,), 0.3, ("Platform conference", "Supplier workshop")), _lunch(2)),
+                   monthly=3_500_00, budget="Engineering"),
+            Wallet("Datadog", (Routine((Shop("Datadog", "7372", "US", 310_00, 520_00),), 1, memos=("Monitoring",)),),
+                   usage=CardUsage.MERCHANT_LOCKED, merchant="Datadog", monthly=600_00, limits=(Limit(Interval.MONTH, count=2),)))),
         Person("Erin Walsh", ERIN, "employee", GRACE, "Field sales", (
             Wallet("Sales travel", (Trips(AT_HOME, 1.0, VISITS), _lunch(2.2), _guests(1.8), Routine((UBER, LYFT), 2.2)), cap=2_500_00,
-                   monthly=5_000_00, blocked=(GAMBLING, CASH)),)),
+                   monthly=5_000_00, blocked=(GAMBLING, CASH), limits=(Limit(Interval.WEEK, 3_500_00), Limit(Interval.DAY, count=10)),
+                   budget="Sales"),)),
         Person("Henry Cole", HENRY, "employee", GRACE, "Field sales", (
             Wallet("Sales travel", (Trips(AT_HOME, 0.9, VISITS), _lunch(2), _guests(1.2), Routine((UBER, YELLOW_CAB), 1.5)), cap=2_500_00,
-                   monthly=5_000_00, blocked=(GAMBLING, CASH)),
+                   monthly=5_000_00, blocked=(GAMBLING, CASH), budget="Sales"),
             Wallet("Backup", (Routine((FEDEX,), 0.3, memos=("Samples",)),), monthly=500_00))),
         Person("Maya Castillo", MAYA, "employee", GRACE, "Sales", (
             Wallet("Advertising", (Routine((Shop("Google Ads", "7311", "US", 900_00, 2_600_00),), 1, (4, 6), ("Search campaign",)),
                                    Routine((Shop("LinkedIn", "7311", "US", 320_00, 980_00),), 1, (6, 8), ("Lead campaign",)),
-                                   Routine((SPONSOR,), 0.5, memos=("Stand at a trade fair",))), monthly=6_000_00),
+                                   Routine((SPONSOR,), 0.5, memos=("Stand at a trade fair",))), monthly=6_000_00, budget="Spring campaign"),
             Wallet("Everyday", (_lunch(2), Routine((Shop("Moo Print", "7338", "US", 42_00, 260_00),), 0.5, memos=("Business cards",))),
-                   cap=400_00, monthly=900_00))),
+                   cap=400_00, monthly=900_00, budget="Sales"))),
         Person("Bob Tanaka", BOB, "employee", DANA, "Operations", (
             Wallet("Office", (Routine((STAPLES, WHOLE_FOODS), 4, memos=ERRANDS), Routine((FEDEX, USPS), 2.5), _lunch(1),
-                              Routine((APPLE,), 0.3, memos=KIT)), cap=1_500_00, monthly=3_500_00),)),
+                              Routine((APPLE,), 0.3, memos=KIT)), cap=1_500_00, monthly=3_500_00,
+                   limits=(Limit(Interval.WEEK, count=12), Limit(Interval.YEAR, 30_000_00)), budget="Company"),)),
         Person("Diego Fuentes", DIEGO, "employee", PRIYA, "Engineering", (
             Wallet("Hardware", (Routine((DELL, APPLE, Shop("B&H Photo", "5732", "US", 38_00, 690_00)), 1.1, memos=KIT), _lunch(1.2)),
-                   cap=2_000_00, monthly=4_000_00),)),
+                   cap=2_000_00, monthly=4_000_00, budget="Engineering"),
+            Wallet("Conference", (Once(AIRLINES[1], 8, 412_60, "Flight to the platform conference"),), mode=CardMode.ZERO_UNTIL_GRANTED),
+            Wallet("Conference ticket", cap=1_200_00, usage=CardUsage.SINGLE_USE))),
         Person("Lena Novak", LENA, "employee", PRIYA, "Engineering", (
             Wallet("Tools", (Routine((Shop("O'Reilly Media", "8299", "US", 39_00, 49_00), Shop("Udemy", "8299", "US", 18_99, 94_99)), 1,
                                      memos=("Course",)), _lunch(1.3),
-                             Subscription(Shop("JetBrains", "5734", "US", 89_90, 89_90), 6, 6)), cap=500_00, monthly=1_000_00),)),
+                             Subscription(Shop("JetBrains", "5734", "US", 89_90, 89_90), 6, 6)), cap=500_00, monthly=1_000_00,
+                    budget="Engineering"),)),
         Person("Tom Becker", TOM, "employee", GRACE, "Field sales", left=18, wallets=(
             Wallet("Sales travel", (Trips((CHICAGO,), 0.4, VISITS), _lunch(1.5)), cap=2_000_00, monthly=4_000_00),)),
         Person("Victor Hale", VICTOR, "employee", PRIYA, "Engineering", left=124, wallets=(
@@ -154,6 +169,8 @@ NORTHWIND = DemoCompany(
     turns=(Turn(150, Deed.REPLACE, LENA, DANA, "Tools"), Turn(124, Deed.DEACTIVATE, VICTOR, DANA),
            Turn(18, Deed.FREEZE, TOM, DANA, "Sales travel"), Turn(18, Deed.SUSPEND, TOM, DANA),
            Turn(9, Deed.FREEZE, HENRY, HENRY, "Backup"),
+           Turn(10, Deed.GRANT, DIEGO, DANA, "Conference", minor=1_800_00, days=30, reason="Platform conference, San Francisco"),
+           Turn(4, Deed.GRANT, ERIN, DANA, "Sales travel", minor=1_000_00, days=18, reason="Second trip to Fabrikam this month"),
            Turn(3, Deed.INVITE, "ravi@northwind.example", DANA, department="Field sales")),
     attempts=(
         Attempt(401, ERIN, "Sales travel", CASINO, 220_00, 22), Attempt(262, HENRY, "Sales travel", CASINO, 150_00, 23),
@@ -162,10 +179,26 @@ NORTHWIND = DemoCompany(
         Attempt(338, BOB, "Office", APPLE, 2_399_00), Attempt(187, DIEGO, "Hardware", DELL, 3_260_00, 11),
         Attempt(61, BOB, "Office", APPLE, 1_799_00), Attempt(12, LENA, "Tools", DELL, 689_00, 10),
         Attempt(298, MAYA, "Advertising", SPONSOR, 7_500_00, 10), Attempt(133, MAYA, "Advertising", SPONSOR, 6_800_00, 9),
+        Attempt(14, DIEGO, "Conference", AIRLINES[1], 412_60, 10),
         Attempt(31, MAYA, "Everyday", SPONSOR, 1_250_00, 9), Attempt(145, LENA, "Tools (old)", ADOBE, 59_99, 3),
         Attempt(113, VICTOR, "Tools", ADOBE, 59_99, 3), Attempt(83, VICTOR, "Tools", ADOBE, 59_99, 3),
         Attempt(52, VICTOR, "Tools", ADOBE, 59_99, 3), Attempt(15, TOM, "Sales travel", UBER, 24_80, 8),
         Attempt(6, HENRY, "Backup", FEDEX, 38_40, 16)),
+    budgets=(
+        Envelope("Company", ALICE, 190_000_00, "year"),
+        Envelope("Sales", GRACE, 9_500_00, inside="Company", members=(ERIN, HENRY, MAYA)),
+        Envelope("Spring campaign", MAYA, 60_000_00, "all_time", inside="Sales", is_hard=True, members=(ERIN,)),
+        Envelope("Engineering", PRIYA, 1_600_00, inside="Company", members=(DIEGO, LENA))),
+    asks=(
+        Ask(58, LENA, "card", "Conference", 1_200_00, "Ticket and hotel for the platform conference", "Engineering", by=PRIYA, answered=1),
+        Ask(36, BOB, "raise", "Office", 5_000_00, "Kitchen for the third floor", by=DANA, answered=2, is_yes=False,
+            answer="Let us rent it until the lease is signed"),
+        Ask(27, ERIN, "grant", "Sales travel", 800_00, "Dinner with twelve buyers of Contoso", days=9, by=GRACE),
+        Ask(16, MAYA, "raise", "Everyday", 1_200_00, "Samples are sent from this card now", by=GRACE, answered=1),
+        Ask(4, ERIN, "card", "Trade fair", 2_500_00, "Stand and travel for the spring fair", "Spring campaign"),
+        Ask(2, HENRY, "grant", "Sales travel", 600_00, "Two visits in Austin in one week", days=14),
+        Ask(2, DIEGO, "card", "Test devices", 1_500_00, "Phones for the mobile team", "Engineering"),
+        Ask(1, GRACE, "raise", "Sales leadership", 8_000_00, "More visits before the year ends")),
     unfinished=(
         Unfinished(ERIN, Fate.SENT_BACK, 1, 50_00), Unfinished(ERIN, Fate.NO_MEMO, 1, 500_00), Unfinished(ERIN, Fate.WAITING, 2, 50_00),
         Unfinished(ERIN, Fate.NO_RECEIPT, 4), Unfinished(HENRY, Fate.WAITING, 2, 50_00), Unfinished(HENRY, Fate.SENT_BACK, 1, 50_00),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from reports.demo.cast import DemoCompany, Fate, Habit, Person, Place, Routine, Shop, Subscription, Trips, Wallet
+from reports.demo.cast import DemoCompany, Fate, Habit, Once, Person, Place, Routine, Shop, Subscription, Trips, Wallet
 from spendtrackr.periods import add_months, month_of
 
 MONTHS = 15
@@ -67,11 +67,19 @@ def plans(company: DemoCompany, until: date, months: int = MONTHS) -> list[Plan]
 def _of_wallet(company: DemoCompany, person: Person, wallet: Wallet, until: date) -> Iterator[Plan]:
     last = until - timedelta(days=person.left)
     for number, habit in enumerate(wallet.habits):
+        if isinstance(habit, Once):
+            yield _once(company, person, wallet, habit, until)
+            continue
         for ago in range(MONTHS - 1, -1, -1):
             month = add_months(month_of(until).start, -ago)
             dice = _dice(f"{person.email} {wallet.name} {number} {month:%Y-%m}")
             desk = _Desk(company, person, wallet, month, ago, dice)
             yield from (plan for plan in desk.lay_out(habit) if first_day(until) <= plan.day <= last)
+
+
+def _once(company: DemoCompany, person: Person, wallet: Wallet, habit: Once, until: date) -> Plan:
+    day = workday(until - timedelta(days=habit.days_ago))
+    return Plan(instant(company, day, 10, 20), day, person, wallet.name, habit.shop, habit.minor, "capture", habit.memo)
 
 
 def _dice(seed: str) -> random.Random:

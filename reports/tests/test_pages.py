@@ -8,6 +8,9 @@ from django.test import Client
 from django.utils import timezone
 
 from cards import operations as cards
+from cards.controls import Limit
+from cards.models import Budget, BudgetInterval, Interval, RequestKind
+from cards.operations import budgets, requests
 from companies.models import Company
 from reports import overview, queries
 from spendtrackr.money import Money
@@ -205,21 +208,41 @@ def test_names_from_outside_are_escaped(world, pages):
 SCRIPTS = {"/static/spendtrackr.js", "/static/django_htmx/htmx-2.min.js"}
 PAGES = {
     "/": 16,
-    "/transactions/": 6,
-    "/my-spend/": 9,
+    "/transactions/": 7,
+    "/my-spend/": 11,
     "/approvals/": 8,
-    "/cards/": 5,
+    "/cards/": 7,
+    "/budgets/": 4,
+    "/requests/": 11,
+    "/cards/new/": 5,
     "/people/": 7,
-    "/settings/": 5,
+    "/settings/": 6,
     "/account/": 4,
     "/funding/": 5,
+    "/funding/?day=2026-03-10": 7,
 }
+
+
+LIMITED = cards.Controls(
+    per_transaction_cap=Money(100_00, "USD"),
+    limits=[Limit(Interval.WEEK, 500_00), Limit(Interval.DAY, count=20), Limit(Interval.ALL_TIME, 5_000_00)],
+)
 
 
 def fill(world, start: int, rounds: int) -> None:
     with company_scope(world.acme.pk):
         for number in range(start, start + rounds):
-            card = cards.issue(world.alice, name=f"C{number}", currency="USD", controls=cards.Controls(), actor=world.alice, at=NOON)
+            budget = budgets.create(
+                name=f"B{number}", limit=Money(50_00, "USD"), interval=BudgetInterval.MONTH, is_hard=True, owner=world.alice,
+                actor=world.alice, at=NOON,
+            )  # fmt: skip
+            card = cards.issue(
+                world.alice, name=f"C{number}", currency="USD", controls=LIMITED, budget=budget, actor=world.alice, at=NOON
+            )  # fmt: skip
+            wish = requests.Wish(RequestKind.CARD, Money(1_00, "USD"), "Why", name=f"Card {number}", budget=budget if number % 2 else None)
+            requests.ask(wish, actor=world.bob, at=NOON)
+            requests.decide(requests.ask(wish, actor=world.bob, at=NOON), approved=False, answer="No", actor=world.alice, at=NOON)
+            cards.grant(card, Money(5_00, "USD"), expires_at=NOON.replace(year=2099), reason="Fair", actor=world.alice, at=NOON)
             authorize(card, swipe(1_00, merchant_name=f"Shop {number}"))
             person = world.hire(f"P{number}", "employee")
             people.change_member(person, {"manager": world.alice}, actor=world.alice, at=NOON)
@@ -243,8 +266,27 @@ def test_one_transaction_beside_the_list_costs_a_fixed_number_more(world, pages,
     client = pages(world.alice)
     with company_scope(world.acme.pk):
         purchase = authorize(world.card, swipe(1_00)).transaction
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         client.get("/transactions/", {"show": purchase.public_id})
+
+
+def test_one_budget_costs_as_many_questions_whatever_draws_from_it(world, pages, django_assert_num_queries):
+    Company.objects.filter(pk=world.acme.pk).update(receipt_required_from_minor=None)
+    client = pages(world.alice)
+    fill(world, 0, 1)
+    with company_scope(world.acme.pk):
+        budget = Budget.objects.get()
+    for rounds in range(2):
+        with company_scope(world.acme.pk):
+            for number in range(rounds * 3):
+                card = cards.issue(
+                    world.bob, name=f"X{number}", currency="USD", controls=cards.Controls(limits=cards.monthly(Money(90_00, "USD"))),
+                    budget=budget, actor=world.alice, at=NOON,
+                )  # fmt: skip
+                authorize(card, swipe(1_00))
+        with django_assert_num_queries(12):
+            page = text(client.get(f"/budgets/{budget.public_id}/"))
+    assert page.count("left of $90.00") == 3
 
 
 def test_money_is_written_as_people_write_it():
@@ -306,6 +348,6 @@ def test_what_is_available_is_the_sum_of_the_changes_listed(world, pages):
         purchase = authorize(world.card, swipe(100_00)).transaction
         clear(purchase, Clearing("capture", "c", NOON, 80_00, is_final=True), actor=None)
         clear(purchase, Clearing("refund", "r", NOON, 30_00), actor=None)
-    page = text(pages(world.alice).get("/funding/"))
+    page = text(pages(world.alice).get("/funding/?day=2026-03-10"))
     assert re.findall(r'<td class="number[^"]*">([^<]+)</td>', page) == ["$30.00", "$20.00", "-$100.00", "$1,000.00"]
     assert '<p class="amount">$950.00</p>' in page

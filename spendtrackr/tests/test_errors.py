@@ -6,6 +6,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, OperationalError
 from django.test import Client
+from rest_framework.serializers import DateTimeField
+
+from spendtrackr.periods import INSTANT_LOOKS_LIKE
+from spendtrackr.serializers import InstantField, StrictSerializer
 
 TAKES_TEXT = ["auth/login", "auth/signup", "auth/accept-invitation", "cards", "invitations", "simulator/authorizations"]
 SHAPE = {"code", "message", "field", "errors", "request_id"}
@@ -66,7 +70,7 @@ def test_a_database_that_is_away_is_a_503_with_retry_after(world, api, monkeypat
     def away(*args, **kwargs):
         raise OperationalError(2002, "cannot connect")
 
-    monkeypatch.setattr("cards.viewsets.CardViewSet.rows", away)
+    monkeypatch.setattr("cards.viewsets.cards.CardViewSet.rows", away)
     response = api(world.alice).get("/api/v1/cards/")
     assert (response.status_code, response.json()["code"], response["Retry-After"]) == (503, "unavailable", "1")
 
@@ -97,7 +101,7 @@ def test_a_crash_is_a_500_in_the_same_shape_and_tells_nothing(world, api, monkey
     def broken(*args, **kwargs):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("cards.viewsets.CardViewSet.rows", broken)
+    monkeypatch.setattr("cards.viewsets.cards.CardViewSet.rows", broken)
     client = api(world.alice)
     client.raise_request_exception = False
     response = client.get("/api/v1/cards/")
@@ -193,3 +197,42 @@ def test_an_api_address_without_its_slash_is_not_redirected(world, api, client):
 def test_a_code_of_the_wrong_form_is_told_the_right_one(world, api, field, value, says):
     errors = api(None).post("/api/v1/auth/signup/", {field: value}).json()["errors"]
     assert says in next(error["message"] for error in errors if error["field"] == field)
+
+
+NO_INSTANTS = ["2026-12-01", "2026-12-01T12:00:00", "2026-12-01 12:00:00Z", "20261201T120000Z", "2026-02-30T12:00:00Z", "soon", 5, ["x"]]
+
+
+@pytest.mark.parametrize("given", NO_INSTANTS)
+def test_an_instant_comes_with_its_offset_or_not_at_all(world, api, given):
+    """A day, or a time without an offset, would be a guess. One sentence, in bodies as in addresses."""
+    money = {"minor": 1, "currency": "USD"}
+    fact = {"card": world.card.public_id, "kind": "capture", "ref": "r", "network_id": "n", "amount": money}
+    client = api(world.alice)
+    for path, body, field in (
+        (f"cards/{world.card.public_id}/grants", {"amount": money, "expires_at": given}, "expires_at"),
+        ("simulator/messages", fact | {"at": given}, "at"),
+    ):
+        answer = client.post(f"/api/v1/{path}/", body)
+        assert (answer.status_code, answer.json()["field"], answer.json()["message"]) == (400, field, INSTANT_LOOKS_LIKE)
+
+
+@pytest.mark.parametrize("given", ["2098-12-01T12:00:00Z", "2098-12-01t12:00:00.5z", "2098-12-01T12:00:00+02:00"])
+def test_an_instant_with_its_offset_is_taken(world, api, given):
+    body = {"amount": {"minor": 1, "currency": "USD"}, "expires_at": given}
+    made = api(world.alice).post(f"/api/v1/cards/{world.card.public_id}/grants/", body)
+    assert (made.status_code, made.json()["expires_at"][:13]) == (201, "2098-12-01T10" if "+" in given else "2098-12-01T12")
+    late = api(world.alice).post(f"/api/v1/cards/{world.card.public_id}/grants/", body | {"expires_at": "9999-12-31T23:59:59Z"})
+    assert (late.status_code, late.json()["field"]) == (400, "expires_at")
+
+
+def bodies(of=StrictSerializer):
+    for found in of.__subclasses__():
+        yield found
+        yield from bodies(found)
+
+
+def test_every_instant_that_comes_in_is_read_by_one_field():
+    taken = [(body.__name__, name, type(field)) for body in bodies() for name, field in body().fields.items()]
+    instants = [found for found in taken if issubclass(found[2], DateTimeField)]
+    assert {found[2] for found in instants} == {InstantField}
+    assert ("NewGrantBody", "expires_at", InstantField) in instants

@@ -5,6 +5,7 @@ from __future__ import annotations
 from transactions.models.approvals import Approval, ApprovalStatus, Receipt, ReceiptType
 from transactions.models.ledger import Account, Entry, EntryKind, FundingAccount, Posting
 from transactions.models.purchases import (
+    REQUESTS,
     ApprovalState,
     Draw,
     Merchant,
@@ -19,6 +20,7 @@ from transactions.models.spend import DaySpend, Dimension, MonthSpend, SpendLine
 from transactions.models.statements import ImportedLine, StatementImport, StatementMapping, StatementSource
 
 __all__ = [
+    "REQUESTS",
     "Account",
     "Approval",
     "ApprovalState",

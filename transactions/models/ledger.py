@@ -36,6 +36,8 @@ class FundingAccount(TenantModel):
     credit_minor = models.BigIntegerField(default=0)
     # Set while the company is suspended: the approving UPDATE tests it, so no approval can slip past a suspension.
     is_blocked = models.BooleanField(default=False)
+    # The version of the company's block list: the approving UPDATE tests it too, so none slips past a change of the list either.
+    rules_version = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         db_table = "funding_accounts"
@@ -67,13 +69,26 @@ class FundingAccount(TenantModel):
     def spent(self) -> Money:
         return self.balance(Account.SPENT)
 
+    @property
+    def credit(self) -> Money:
+        return Money(self.credit_minor, self.currency)
+
 
 class EntryKind(models.TextChoices):
-    TOPUP = "topup"
+    TOPUP = "topup", "Top-up"
+    WITHDRAWAL = "withdrawal"
     APPROVAL = "approval"
+    INCREMENT = "increment"
+    ADVICE = "advice"
+    FINANCIAL = "financial"
     CAPTURE = "capture"
     REVERSAL = "reversal"
+    EXPIRY = "expiry"
     REFUND = "refund"
+    REFUND_REVERSAL = "refund_reversal"
+    FORCE_POST = "force_post"
+    CHARGEBACK = "chargeback"
+    CHARGEBACK_REVERSAL = "chargeback_reversal"
     IMPORT = "import"
 
 
@@ -81,8 +96,9 @@ class Entry(AppendOnlyModel):
     """One happening in the ledger. It balances by construction, since each posting moves from one account to another."""
 
     public_id = PublicIdField("ent")
-    account = models.ForeignKey(FundingAccount, models.PROTECT, db_constraint=False, related_name="+")
-    kind = MachineTextField(max_length=10, choices=EntryKind)
+    # Without an index of its own: those by day and by instant begin with the company and it.
+    account = models.ForeignKey(FundingAccount, models.PROTECT, db_constraint=False, db_index=False, related_name="entries")
+    kind = MachineTextField(max_length=20, choices=EntryKind)
     transaction = models.ForeignKey("transactions.Transaction", models.PROTECT, null=True, related_name="+")
     message = models.ForeignKey("transactions.Message", models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField()
@@ -93,6 +109,11 @@ class Entry(AppendOnlyModel):
     class Meta:
         db_table = "entries"
         verbose_name_plural = "entries"
+        indexes: ClassVar[list[models.Index]] = [
+            # A statement and a balance of the past read what happened since.
+            models.Index(fields=["company", "account", "day"], name="entries_by_day"),
+            models.Index(fields=["company", "account", "at"], name="entries_by_instant"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.public_id} ({self.kind})"

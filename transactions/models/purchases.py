@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from cards.models import Card, LimitCounter
+from cards.models import Budget, Card, LimitCounter, LimitGrant
 from companies.models import Category, Department
 from spendtrackr.ids import MachineTextField, PublicIdField
 from spendtrackr.money import Money
@@ -62,7 +62,7 @@ class TransactionQuerySet(TenantQuerySet["Transaction"]):
 
     def with_names(self) -> TransactionQuerySet:
         """All that a list row shows, in one query."""
-        return self.select_related("merchant", "category", "department", "card", "member__user")
+        return self.select_related("merchant", "category", "department", "card", "member__user", "budget")
 
 
 TransactionManager = TenantManager.from_queryset(TransactionQuerySet)
@@ -85,6 +85,12 @@ class Transaction(TenantModel):
     category = models.ForeignKey(Category, models.PROTECT, null=True, related_name="+")
     # The owner's department on the day of the purchase: moving people does not move the past.
     department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+")
+    # What it draws from, for good: the leaf of the card's budgets, and the grant, as they were when it was authorized.
+    budget = models.ForeignKey(Budget, models.PROTECT, null=True, db_constraint=False, related_name="+")
+    grant = models.ForeignKey(LimitGrant, models.PROTECT, null=True, related_name="+")
+    # The issuer's name for the purchase, under which its messages come, in whatever order.
+    connection = MachineTextField(max_length=20, null=True)
+    network_ref = MachineTextField(max_length=80, null=True)
     statement_import = models.ForeignKey("transactions.StatementImport", models.PROTECT, null=True, related_name="+")
     # As sent: the merchant's own spelling, and what it charged in its own currency.
     descriptor = models.CharField(max_length=120, default="")
@@ -98,6 +104,9 @@ class Transaction(TenantModel):
     held_minor = models.BigIntegerField(default=0)
     captured_minor = models.BigIntegerField(default=0)
     refunded_minor = models.BigIntegerField(default=0)
+    charged_back_minor = models.BigIntegerField(default=0)
+    # What the fold says besides (`purchases.Flag`), separated by spaces: `late over_captured`.
+    flags = MachineTextField(max_length=120, default="")
     occurred_at = models.DateTimeField()
     # Company-local days, stored as such: a later change of time zone does not move them.
     occurred_on = models.DateField()
@@ -118,8 +127,12 @@ class Transaction(TenantModel):
             models.Index(fields=["company", "occurred_on", "id"], name="transactions_latest"),
             models.Index(fields=["company", "member", "occurred_on", "id"], name="transactions_of_member"),
             models.Index(fields=["company", "approval", "member"], name="transactions_by_approval"),
+            models.Index(fields=["card", "occurred_on"], name="transactions_of_card"),
+            # Open holds are few, however long the history: what the sweep of old ones reads.
+            models.Index(fields=["held_minor", "occurred_at"], name="transactions_on_hold"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["company", "connection", "network_ref"], name="transactions_one_ref"),
             models.CheckConstraint(condition=models.Q(held_minor__gte=0), name="transactions_held_not_negative"),
         ]
 
@@ -153,15 +166,35 @@ class Transaction(TenantModel):
         return Money(self.refunded_minor, self.currency)
 
     @property
+    def charged_back(self) -> Money:
+        return Money(self.charged_back_minor, self.currency)
+
+    @property
     def merchant_amount(self) -> Money | None:
         return None if self.merchant_amount_minor is None else Money(self.merchant_amount_minor, self.merchant_currency)
 
 
 class MessageKind(models.TextChoices):
+    """What a network says about a purchase. The requests are decided; everything else is a fact, and booked as it comes."""
+
+    # Requests.
     AUTHORIZATION = "authorization"
+    INCREMENT = "increment"
+    # A single message, as with a PIN: request and capture in one.
+    FINANCIAL = "financial"
+    # Facts. An advice tells of an approval that the network gave in our stead.
+    ADVICE = "advice"
     CAPTURE = "capture"
+    FORCE_POST = "force_post"
     REVERSAL = "reversal"
+    EXPIRY = "expiry"
     REFUND = "refund"
+    REFUND_REVERSAL = "refund_reversal"
+    CHARGEBACK = "chargeback"
+    CHARGEBACK_REVERSAL = "chargeback_reversal"
+
+
+REQUESTS = frozenset({MessageKind.AUTHORIZATION, MessageKind.INCREMENT, MessageKind.FINANCIAL})
 
 
 class Message(AppendOnlyModel):
@@ -171,8 +204,11 @@ class Message(AppendOnlyModel):
     transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="messages")
     connection = MachineTextField(max_length=20)
     network_id = MachineTextField(max_length=80)
-    kind = MachineTextField(max_length=16, choices=MessageKind)
+    kind = MachineTextField(max_length=20, choices=MessageKind)
+    # What it comes to: of a partial approval the part. An expiry has no amount.
     amount_minor = models.BigIntegerField()
+    # Of a request: what was asked for.
+    requested_minor = models.BigIntegerField(null=True)
     is_approved = models.BooleanField(default=True)
     is_final = models.BooleanField(default=False)
     checks = models.TextField(default="[]")
@@ -182,7 +218,13 @@ class Message(AppendOnlyModel):
         db_table = "messages"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["company", "connection", "network_id"], name="messages_once"),
-            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="messages_amount_positive"),
+            models.CheckConstraint(
+                condition=models.Q(amount_minor__gt=0) | models.Q(amount_minor=0, kind=MessageKind.EXPIRY), name="messages_amount_positive"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(requested_minor__isnull=True) | models.Q(amount_minor__lte=models.F("requested_minor")),
+                name="messages_at_most_what_was_asked",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -195,16 +237,22 @@ class Message(AppendOnlyModel):
 
 
 class Draw(AppendOnlyModel):
-    """What one message did to one limit counter. Replayed in the order of `seq`, the draws are the counter."""
+    """What one message, or one approval of an expense, did to one counter. Replayed in the order of `seq`, the draws are the counter."""
 
-    message = models.ForeignKey(Message, models.PROTECT, related_name="+")
+    transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="+")
+    # None where an expense was approved, or its approval voided, on a card that refills by approval.
+    message = models.ForeignKey(Message, models.PROTECT, null=True, related_name="+")
     # No constraint to the counter: a foreign key to a hot row costs ten times (measured); `verify` checks the relation.
     counter = models.ForeignKey(LimitCounter, models.PROTECT, db_constraint=False, related_name="+")
     seq = models.PositiveBigIntegerField()
     used_before_minor = models.BigIntegerField()
     held_delta_minor = models.BigIntegerField()
     posted_delta_minor = models.BigIntegerField()
+    # The limit and the live grants on it, as they were; None for no limit that holds.
     limit_minor = models.BigIntegerField(null=True)
+    purchases_before = models.BigIntegerField(default=0)
+    purchases_delta = models.SmallIntegerField(default=0)
+    purchases_most = models.BigIntegerField(null=True)
     # An approved request, which must respect the limit; other messages are facts and may exceed it.
     is_approval = models.BooleanField()
 
@@ -217,6 +265,12 @@ class Draw(AppendOnlyModel):
                 | models.Q(limit_minor__isnull=True)
                 | models.Q(limit_minor__gte=models.F("used_before_minor") + models.F("held_delta_minor") + models.F("posted_delta_minor")),
                 name="draws_approval_within_limit",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_approval=False)
+                | models.Q(purchases_most__isnull=True)
+                | models.Q(purchases_most__gte=models.F("purchases_before") + models.F("purchases_delta")),
+                name="draws_approval_within_count",
             ),
         ]
 

@@ -1,6 +1,6 @@
 """From paper to a yes: submit a purchase, decide about it, take a decision back when what was decided on has changed.
 
-Locks: the transaction's row, which is the lock of its approvals and receipts too.
+Locks: the card, whose counters may give room back, then the transaction's row, the lock of its approvals and receipts too.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from spendtrackr import errors, events
 from spendtrackr.retry import operation
-from transactions import policies, queries
+from transactions import draws, policies, queries
+from transactions.locks import lock_purchase
 from transactions.models import Approval, ApprovalState, ApprovalStatus, Receipt, Transaction, TransactionStatus
 from users.models import Membership
 from users.queries import approvers_of
@@ -33,15 +35,10 @@ class Stale(errors.DomainError):
     message = "This purchase changed since you looked at it. Look again, then decide."
 
 
-def lock(purchase: Transaction) -> Transaction:
-    """The purchase, read again and locked until the transaction ends."""
-    return Transaction.objects.select_for_update().get(pk=purchase.pk)
-
-
 @operation
 def submit(purchase: Transaction, *, actor: Membership, at: datetime) -> Transaction:
     """Ask for a yes. Below the company's amount it comes at once. Raises `ItemsMissing`, or `InvalidState` where nothing is to be asked."""
-    purchase = lock(purchase)
+    purchase = lock_purchase(purchase)
     if purchase.approval not in {ApprovalState.OPEN, ApprovalState.REJECTED}:
         raise errors.InvalidState(_CANNOT_SUBMIT[ApprovalState(purchase.approval)])
     rules = queries.rules_of(actor.company)
@@ -68,7 +65,7 @@ def decide(approval: Approval, *, approved: bool, reason: str = "", looked_at: s
 
     `looked_at` is the approval's `seen` as the member was shown it: raises `Stale` when amount, coding or papers are others by now.
     """
-    purchase = lock(approval.transaction)
+    purchase = lock_purchase(approval.transaction)
     approval = Approval.objects.get(pk=approval.pk)
     if approval.status != ApprovalStatus.WAITING:
         raise errors.InvalidState(f"This request does not wait any more: it is {approval.status}.")
@@ -122,7 +119,7 @@ def void(purchase: Transaction, *, because: str, actor: Membership | None, at: d
 
 def amount_changed(purchase: Transaction, *, before_minor: int, at: datetime) -> None:
     """The network said something. More money than was seen voids a yes; a purchase that came to nothing needs none."""
-    if purchase.status == TransactionStatus.REVERSED:
+    if purchase.status != TransactionStatus.DECLINED and not purchase.held_minor and not purchase.captured_minor:
         void(purchase, because="reversed", actor=None, at=at)
         _move(purchase, ApprovalState.NONE)
         return
@@ -134,14 +131,21 @@ def amount_changed(purchase: Transaction, *, before_minor: int, at: datetime) ->
 def seen(purchase: Transaction) -> str:
     """What a decision is bound to: amount, coding and papers, as one hash."""
     papers = Receipt.objects.filter(transaction=purchase, attached_hash__isnull=False).order_by("attached_hash")
+    return seen_as(purchase, list(papers.values_list("attached_hash", flat=True)))
+
+
+def seen_as(purchase: Any, papers: list[str | None]) -> str:
+    """The same of a row that was read elsewhere, with the hashes of its papers in their order."""
     said = [purchase.public_id, purchase.amount_minor, purchase.currency, purchase.category_id, purchase.memo]
-    return hashlib.sha256(json.dumps([*said, list(papers.values_list("attached_hash", flat=True))]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([*said, papers]).encode()).hexdigest()
 
 
 def _approves_by_itself(purchase: Transaction, rules: policies.Rules) -> bool:
     """By the rule of today and by that of the day of the purchase: whoever changes the rule does not approve what they bought before."""
     that_day = replace(rules, auto_approve_below_minor=purchase.auto_approve_below_minor)
-    return all(each.approves_by_itself(purchase.amount_minor, purchase.currency) for each in (rules, that_day))
+    # With what is still on hold: a yes gives its room back as well.
+    most = max(purchase.amount_minor, purchase.captured_minor + purchase.held_minor)
+    return all(each.approves_by_itself(most, purchase.currency) for each in (rules, that_day))
 
 
 def _approve_by_rule(purchase: Transaction, *, actor: Membership | None, at: datetime) -> Transaction:
@@ -166,5 +170,6 @@ def _ask(purchase: Transaction, status: ApprovalStatus, *, actor: Membership | N
 
 
 def _move(purchase: Transaction, state: ApprovalState) -> None:
+    draws.approval_moved(purchase, from_=ApprovalState(purchase.approval), to=state)
     purchase.approval = state
     purchase.save(update_fields=["approval"])

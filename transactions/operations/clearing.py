@@ -1,22 +1,45 @@
-"""What comes after an approval: captures, reversals, refunds. Each is one message, and its entry is fold after minus fold before."""
+"""What a network tells besides requests: captures, reversals, refunds, in any order. Its entry is fold after minus fold before."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime, timedelta
 
-from cards import counters
-from cards.locks import lock_card
+from django.db.models import QuerySet
+
+from cards.locks import lock_budgets, lock_card
 from cards.models import Card
+from companies.queries import category_of_code
 from spendtrackr import errors, events
-from spendtrackr.retry import operation
-from transactions import draws, ledger, rollups
-from transactions.models import Account, Entry, EntryKind, Message, MessageKind, SpendLine, Transaction
+from spendtrackr.money import Money
+from spendtrackr.retry import again_if_taken, operation
+from spendtrackr.tenancy import company_scope
+from transactions import draws, ledger, merchants, rollups
+from transactions.models import (
+    REQUESTS,
+    Account,
+    ApprovalState,
+    Entry,
+    EntryKind,
+    Message,
+    MessageKind,
+    SpendLine,
+    Transaction,
+    TransactionSource,
+    TransactionStatus,
+)
 from transactions.operations import approvals
+from transactions.operations.coding import default_category
 from transactions.operations.swipes import NetworkIdReused
-from transactions.purchases import Move, Purchase, fold, moves_between
+from transactions.purchases import STATE, Move, Purchase, fold, moves_between, state_of
 from users.models import Membership
+
+log = logging.getLogger(__name__)
+
+# How long a merchant has to collect. Networks give 7 days for most purchases (Visa Core Rules; Mastercard Authorization Manual).
+HOLD_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,43 +53,145 @@ class Clearing:
     is_final: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What the network tells of a purchase that it names by `ref`, known to us or not. `at` is its own instant."""
+
+    kind: MessageKind
+    network_id: str
+    ref: str
+    amount: Money
+    at: datetime
+    is_final: bool = False
+    merchant_name: str = ""
+    merchant_id: str = ""
+    merchant_code: str = ""
+    country: str = ""
+
+
 @operation
 def clear(purchase: Transaction, clearing: Clearing, *, actor: Membership | None) -> Transaction:
-    """Apply one message, once. Locks: the card, the transaction, then the funding account and the rollups.
+    """Apply one message about a purchase that we know, once. For a network that makes sense: the simulator's.
 
-    Raises `InvalidState` where the purchase has nothing left to capture, reverse or refund, `Invalid` for too large an amount.
+    Locks: the card, the transaction, its budgets, then the funding account and the rollups. Raises `InvalidState` where there is
+    nothing left to capture, reverse or refund, `Invalid` for too large an amount.
     """
     if purchase.card is None:
         raise errors.InvalidState("This transaction was not made with a card.")
     card = lock_card(purchase.card)
     purchase = Transaction.objects.select_for_update().get(pk=purchase.pk)
-    if seen := Message.objects.filter(connection=card.issuer, network_id=clearing.network_id).first():
+    if seen := _seen(card, clearing.network_id):
         if (seen.transaction_id, seen.kind) != (purchase.pk, clearing.kind) or clearing.amount_minor not in {None, seen.amount_minor}:
             raise NetworkIdReused(field="network_id")
         return purchase
-    messages = list(Message.objects.filter(transaction=purchase).order_by("id"))
-    before = fold(messages)
-    message = Message.objects.create(
-        transaction=purchase,
-        connection=card.issuer,
-        network_id=clearing.network_id,
-        kind=clearing.kind,
-        amount_minor=_amount(before, clearing),
-        is_final=clearing.is_final,
+    messages = _messages(purchase)
+    amount = _amount(fold(messages), clearing, purchase.currency)
+    message = Message(
+        connection=card.issuer, network_id=clearing.network_id, kind=clearing.kind, amount_minor=amount, is_final=clearing.is_final,
         at=clearing.at,
+    )  # fmt: skip
+    return _apply(card, purchase, messages, message, actor=actor)
+
+
+def book(card: Card, fact: Fact, *, actor: Membership | None = None) -> Transaction:
+    """Record what happened, once; never refused, whatever it does to a limit or a balance. Locks as `clear`.
+
+    A purchase that is not known yet begins with it. Raises `NetworkIdReused`, and `Invalid` for a request, a foreign currency or a
+    reference of another card.
+    """
+    if fact.kind in REQUESTS:
+        raise errors.Invalid("A request is decided, not booked.", field="kind")
+    if fact.amount.currency != card.currency:
+        raise errors.Invalid(f"This card spends {card.currency}.", field="amount.currency")
+    if (fact.amount.minor == 0) != (fact.kind == MessageKind.EXPIRY):
+        raise errors.Invalid("Every message but an expiry has an amount above zero; an expiry has none.", field="amount.minor")
+    # The same id or reference may come on another card at the same moment.
+    return again_if_taken(_book, card, fact, actor=actor)
+
+
+def _book(card: Card, fact: Fact, *, actor: Membership | None) -> Transaction:
+    card = lock_card(card)
+    known = Transaction.objects.select_for_update().filter(connection=card.issuer, network_ref=fact.ref).first()
+    if known and known.card_id != card.pk:
+        raise errors.Invalid("This reference belongs to a purchase of another card.", field="ref")
+    if seen := _seen(card, fact.network_id):
+        if (seen.transaction.network_ref, seen.kind, seen.amount_minor) != (fact.ref, fact.kind, fact.amount.minor):
+            raise NetworkIdReused(field="network_id")
+        return seen.transaction
+    purchase = _named(known, fact) if known else _begin(card, fact)
+    message = Message(
+        connection=card.issuer, network_id=fact.network_id, kind=fact.kind, amount_minor=fact.amount.minor, is_final=fact.is_final,
+        at=fact.at,
+    )  # fmt: skip
+    return _apply(card, purchase, _messages(purchase) if known else [], message, actor=actor)
+
+
+def _seen(card: Card, network_id: str) -> Message | None:
+    return Message.objects.select_related("transaction").filter(connection=card.issuer, network_id=network_id).first()
+
+
+def _messages(purchase: Transaction) -> list[Message]:
+    return list(Message.objects.filter(transaction=purchase).order_by("id"))
+
+
+def _begin(card: Card, fact: Fact) -> Transaction:
+    """A purchase of which nothing is known but this: it stands at nothing, until the fact is applied."""
+    # Budgets come before new merchants, as in a swipe.
+    lock_budgets(card.budget.chain if card.budget else "")
+    merchant = merchants.find_or_add(fact.merchant_name, fact.merchant_id)
+    from_code = category_of_code(fact.merchant_code)
+    return Transaction.objects.create(
+        source=TransactionSource.CARD,
+        status=TransactionStatus.DECLINED,
+        card=card,
+        member=card.holder,
+        merchant=merchant,
+        category=default_category(merchant, from_code),
+        department=card.holder.department,
+        auto_approve_below_minor=card.company.auto_approve_below_minor,
+        descriptor=merchants.clean_name(fact.merchant_name),
+        merchant_code=fact.merchant_code,
+        country=fact.country,
+        card_last4=card.last4,
+        currency=fact.amount.currency,
+        amount_minor=fact.amount.minor,
+        budget_id=card.budget_id,
+        connection=card.issuer,
+        network_ref=fact.ref,
+        occurred_at=fact.at,
+        occurred_on=card.company.day_of(fact.at),
     )
-    return _apply(card, purchase, message, before, fold([*messages, message]), actor=actor)
 
 
-def _amount(before: Purchase, clearing: Clearing) -> int:
+def _named(purchase: Transaction, fact: Fact) -> Transaction:
+    """The purchase, with the merchant of the first message that names one. Spend that stands under no name stays there."""
+    is_spent = purchase.captured_minor or purchase.refunded_minor or purchase.charged_back_minor
+    if purchase.descriptor or is_spent or not merchants.clean_name(fact.merchant_name):
+        return purchase
+    lock_budgets(purchase.budget.chain if purchase.budget else "")
+    purchase.merchant = merchants.find_or_add(fact.merchant_name, fact.merchant_id)
+    purchase.descriptor = merchants.clean_name(fact.merchant_name)
+    purchase.merchant_code, purchase.country = purchase.merchant_code or fact.merchant_code, purchase.country or fact.country
+    purchase.category = purchase.category or default_category(purchase.merchant, category_of_code(purchase.merchant_code))
+    purchase.save(update_fields=["merchant", "descriptor", "merchant_code", "country", "category"])
+    return purchase
+
+
+def _amount(before: Purchase, clearing: Clearing, currency: str) -> int:
     """The amount that was asked for, or all there is, after refusing what makes no sense."""
+    if clearing.kind == MessageKind.EXPIRY:
+        if before.held <= 0:
+            raise errors.InvalidState("There is no open hold to expire.")
+        return 0
     room, nothing_left = _ROOM[clearing.kind](before)
+    # A capture may exceed its hold (a tip, a longer taxi ride) or come after it: that is a fact, and it is booked.
+    if clearing.kind == MessageKind.CAPTURE and clearing.amount_minor is not None and before.is_known:
+        return clearing.amount_minor
     if room <= 0:
         raise errors.InvalidState(nothing_left)
     amount = room if clearing.amount_minor is None else clearing.amount_minor
-    # A capture may exceed its hold (a tip, a longer taxi ride): that is a fact, and it is booked.
-    if amount > room and clearing.kind != MessageKind.CAPTURE:
-        raise errors.Invalid(f"At most {room} minor units can be taken back.", field="amount.minor")
+    if amount > room:
+        raise errors.Invalid(f"At most {Money(room, currency)} can be taken back.", field="amount.minor")
     return amount
 
 
@@ -77,41 +202,44 @@ _ROOM: dict[MessageKind, Callable[[Purchase], tuple[int, str]]] = {
         p.spent,
         "Everything that was captured is refunded already." if p.captured else "Nothing was captured that could be refunded.",
     ),
+    MessageKind.REFUND_REVERSAL: lambda p: (p.refunded, "There is no refund to take back."),
+    MessageKind.CHARGEBACK: lambda p: (p.spent, "There is nothing left to dispute."),
+    MessageKind.CHARGEBACK_REVERSAL: lambda p: (p.charged_back, "There is no chargeback to take back."),
 }
 
 
-def _apply(
-    card: Card, purchase: Transaction, message: Message, before: Purchase, after: Purchase, *, actor: Membership | None
-) -> Transaction:
-    day = card.company.day_of(message.at)
-    _update(purchase, after, posted_on=day)
-    purchase.company = card.company
-    approvals.amount_changed(purchase, before_minor=before.amount, at=message.at)
-    draws.draw(
-        message,
-        # A purchase counts for ever in the window of its authorization.
-        counters.counter_for(card, purchase.occurred_on),
-        held_delta=after.held - before.held,
-        posted_delta=after.counted - before.counted,
-        limit=card.rules.monthly_limit_minor,
-    )
-    events.record(f"transaction.{_EVENT[MessageKind(message.kind)]}", purchase, actor=actor, at=message.at, message=message.public_id)
-    moves = moves_between(before, after)
-    account = ledger.funding_account(purchase.currency)
-    entry = ledger.post(account, EntryKind(message.kind), moves, at=message.at, day=day, purchase=purchase, message=message)
-    rollups.add(_spend_lines(entry, purchase, moves))
+def _apply(card: Card, purchase: Transaction, messages: list[Message], message: Message, *, actor: Membership | None) -> Transaction:
+    message.transaction = purchase
+    before, after = fold(messages), fold([*messages, message])
+    message.save(force_insert=True)
+    company = card.company
+    purchase.company = company
+    day, day_before, amount_before = company.day_of(message.at), purchase.occurred_on, purchase.amount_minor
+    was_approved = purchase.approval == ApprovalState.APPROVED
+    state_of(purchase, after, company, before=before)
+    # The counters open from what is in the database, so they come before the purchase is saved.
+    draws.follow(card, purchase, message, before.share, after.share, day_before=day_before, is_approved=was_approved, at=message.at)
+    purchase.save(update_fields=STATE)
+    approvals.amount_changed(purchase, before_minor=amount_before, at=message.at)
+    events.record(f"transaction.{EVENTS[MessageKind(message.kind)]}", purchase, actor=actor, at=message.at, message=message.public_id)
+    if moves := moves_between(before, after):
+        account = ledger.funding_account(purchase.currency)
+        entry = ledger.post(account, EntryKind(message.kind), moves, at=message.at, day=day, purchase=purchase, message=message)
+        rollups.add(_spend_lines(entry, purchase, moves))
     return purchase
 
 
-_EVENT = {MessageKind.CAPTURE: "captured", MessageKind.REVERSAL: "reversed", MessageKind.REFUND: "refunded"}
-
-
-def _update(purchase: Transaction, after: Purchase, *, posted_on: date) -> None:
-    purchase.status, purchase.amount_minor = after.status, after.amount
-    purchase.held_minor, purchase.captured_minor, purchase.refunded_minor = after.held, after.captured, after.refunded
-    if after.captured and purchase.posted_on is None:
-        purchase.posted_on = posted_on
-    purchase.save(update_fields=["status", "amount_minor", "held_minor", "captured_minor", "refunded_minor", "posted_on"])
+EVENTS = {
+    MessageKind.ADVICE: "advised",
+    MessageKind.CAPTURE: "captured",
+    MessageKind.FORCE_POST: "force_posted",
+    MessageKind.REVERSAL: "reversed",
+    MessageKind.EXPIRY: "expired",
+    MessageKind.REFUND: "refunded",
+    MessageKind.REFUND_REVERSAL: "refund_reversed",
+    MessageKind.CHARGEBACK: "charged_back",
+    MessageKind.CHARGEBACK_REVERSAL: "chargeback_reversed",
+}
 
 
 def _spend_lines(entry: Entry, purchase: Transaction, moves: list[Move]) -> list[SpendLine]:
@@ -122,3 +250,31 @@ def _spend_lines(entry: Entry, purchase: Transaction, moves: list[Move]) -> list
     line = SpendLine.of(entry, purchase, spent)
     line.save(force_insert=True)
     return [line]
+
+
+def expire_holds(*, at: datetime, size: int = 500) -> int:
+    """Let go of holds that no merchant collected in time, each in a transaction of its own. Answers how many. The sweep of the worker.
+
+    Of a purchase that was captured in parts, what is left of the hold goes too: it is posted by then, and holds all the same.
+    """
+    old = Transaction.across_companies.filter(held_minor__gt=0, occurred_at__lt=at - timedelta(days=HOLD_DAYS))
+    expired = 0
+    for purchase in _in_turn(old.select_related("card", "company"), size):
+        with company_scope(purchase.company_id):
+            try:
+                clear(purchase, Clearing(MessageKind.EXPIRY, f"expiry-{purchase.public_id}", at), actor=None)
+            except errors.InvalidState:  # collected or reversed a moment ago
+                continue
+            except Exception:  # one purchase must not keep the others of all companies on hold
+                log.exception("The hold of %s could not be let go", purchase.public_id)
+                continue
+        expired += 1
+    return expired
+
+
+def _in_turn(rows: QuerySet[Transaction], size: int) -> Iterator[Transaction]:
+    """All of them, so many read at once, each once: also those of which nothing could be made."""
+    last = 0
+    while block := list(rows.filter(pk__gt=last).order_by("pk")[:size]):
+        yield from block
+        last = block[-1].pk

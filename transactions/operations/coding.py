@@ -10,7 +10,8 @@ from django.db.models import Sum
 from companies.models import Category
 from spendtrackr import events
 from spendtrackr.retry import operation
-from transactions import rollups
+from transactions import rollups, swipe_sql
+from transactions.locks import lock_purchase
 from transactions.models import Merchant, SpendLine, Transaction
 from transactions.operations import approvals
 from users.models import Membership
@@ -20,9 +21,9 @@ from users.models import Membership
 def describe(purchase: Transaction, changes: dict[str, Any], *, actor: Membership, at: datetime) -> Transaction:
     """Write a `memo` or choose a `category` (the row, or None); what is not named stays.
 
-    A person's new category voids what was decided on the old one. Locks: the transaction, then the rollups.
+    A person's new category voids what was decided on the old one. Locks: the card, the transaction, then the rollups.
     """
-    purchase = approvals.lock(purchase)
+    purchase = lock_purchase(purchase)
     before = purchase.category
     changed = {name: value for name, value in changes.items() if getattr(purchase, name) != value}
     if not changed:
@@ -75,8 +76,9 @@ def default_category(merchant: Merchant, by_code: Category | None) -> Category |
     """
     if merchant.category and merchant.category.archived_at is None:
         return merchant.category
-    if by_code:
-        return by_code
-    before = Transaction.objects.filter(merchant=merchant, category__isnull=False, category__archived_at=None)
-    last = before.select_related("category").order_by("-pk").first()
-    return last.category if last else None
+    return by_code or last_category(merchant)
+
+
+def last_category(merchant: Merchant) -> Category | None:
+    """What the merchant's latest purchase is booked to: one step on the index of its purchases, however many there are."""
+    return Category.objects.filter(pk__in=[swipe_sql.last_category_id(merchant)], archived_at=None).first()

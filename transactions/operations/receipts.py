@@ -13,6 +13,7 @@ from companies.models import Company
 from spendtrackr import errors, events
 from spendtrackr.retry import operation
 from transactions.documents import Document
+from transactions.locks import lock_purchase
 from transactions.models import Receipt, Transaction, TransactionStatus
 from transactions.operations import approvals
 from users.models import Membership
@@ -37,7 +38,7 @@ def store(content: bytes, *, company: Company) -> str:
 @operation
 def attach(purchase: Transaction, document: Document, stored_as: str, *, actor: Membership, at: datetime) -> Receipt:
     """Locks: the transaction. Raises `InvalidState` for a declined one, for one too many, and for the same file again."""
-    purchase = _locked(purchase.pk)
+    purchase = lock_purchase(purchase)
     if purchase.status == TransactionStatus.DECLINED:
         raise errors.InvalidState("This purchase was declined: there is nothing to prove.")
     if purchase.receipt_count >= MOST_RECEIPTS:
@@ -71,7 +72,7 @@ def _insert(purchase: Transaction, document: Document, stored_as: str, *, actor:
 @operation
 def remove(receipt: Receipt, *, actor: Membership, at: datetime) -> Receipt:
     """Take it off. Row and file stay on record. Locks: the transaction. Raises `InvalidState` when it is off already."""
-    purchase = _locked(receipt.transaction_id)
+    purchase = lock_purchase(receipt.transaction)
     attached = Receipt.objects.filter(pk=receipt.pk, attached_hash__isnull=False)
     # Asked of the row as it is now: what was read before the lock may be a moment old.
     if attached.update(attached_hash=None, removed_by=actor, removed_at=at) != 1:
@@ -81,11 +82,6 @@ def remove(receipt: Receipt, *, actor: Membership, at: datetime) -> Receipt:
     approvals.papers_changed(purchase, removed=True, actor=actor, at=at)
     receipt.refresh_from_db()
     return receipt
-
-
-def _locked(pk: int) -> Transaction:
-    purchase: Transaction = Transaction.objects.select_for_update().get(pk=pk)
-    return purchase
 
 
 def _count(purchase: Transaction, change: int) -> None:

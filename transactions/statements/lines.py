@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from cards.controls import merchant_key
 from companies.merchant_categories import normalise_code
 from spendtrackr.money import KNOWN_CURRENCIES, MAX_MINOR, Money, NotRepresentable, parse_amount
-from transactions.merchants import clean_name, key_of
+from transactions.merchants import clean_name
 from transactions.statements.mapping import DIRECTIONS, SYNONYMS, Mapping, cell, header_currency, parse_date, readable
 from transactions.statements.table import Row, Table, plain
 
@@ -56,7 +57,7 @@ class Line:
             self.posted_on.isoformat() if self.posted_on else "",
             [self.amount.minor, self.amount.currency],
             original,
-            key_of(self.descriptor),
+            merchant_key(self.descriptor),
             self.merchant_code,
             self.card_last4,
             self.reference,

@@ -11,7 +11,7 @@ from spendtrackr.models import Event
 from spendtrackr.money import Money
 from tests.factories import NOON, swipe
 from transactions.models import DaySpend, Draw, Entry, Message, MonthSpend, SpendLine, Transaction, TransactionSource, TransactionStatus
-from transactions.operations.clearing import Clearing, clear
+from transactions.operations.clearing import Clearing, clear, expire_holds
 from transactions.operations.swipes import authorize
 
 LATER = NOON + timedelta(days=1)
@@ -79,7 +79,7 @@ def test_a_tip_is_taken_from_what_is_available(bought):
 
 
 def test_a_fact_may_exceed_the_limit_and_the_next_request_declines(bought):
-    bought.card = cards.change_controls(bought.card, {"monthly_limit": Money(110_00, "USD")}, actor=bought.alice, at=NOON)
+    bought.card = cards.change_controls(bought.card, {"limits": cards.monthly(Money(110_00, "USD"))}, actor=bought.alice, at=NOON)
     tell(bought, "capture", 118_00, final=True)
     draw = Draw.objects.order_by("seq").last()
     assert (draw.is_approval, draw.limit_minor, draw.held_delta_minor, draw.posted_delta_minor) == (False, 110_00, -100_00, 118_00)
@@ -176,3 +176,10 @@ def test_rollups_add_up_purchases_of_one_day_and_category(acme):
         clear(purchase, Clearing("capture", f"sum-{number}", LATER, is_final=True), actor=None)
     for rollup in (DaySpend, MonthSpend):
         assert list(rollup.objects.values_list("line_count", "item_count", "amount_minor")) == [(3, 3, 17_50)] * 5
+
+
+def test_what_is_left_of_a_hold_after_a_part_was_captured_expires_too(acme):
+    purchase = authorize(acme.card, swipe(50_00)).transaction
+    clear(purchase, Clearing("capture", "c1", NOON, 20_00), actor=None)
+    assert expire_holds(at=NOON + timedelta(days=8)) == 1
+    assert acme.account().held_minor == 0

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from transactions.merchants import clean_name, find_or_add, find_or_add_all, key_of, mask_card_numbers
+from cards.controls import merchant_key
+from transactions.merchants import clean_name, find_or_add, find_or_add_all, mask_card_numbers
 from transactions.models import Merchant
 
 
@@ -30,9 +31,9 @@ def test_a_name_is_one_clean_line():
 
 
 def test_the_networks_id_comes_before_the_name():
-    assert key_of("Shop", "998") == "id:998"
-    assert key_of("SHOP  One") == key_of("shop one") == "name:shop one"
-    assert key_of("Café") != key_of("Cafe")
+    assert merchant_key("Shop", "998") == "id:998"
+    assert merchant_key("SHOP  One") == merchant_key("shop one") == "name:shop one"
+    assert merchant_key("Café") != merchant_key("Cafe")
 
 
 def test_merchants_are_found_before_they_are_added(acme):

@@ -126,13 +126,12 @@ def test_the_approval_hears_of_it_under_the_lock(acme, monkeypatch):
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one lock, and no words for it")
-def test_only_the_transaction_is_locked(acme):
+def test_only_the_card_and_then_the_transaction_are_locked(acme):
     purchase = buy(acme)
     with CaptureQueriesContext(connection) as asked:
         attach(acme, purchase)
     locking = [query["sql"] for query in asked if "FOR UPDATE" in query["sql"]]
-    assert len(locking) == 1
-    assert "FROM `transactions`" in locking[0]
+    assert [table for sql in locking for table in ("cards", "transactions") if f"FROM `{table}`" in sql] == ["cards", "transactions"]
 
 
 def test_a_file_is_stored_under_a_random_name_of_its_company(acme):

@@ -180,3 +180,96 @@ def test_transactions_are_filtered(world, api):
         assert len(client.get(f"/api/v1/transactions/?{query}").json()["data"]) == count, query
     for query in ("status=lost", "from=yesterday", "page=2"):
         assert client.get(f"/api/v1/transactions/?{query}").status_code == 400
+
+
+MESSAGES = "/api/v1/simulator/messages/"
+
+
+def fact(world, kind, minor=10_00, **more):
+    amount = {"minor": minor, "currency": "USD"}
+    return {"card": world.card.public_id, "kind": kind, "ref": "p1", "network_id": f"f-{kind}-{minor}", "amount": amount, **more}
+
+
+def test_facts_are_told_in_any_order_and_twice(world, api):
+    client = api(world.alice)
+    for kind in ("capture", "advice", "capture"):
+        told = client.post(MESSAGES, fact(world, kind, merchant_name="Shop", merchant_code="5812", country="US"))
+        assert told.status_code == 201, told.content
+    assert (told.json()["status"], told.json()["captured"]["minor"], told.json()["flags"]) == ("posted", 10_00, ["stand_in"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"kind": "authorization"}, "kind"),
+        ({"amount": {"minor": 0, "currency": "USD"}}, "amount.minor"),
+        ({"amount": {"minor": 1, "currency": "EUR"}}, "amount.currency"),
+        ({"at": "2999-01-01T00:00:00Z"}, "at"),
+        ({"at": "1999-01-01T00:00:00Z"}, "at"),
+        ({"card": "card_unknown"}, "card"),
+        ({"ref": ""}, "ref"),
+    ],
+)
+def test_a_fact_that_makes_no_sense_names_its_field(world, api, changes, field):
+    answer = api(world.alice).post(MESSAGES, {**fact(world, "capture"), **changes})
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+    assert not Transaction.across_companies.exists()
+
+
+def test_an_expiry_has_no_amount_and_everything_else_one_above_zero(world, api):
+    client = api(world.alice)
+    advised = client.post(MESSAGES, fact(world, "advice")).json()
+    assert advised["held"]["minor"] == 10_00
+    expiry = fact(world, "expiry", network_id="e")
+    refused = client.post(MESSAGES, expiry)
+    assert (refused.status_code, refused.json()["field"], refused.json()["message"]) == (
+        400, "amount", "An expiry has no amount: it lets go of all that is on hold.",
+    )  # fmt: skip
+    del expiry["amount"]
+    told = client.post(MESSAGES, expiry)
+    assert (told.status_code, told.json()["held"]["minor"], told.json()["flags"]) == (201, 0, ["stand_in", "expired"])
+    again = client.post(MESSAGES, fact(world, "expiry", minor=0, network_id="e"))
+    assert (again.status_code, again.json()["id"]) == (201, told.json()["id"]), "nothing, and an amount of nothing, say the same"
+    for kind, says in [(kind, f"A message of the kind {kind} has an amount above zero.") for kind in ("capture", "advice", "force_post")]:
+        answer = client.post(MESSAGES, fact(world, kind, minor=0))
+        assert (answer.status_code, answer.json()["field"], answer.json()["message"]) == (400, "amount.minor", says)
+    nothing = {name: value for name, value in fact(world, "capture").items() if name != "amount"}
+    answer = client.post(MESSAGES, nothing)
+    assert (answer.status_code, answer.json()["field"], answer.json()["code"]) == (400, "amount", "required")
+
+
+def test_more_of_the_same_purchase_and_a_hold_that_expires(world, api):
+    client = api(world.alice)
+    purchase = client.post(AUTHORIZATIONS, body(world)).json()["transaction"]["id"]
+    more = client.post(f"{AUTHORIZATIONS}{purchase}/increment/", {"amount": {"minor": 8_00, "currency": "USD"}}).json()
+    assert (more["approved"], more["transaction"]["held"]["minor"]) == (True, 50_00)
+    assert client.post(f"{AUTHORIZATIONS}{purchase}/expire/").json()["flags"] == ["expired"]
+    assert client.post(f"{AUTHORIZATIONS}{purchase}/expire/").status_code == 409
+    late = client.post(f"{AUTHORIZATIONS}{purchase}/capture/", {"amount": {"minor": 5_00, "currency": "USD"}}).json()
+    assert (late["status"], late["flags"]) == ("posted", ["late"])
+
+
+def test_a_part_and_a_single_message(world, api):
+    client = api(world.alice)
+    part = client.post(AUTHORIZATIONS, body(world, amount={"minor": 1_500_00, "currency": "USD"}, allow_partial=True)).json()
+    assert (part["approved"], part["approved_amount"]["minor"], part["transaction"]["flags"]) == (True, 1_000_00, ["partial"])
+    client.post(f"{AUTHORIZATIONS}{part['transaction']['id']}/reverse/")
+    pin = client.post(AUTHORIZATIONS, body(world, financial=True)).json()
+    assert (pin["transaction"]["status"], pin["transaction"]["captured"]["minor"]) == ("posted", 42_00)
+
+
+def test_a_purchase_tells_its_reference_and_our_own_id_is_not_one(world, api):
+    client = api(world.alice)
+    body = {
+        "card": world.card.public_id,
+        "amount": {"minor": 1_00, "currency": "USD"},
+        "merchant_name": "x",
+        "merchant_code": "5812",
+        "country": "US",
+    }
+    bought = client.post("/api/v1/simulator/authorizations/", body | {"ref": "trip-1"}).json()["transaction"]
+    assert bought["ref"] == "trip-1"
+    told = {"card": world.card.public_id, "kind": "capture", "network_id": "c", "amount": {"minor": 1_00, "currency": "USD"}}
+    refused = client.post("/api/v1/simulator/messages/", told | {"ref": bought["id"]})
+    assert (refused.status_code, refused.json()["field"]) == (400, "ref")
+    assert client.post("/api/v1/simulator/messages/", told | {"ref": bought["ref"]}).json()["id"] == bought["id"]

@@ -8,12 +8,16 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 
+from cards.models import Budget, CardStatus
 from companies.models import Category, Department
 from spendtrackr import errors
+from spendtrackr.money import Money
 from spendtrackr.permissions import find, require
 from spendtrackr.text import plain_line
 from transactions import queries, timeline
-from transactions.filters import TransactionFilter
+from transactions.decisions import Explanation
+from transactions.draws import share_of
+from transactions.filters import UNAPPROVED, TransactionFilter
 from transactions.forms import AmountRange
 from transactions.models import Approval, ApprovalState, Receipt, Transaction, TransactionStatus
 from transactions.operations import approvals, coding
@@ -61,6 +65,7 @@ def transactions(request: HttpRequest, member: Membership) -> HttpResponse:
         "nav": "transactions",
         "rows": queries.with_all_missing(rows, member.company),
         "figure": None if problems else _figure(filters, rows),
+        "totals": _totals(filters, rows, goes_on=bool(following)) if rows and _is_filtered(given) else None,
         "next_href": "?" + address.urlencode() if following else "",
         "is_first_page": not cursor,
         "here": here.urlencode(),
@@ -90,19 +95,40 @@ def _form(given: Any, member: Membership) -> dict[str, Any]:
     people = Membership.objects.visible_to(member).select_related("user").order_by("user__name")
     return {
         "given": given.dict(),
-        "is_filtered": any(value for name, value in given.items() if name != "ordering"),
-        "more_given": any(given.get(name) for name in ("category", "department", "member", "min", "max", "missing", "approval")),
+        "is_filtered": _is_filtered(given),
+        "more_given": any(given.get(name) for name in ("category", "department", "member", "min", "max", "missing", "approval", "budget")),
         # What a link brought along and the form does not show.
-        "kept": ["spent_from", "spent_to", "currency", "card", "merchant", "source", "on_hold"],
+        "kept": ["spent_from", "spent_to", "currency", "card", "counts_with", "grant", "counting", "merchant", "source", "on_hold"],
         "categories": list(Category.objects.order_by("name").values_list("public_id", "name")),
         "departments": list(Department.objects.order_by("name").values_list("public_id", "name")),
+        "budgets": list(Budget.objects.visible_to(member).order_by("name", "pk").values_list("public_id", "name")),
         "people": [(person.public_id, person.user.name) for person in people],
         "statuses": TransactionStatus.choices,
-        "approvals": ApprovalState.choices,
+        "approvals": [*ApprovalState.choices, (UNAPPROVED, "Not approved")],
         "items": [(name, name.capitalize()) for name in ITEMS],
         "orderings": _ORDERINGS.items(),
         "currency": member.company.currency,
     }
+
+
+def _is_filtered(given: Any) -> bool:
+    return any(value for name, value in given.items() if name != "ordering")
+
+
+def _totals(filters: Any, rows: list[Transaction], *, goes_on: bool) -> queries.Totals | None:
+    """What the list adds up to; behind what is used of a limit or a budget, each row marked with its part of that.
+
+    None for a list that nobody would check by it, and for the rows behind a report's figure, which says so itself.
+    """
+    if filters.is_behind_a_figure:
+        return None
+    counted = bool(filters.form.cleaned_data["counting"])
+    if goes_on and not counted and queries.is_too_long_to_add_up(filters.qs):
+        return None
+    if counted:
+        for row in rows:
+            row.part = Money(share_of(row).used_minor, row.currency)  # type: ignore[attr-defined]  # for the template alone
+    return queries.totals(filters.qs, counted=counted)
 
 
 def _figure(filters: Any, rows: list[Transaction]) -> queries.Figure | None:
@@ -111,7 +137,7 @@ def _figure(filters: Any, rows: list[Transaction]) -> queries.Figure | None:
         return None
     parts = queries.posted_within(filters.lines(), rows)
     for row in rows:
-        row.posted = parts[row.pk]  # type: ignore[attr-defined]  # for the template alone
+        row.part = parts[row.pk]  # type: ignore[attr-defined]  # for the template alone
     dates = filters.form.cleaned_data
     return queries.figure(filters.lines(), filters.qs, first=dates["spent_from"], last=dates["spent_to"])
 
@@ -135,11 +161,13 @@ def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
         list(Approval.objects.filter(transaction=row, open_key__isnull=False).select_related("transaction__member"))
     )
     may_describe = member.may("transactions.describe", row) and row.status != TransactionStatus.DECLINED
+    refusal = queries.decision_of(row, member) if row.status == TransactionStatus.DECLINED else None
     return {
         "row": queries.with_missing(row, member.company),
         "receipts": list(Receipt.objects.filter(transaction=row, attached_hash__isnull=False).order_by("pk")),
         "history": timeline.happenings(row),
-        "refusal": timeline.refusal(row) if row.status == TransactionStatus.DECLINED else None,
+        "refusal": refusal,
+        **(_way_out(row, refusal, member) if refusal else {}),
         "waiting": waiting[0] if waiting else None,
         "rejection": _rejection(row),
         "may_describe": may_describe,
@@ -147,6 +175,24 @@ def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
         "may_submit": row.approval in {ApprovalState.OPEN, ApprovalState.REJECTED} and member.may("transactions.submit", row),
         "may_decide": bool(waiting) and member.pk in {approver.pk for approver in waiting[0].waits_for},  # type: ignore[attr-defined]
         "categories": queries.choosable_categories(row) if may_describe else [],
+    }
+
+
+# What a grant makes room for, so that whoever carries the card asks for it; and what may need nobody else, as a freeze of one's own.
+_ASKED_FOR, _DONE_ALONE = {"raise_limit", "grant"}, {"use_another_card", "ask", "lift_freeze", "none"}
+
+
+def _way_out(row: Transaction, refusal: Explanation, member: Membership) -> dict[str, Any]:
+    """What a reader is told to do about a decline: to ask for so much more, where they carry the card; and what else it takes."""
+    runs_cards = bool(row.card and member.may("cards.control", row.card))
+    card = row.card if row.card and row.card.holder_id == member.pk and not runs_cards and member.may("requests.ask") else None
+    wanted = [change.amount for change in refusal.changes if change.amount and change.what in _ASKED_FOR]
+    is_asked = bool(wanted and card and card.status in {CardStatus.ACTIVE, CardStatus.PENDING})
+    rest = [change for change in refusal.changes if not (is_asked and change.what in _ASKED_FOR)]
+    return {
+        "more": max(wanted) if is_asked else None,
+        "advice": rest,
+        "is_for_others": not runs_cards and any(change.what not in _DONE_ALONE for change in rest),
     }
 
 

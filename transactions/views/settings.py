@@ -1,4 +1,4 @@
-"""The settings of a company: its profile and rules, its departments, its categories.
+"""The settings of a company: its profile and rules, its departments, its categories, where no card may be used.
 
 Here and not in `companies`, because the currency is fixed once money was posted, and departments have heads.
 """
@@ -13,6 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from cards.forms import BlockListForm, as_typed
+from cards.queries import block_list
 from companies import operations as companies
 from companies.forms import CategoryForm, CompanyForm, DepartmentForm
 from companies.models import Category, Company, Department
@@ -39,7 +41,35 @@ def settings(request: HttpRequest, member: Membership) -> HttpResponse:
         ):
             messages.success(request, "The company’s profile and rules are saved.")
             return redirect("settings")
+    return _shown(request, member, form)
+
+
+@form_page
+def blocks(request: HttpRequest, member: Membership) -> HttpResponse:
+    """Where no card of the company may be used."""
+    require("blocks.change", member)
+    form = BlockListForm.of(_blocked(), request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        changes = form.changes()
+        if not changes or _done(form, lambda: accounts.block(member.company, changes, actor=member, at=timezone.now())):
+            messages.success(request, "The block list is saved." if changes else "Nothing was different, so nothing was changed.")
+            return redirect("settings")
+    return _shown(request, member, CompanyForm.of(member.company), form)
+
+
+def _blocked() -> dict[str, list[str]]:
+    """By the names that operations take."""
+    row = block_list()
+    return {f"blocked_{name}": row.texts(column) for name, column in _COLUMNS.items()}
+
+
+_COLUMNS = {"merchant_categories": "codes", "merchants": "merchants", "countries": "countries"}
+
+
+def _shown(request: HttpRequest, member: Membership, form: CompanyForm, blocks_form: BlockListForm | None = None) -> HttpResponse:
     departments = department_tree(list(queries.departments()))
+    blocked = _blocked()
+    blocks_form = blocks_form or BlockListForm.of(blocked)
     categories = list(Category.objects.with_codes().order_by("name"))
     context = {
         "nav": "settings",
@@ -51,10 +81,18 @@ def settings(request: HttpRequest, member: Membership) -> HttpResponse:
         "archived_departments": [row.department for row in departments if row.department.is_archived],
         "categories": [category for category in categories if not category.is_archived],
         "archived_categories": [category for category in categories if category.is_archived],
+        "sees_blocks": member.may("blocks.see"),
+        "blocks_form": blocks_form if member.may("blocks.change") else None,
+        "blocked": [(label, as_typed(name, blocked[name]).replace("\n", ", ")) for label, name in _BLOCKED],
         "may_change_departments": member.may("departments.change"),
         "may_change_categories": member.may("categories.change"),
     }
-    return render(request, "companies/settings.html", context, status=400 if form.errors else 200)
+    return render(request, "companies/settings.html", context, status=400 if form.errors or blocks_form.errors else 200)
+
+
+_BLOCKED = [
+    ("Merchant categories", "blocked_merchant_categories"), ("Merchants", "blocked_merchants"), ("Countries", "blocked_countries"),
+]  # fmt: skip
 
 
 def _facts(company: Company) -> list[tuple[str, str]]:

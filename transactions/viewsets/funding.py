@@ -9,24 +9,32 @@ from django.conf import settings
 from django.db import OperationalError
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cards.controls import Swipe
+from cards.controls import Swipe, network_id_of
 from cards.issuers.simulator import Simulator
 from cards.models import Card
 from spendtrackr import errors, retry
+from spendtrackr.filters import PAGING, StrictFilterBackend
 from spendtrackr.ids import new_id
+from spendtrackr.money import Money
+from spendtrackr.serializers import represent
 from spendtrackr.viewsets import APIRequest, TenantViewSet
-from transactions import queries
+from transactions import balances, queries
 from transactions import serializers as shapes
+from transactions.filters import EntryFilter
+from transactions.forms import MOST_DAYS, instant_by, statement_period
 from transactions.models import FundingAccount, MessageKind, Transaction, TransactionSource
 from transactions.operations import accounts, clearing, swipes
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+_DAY = {"type": "string", "format": "date"}
 
 
 @extend_schema_view(list=extend_schema(summary="List funding accounts", description="One a currency, with its balances."),
@@ -35,10 +43,66 @@ F = TypeVar("F", bound=Callable[..., Any])
 class FundingAccountViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.FundingAccountSerializer
     model = FundingAccount
-    rules = {"list": "accounts.see", "retrieve": "accounts.see"}
+    rules: ClassVar[dict[str, Any]] = dict.fromkeys(("list", "retrieve", "balance", "statement", "entries"), "accounts.see")
+    # There is one for entries; accounts are few.
+    filterset_class: ClassVar[Any] = None
 
     def rows(self) -> QuerySet[Any]:
         return FundingAccount.objects.all()
+
+    @extend_schema(
+        summary="Balance at an instant",
+        description="The five balances from the entries up to an instant, that one included. Entries that are being booked at this moment "
+        "may still join a balance of some seconds ago; older ones stay as they are.",
+        parameters=[
+            OpenApiParameter(
+                "at",
+                {"type": "string", "format": "date-time"},
+                description="RFC 3339 with its offset; a `+` is written `%2B`. By default now; one in the future is refused.",
+            )
+        ],
+        responses={200: shapes.BalanceSerializer},
+    )
+    @action(detail=True, methods=["get"], query_parameters=("at",))
+    def balance(self, request: APIRequest, public_id: str) -> Response:
+        account = self.get_object()
+        at = instant_by(request.query_params, timezone.now())
+        found = {"account": account.public_id, "currency": account.currency, "at": at, "balances": balances.as_of(account, at)}
+        return Response(shapes.BalanceSerializer(found).data)
+
+    @extend_schema(
+        summary="Statement by day",
+        description="What the account held as each day of the company's calendar began and ended, and what was moved in between. A day "
+        "closes as the next one opens, and today closes with the running balances. Imported lines count on the day of their statement, "
+        "which may have been closed before: they move `external` and `spent` alone.",
+        parameters=[
+            OpenApiParameter("from", _DAY, description="First day. By default the first of the month of `to`."),
+            OpenApiParameter("to", _DAY, description=f"Last day, included: today by default. At most {MOST_DAYS} days."),
+        ],
+        responses={200: shapes.StatementSerializer},
+    )
+    @action(detail=True, methods=["get"], query_parameters=("from", "to"))
+    def statement(self, request: APIRequest, public_id: str) -> Response:
+        account = self.get_object()
+        period = statement_period(request.query_params, request.membership.company.day_of(timezone.now()))
+        return Response(shapes.StatementSerializer(balances.statement(account, period)).data)
+
+    @extend_schema(
+        summary="Entries of an account",
+        description="With their postings: what is behind a statement. The newest day first, and on a day what was booked last.",
+        responses={200: shapes.EntrySerializer(many=True)},
+    )
+    @action(
+        detail=True,
+        methods=["get"],
+        filterset_class=EntryFilter,
+        page_order=balances.NEWEST,
+        query_parameters=(*EntryFilter.base_filters, *PAGING),
+    )
+    def entries(self, request: APIRequest, public_id: str) -> Response:
+        rows = StrictFilterBackend().filter_queryset(request, balances.entries_of(self.get_object()), self)
+        page = balances.in_full(self.paginate_queryset(rows) or [])
+        return self.get_paginated_response(shapes.EntrySerializer(page, many=True).data)
 
 
 class SimulatorViewSet(TenantViewSet):
@@ -50,21 +114,33 @@ class SimulatorViewSet(TenantViewSet):
         super().initial(request, *args, **kwargs)
 
 
-@extend_schema(tags=["simulator"])
-class TopUpViewSet(SimulatorViewSet):
+class BankViewSet(SimulatorViewSet):
+    """Money between the bank and an account."""
+
+    serializer_class = shapes.BankTransferSerializer
     model = FundingAccount
     rules = {"create": "simulator.use"}
 
     def rows(self) -> QuerySet[Any]:
         return FundingAccount.objects.all()
 
-    @extend_schema(
-        summary="Top up", description="Money arrives from the bank.", request=shapes.TopUpBody, responses={201: shapes.TopUpSerializer}
-    )
+
+@extend_schema(tags=["simulator"])
+class TopUpViewSet(BankViewSet):
+    @extend_schema(summary="Top up", description="Money arrives from the bank.", request=shapes.TopUpBody,
+                   responses={201: shapes.BankTransferSerializer})  # fmt: skip
     def create(self, request: APIRequest) -> Response:
-        body = self.body(shapes.TopUpBody)
-        account, entry = accounts.top_up(body["amount"], actor=request.membership, at=timezone.now())
-        return Response(shapes.TopUpSerializer({"entry": entry.public_id, "account": account}).data, status=201)
+        account, entry = accounts.top_up(self.body(shapes.TopUpBody)["amount"], actor=request.membership, at=timezone.now())
+        return self.reply({"entry": entry.public_id, "account": account}, status=201)
+
+
+@extend_schema(tags=["simulator"])
+class WithdrawalViewSet(BankViewSet):
+    @extend_schema(summary="Withdraw", description="Money goes back to the bank. More than is available is 400 `insufficient_funds`.",
+                   request=shapes.WithdrawalBody, responses={201: shapes.BankTransferSerializer})  # fmt: skip
+    def create(self, request: APIRequest) -> Response:
+        account, entry = accounts.withdraw(self.body(shapes.WithdrawalBody)["amount"], actor=request.membership, at=timezone.now())
+        return self.reply({"entry": entry.public_id, "account": account}, status=201)
 
 
 def _clearing(summary: str, description: str, body: type[Any]) -> Callable[[F], F]:
@@ -77,7 +153,7 @@ class AuthorizationViewSet(SimulatorViewSet):
 
     serializer_class = shapes.TransactionSerializer
     model = Transaction
-    rules: ClassVar[dict[str, Any]] = dict.fromkeys(("create", "capture", "reverse", "refund"), "simulator.use")
+    rules: ClassVar[dict[str, Any]] = dict.fromkeys(("create", "increment", "capture", "reverse", "expire", "refund"), "simulator.use")
 
     def rows(self) -> QuerySet[Any]:
         return queries.visible(self.request.membership).filter(source=TransactionSource.CARD, card__issuer=Simulator.name)
@@ -90,7 +166,8 @@ class AuthorizationViewSet(SimulatorViewSet):
     )
     def create(self, request: APIRequest) -> Response:
         body = self.body(shapes.AuthorizationBody)
-        card = self.named(Card.objects.visible_to(request.membership).filter(issuer=Simulator.name), body["card"], "card")
+        cards = Card.objects.visible_to(request.membership).filter(issuer=Simulator.name).select_related("holder__user")
+        card = self.named(cards, body["card"], "card")
         swipe = Swipe(
             network_id=_network_id(body),
             amount=body["amount"],
@@ -98,14 +175,50 @@ class AuthorizationViewSet(SimulatorViewSet):
             merchant_code=body["merchant_code"],
             country=body["country"],
             at=timezone.now(),
+            merchant_id=body["merchant_id"],
+            ref=body["ref"],
+            allows_partial=body["allow_partial"],
+            is_financial=body["financial"],
         )
-        return Response(shapes.DecisionSerializer(swipes.authorize(card, swipe), context=self.get_serializer_context()).data, status=201)
+        return self._answer(card, swipe)
+
+    def _answer(self, card: Card, swipe: Swipe) -> Response:
+        decision = swipes.authorize(card, swipe)
+        # What was read to find the card is not read again to tell of it.
+        decision.transaction.card = card
+        if decision.transaction.member_id == card.holder_id:
+            decision.transaction.member = card.holder
+        return Response(represent(shapes.DecisionSerializer, decision, self.get_serializer_context()), status=201)
 
     def handle_exception(self, exc: Exception) -> Response:
         """A swipe that found its rows locked for too long is declined: an issuer waits for two seconds, and not for an error."""
-        if self.action == "create" and isinstance(exc, OperationalError) and retry.is_lock_trouble(exc):
-            return Response({"approved": False, "reason": "try_again", "checks": [], "transaction": None}, status=201)
+        if self.action in {"create", "increment"} and isinstance(exc, OperationalError) and retry.is_lock_trouble(exc):
+            return Response(
+                {"approved": False, "approved_amount": None, "reason": "try_again", "checks": [], "transaction": None}, status=201
+            )
         return super().handle_exception(exc)
+
+    @extend_schema(
+        summary="Increment",
+        description="The merchant asks for more of the same purchase. Decided like a swipe, in the windows of the first one.",
+        request=shapes.IncrementBody,
+        responses={201: shapes.DecisionSerializer},
+    )
+    @action(detail=True, methods=["post"])
+    def increment(self, request: APIRequest, public_id: str) -> Response:
+        purchase, body = self.get_object(), self.body(shapes.IncrementBody)
+        if purchase.network_ref is None:
+            raise errors.InvalidState("It was declined: there is nothing to ask more of.")
+        swipe = Swipe(
+            network_id=_network_id(body), amount=body["amount"], merchant_name=purchase.descriptor, merchant_code=purchase.merchant_code,
+            country=purchase.country, at=timezone.now(), ref=purchase.network_ref, merchant_id=network_id_of(purchase.merchant.key),
+        )  # fmt: skip
+        return self._answer(purchase.card, swipe)
+
+    @_clearing("Expire", "Nobody collected the hold: it is let go.", shapes.ExpiryBody)
+    @action(detail=True, methods=["post"])
+    def expire(self, request: APIRequest, public_id: str) -> Response:
+        return self._clear(MessageKind.EXPIRY, self.body(shapes.ExpiryBody))
 
     @_clearing("Capture", "The merchant collects what is on hold; more than that is taken from what is available.", shapes.CaptureBody)
     @action(detail=True, methods=["post"])
@@ -131,6 +244,37 @@ class AuthorizationViewSet(SimulatorViewSet):
         message = clearing.Clearing(kind, _network_id(body), timezone.now(), amount.minor if amount else None, is_final)
         clearing.clear(purchase, message, actor=self.request.membership)
         return self.reply(self.rows().get(pk=purchase.pk))
+
+
+@extend_schema(tags=["simulator"])
+class MessageViewSet(SimulatorViewSet):
+    serializer_class = shapes.TransactionSerializer
+    model = Transaction
+    rules = {"create": "simulator.use"}
+
+    def rows(self) -> QuerySet[Any]:
+        return queries.visible(self.request.membership)
+
+    @extend_schema(
+        summary="Tell of a purchase",
+        description="A fact from the network: advice, capture, force-post, reversal, expiry, refund, chargeback. It is booked whatever it "
+        "does to a limit or a balance, once, in whatever order facts come.",
+        request=shapes.MessageBody,
+        responses={201: shapes.TransactionSerializer},
+    )
+    def create(self, request: APIRequest) -> Response:
+        body, now = self.body(shapes.MessageBody), timezone.now()
+        card = self.named(Card.objects.visible_to(request.membership).filter(issuer=Simulator.name), body.pop("card"), "card")
+        at = body.pop("at", now)
+        if at > now or at.year < EARLIEST_YEAR:
+            raise errors.Invalid(f"An instant since {EARLIEST_YEAR}, and not in the future.", field="at")
+        amount = body.pop("amount", Money(0, card.currency))
+        fact = clearing.Fact(kind=MessageKind(body.pop("kind")), amount=amount, is_final=body.pop("final"), at=at, **body)
+        purchase = clearing.book(card, fact, actor=request.membership)
+        return self.reply(self.rows().get(pk=purchase.pk), status=201)
+
+
+EARLIEST_YEAR = 2000
 
 
 def _network_id(body: dict[str, Any]) -> str:

@@ -38,6 +38,14 @@ _ORDERING = OpenApiParameter("ordering", {"type": "string", "enum": list(queries
         request=shapes.DescriptionBody,
         responses={200: shapes.TransactionSerializer},
     ),
+    decision=extend_schema(
+        summary="Explain the decision",
+        description="Of the latest request for this purchase, or the one that `request` names: every check with what it found, and the "
+        "smallest change that would have approved it. 404 where nobody was asked, as for an imported line. Of balances and budgets that "
+        "you may not see, the outcome only.",
+        parameters=[OpenApiParameter("request", str, description="Id of one of the `requests`.")],
+        responses={200: shapes.PastDecisionSerializer},
+    ),
     submit=extend_schema(
         summary="Submit for approval",
         description="Approved at once below the company's amount; else it waits for the owner's manager, or the next above. "
@@ -57,6 +65,7 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         "retrieve": "transactions.see",
         "partial_update": "transactions.describe",
         "submit": "transactions.submit",
+        "decision": "transactions.see",
     }
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -75,7 +84,12 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
             changes["category"] = queries.category_choice(purchase, changes["category"] or "")
         return self._reply(coding.describe(purchase, changes, actor=request.membership, at=timezone.now()))
 
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["get"], query_parameters=("request",))
+    def decision(self, request: APIRequest, public_id: str) -> Response:
+        asked = request.query_params.get("request", "")
+        return Response(shapes.PastDecisionSerializer(queries.decision_of(self.get_object(), request.membership, asked)).data)
+
+    @action(detail=True, methods=["post"], takes_body=False)
     def submit(self, request: APIRequest, public_id: str) -> Response:
         return self._reply(approvals.submit(self.get_object(), actor=request.membership, at=timezone.now()))
 

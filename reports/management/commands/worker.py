@@ -13,6 +13,7 @@ from django.db import DatabaseError, close_old_connections
 
 from cards import tasks as cards
 from spendtrackr import events, idempotency
+from transactions import tasks as transactions
 from users import tasks as users
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,10 @@ PRUNE_EVERY = 600
 
 
 class Command(BaseCommand):
-    help = "Seal events, send mails, have issuers make pending cards, forget old idempotency keys. Stops at SIGTERM after the round."
+    help = (
+        "Seal events, send mails, have issuers make pending cards, let go of old holds, forget old idempotency keys. "
+        "Stops at SIGTERM after the round."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="One round, then stop.")
@@ -41,7 +45,7 @@ class Command(BaseCommand):
             stop.wait(every)
 
     def _round(self, *, prune: bool) -> None:
-        works: list[Callable[[], int]] = [events.seal_all, users.send_due, cards.complete_pending]
+        works: list[Callable[[], int]] = [events.seal_all, users.send_due, cards.complete_pending, transactions.expire_holds]
         for work in [*works, *([idempotency.prune] if prune else [])]:
             try:
                 work()

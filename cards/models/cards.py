@@ -1,16 +1,17 @@
-"""Cards, what they may be spent on, and how much of each limit is used. Never a card number, never a CVV."""
+"""Cards and their freezes. Never a card number, never a CVV."""
 
 from __future__ import annotations
 
-import json
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
 
 from spendtrackr.ids import MachineTextField, PublicIdField
-from spendtrackr.money import Money
-from spendtrackr.tenancy import AppendOnlyModel, TenantManager, TenantModel, TenantQuerySet
+from spendtrackr.tenancy import TenantManager, TenantModel, TenantQuerySet
 from users.models import Membership
+
+if TYPE_CHECKING:
+    from cards.models.controls import CardControls
 
 
 class CardStatus(models.TextChoices):
@@ -24,13 +25,21 @@ class CardKind(models.TextChoices):
     VIRTUAL = "virtual"
 
 
+class CardUsage(models.TextChoices):
+    """How often a card may be used, and where. Chosen when it is issued, and for good."""
+
+    MULTI = "multi", "As often as its limits allow"
+    SINGLE_USE = "single_use", "For one purchase"
+    MERCHANT_LOCKED = "merchant_locked", "At one merchant only"
+
+
 class CardQuerySet(TenantQuerySet["Card"]):
     def visible_to(self, member: Membership) -> CardQuerySet:
         return self if member.sees("cards") else self.filter(holder__in=member.team)
 
     def with_state(self) -> CardQuerySet:
         """All that a card is shown with, in two queries for any number of cards."""
-        return self.select_related("holder__user", "controls", "replaces").prefetch_related(
+        return self.select_related("holder__user", "controls", "replaces", "budget").prefetch_related(
             models.Prefetch("freezes", Freeze.objects.filter(open_source__isnull=False), to_attr="open_freezes")
         )
 
@@ -45,7 +54,12 @@ class Card(TenantModel):
     holder = models.ForeignKey(Membership, models.PROTECT, related_name="+")
     name = models.CharField(max_length=80)
     kind = MachineTextField(max_length=10, choices=CardKind, default=CardKind.VIRTUAL)
+    usage = MachineTextField(max_length=16, choices=CardUsage, default=CardUsage.MULTI, db_column="card_usage")
+    # Of a merchant-locked card: the key of its merchant (`controls.merchant_keys`), blank until its first approved purchase decides.
+    merchant_key = MachineTextField(max_length=140, default="")
     currency = MachineTextField(max_length=3)
+    # The envelope that it draws from, and every one above. No constraint to the row: its lock is taken by every swipe.
+    budget = models.ForeignKey("cards.Budget", models.PROTECT, null=True, db_constraint=False, related_name="+")
     status = MachineTextField(max_length=10, choices=CardStatus, default=CardStatus.PENDING)
     issuer = MachineTextField(max_length=20)
     issuer_card_id = MachineTextField(max_length=80, null=True)
@@ -86,46 +100,9 @@ class Card(TenantModel):
         """The version of the controls that is in force."""
         if self.controls is None:
             raise LookupError(f"{self} has no controls")
+        # They ask their card for its currency: without this that is a query for each card of a list.
+        self.controls.card = self
         return self.controls
-
-
-class CardControls(AppendOnlyModel):
-    """One version of what a card may be spent on. Changing controls writes a new version."""
-
-    card = models.ForeignKey(Card, models.PROTECT, related_name="+")
-    version = models.PositiveIntegerField()
-    per_transaction_cap_minor = models.BigIntegerField(null=True)
-    monthly_limit_minor = models.BigIntegerField(null=True)
-    blocked_codes = models.TextField(default="[]")
-    # Empty: every merchant category that is not blocked.
-    allowed_codes = models.TextField(default="[]")
-    created_by = models.ForeignKey(Membership, models.PROTECT, related_name="+")
-    created_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "card_controls"
-        verbose_name_plural = "card controls"
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["card", "version"], name="card_controls_one_version"),
-            models.CheckConstraint(condition=models.Q(per_transaction_cap_minor__gte=0), name="card_controls_cap_not_negative"),
-            models.CheckConstraint(condition=models.Q(monthly_limit_minor__gte=0), name="card_controls_limit_not_negative"),
-        ]
-
-    def __str__(self) -> str:
-        return f"version {self.version} of card {self.card_id}"
-
-    @property
-    def blocked_merchant_categories(self) -> list[str]:
-        codes: list[str] = json.loads(self.blocked_codes)
-        return codes
-
-    @property
-    def allowed_merchant_categories(self) -> list[str]:
-        codes: list[str] = json.loads(self.allowed_codes)
-        return codes
-
-    def money(self, minor: int | None) -> Money | None:
-        return None if minor is None else Money(minor, self.card.currency)
 
 
 class FreezeSource(models.TextChoices):
@@ -154,31 +131,3 @@ class Freeze(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.source} freeze of card {self.card_id}"
-
-
-class LimitCounter(TenantModel):
-    """How much of one calendar month a card has used. Inserted and changed under the lock of its card only.
-
-    `held_minor` waits for clearing, `posted_minor` has cleared less linked refunds; `draws` numbers the Draws.
-    """
-
-    card = models.ForeignKey(Card, models.PROTECT, related_name="+")
-    starts_on = models.DateField()
-    held_minor = models.BigIntegerField(default=0)
-    posted_minor = models.BigIntegerField(default=0)
-    draws = models.PositiveBigIntegerField(default=0)
-
-    class Meta:
-        db_table = "limit_counters"
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["card", "starts_on"], name="limit_counters_one_window"),
-            models.CheckConstraint(condition=models.Q(held_minor__gte=0), name="limit_counters_held_not_negative"),
-            models.CheckConstraint(condition=models.Q(posted_minor__gte=0), name="limit_counters_posted_not_negative"),
-        ]
-
-    def __str__(self) -> str:
-        return f"card {self.card_id} from {self.starts_on}"
-
-    @property
-    def used_minor(self) -> int:
-        return self.held_minor + self.posted_minor

@@ -10,11 +10,12 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cards import operations
-from cards.models import Card, CardStatus
-from cards.serializers import CardChangesBody, CardSerializer, NewCardBody
+from cards import operations, queries
+from cards.models import Budget, Card, CardStatus, CardUsage
+from cards.serializers import CardChangesBody, CardSerializer, NewCardBody, limits_in
 from spendtrackr import errors
 from spendtrackr.money import CURRENCIES
 from spendtrackr.viewsets import APIRequest, TenantViewSet
@@ -25,6 +26,7 @@ from users.serializers import MemberSerializer
 class CardFilter(filters.FilterSet):  # type: ignore[misc]
     status = filters.ChoiceFilter(choices=CardStatus.choices)
     holder = filters.CharFilter("holder__public_id", max_length=40)
+    budget = filters.CharFilter("budget__public_id", max_length=40, help_text="Cards that draw from this one directly.")
 
 
 def _action(summary: str, description: str = "") -> Any:
@@ -32,8 +34,11 @@ def _action(summary: str, description: str = "") -> Any:
 
 
 @extend_schema_view(
-    list=extend_schema(summary="List cards", description="All cards for those who see the company, else your own. Newest first."),
-    retrieve=extend_schema(summary="Show a card"),
+    list=extend_schema(
+        summary="List cards",
+        description="All cards for those who see the company, else your own, each with what is left of its limits. Newest first.",
+    ),
+    retrieve=extend_schema(summary="Show a card", description="With what is used and left of each limit in its current window."),
     create=extend_schema(
         summary="Issue a virtual card",
         description="The card is `pending` until the issuer has made it. Its number never passes through here: last four and expiry only.",
@@ -50,11 +55,12 @@ def _action(summary: str, description: str = "") -> Any:
     unfreeze=_action("Lift a freeze"),
     replace=extend_schema(
         summary="Replace a card",
-        description="Closes this one and issues another to the same holder with the same controls. What counts against its limits goes on.",
+        description="Closes this one and issues another to the same holder with the same controls. What counts against its limits goes "
+        "on, and so do requests for more room.",
         request=None,
         responses={201: CardSerializer},
     ),
-    close=_action("Close a card", "For good. What is on hold still clears."),
+    close=_action("Close a card", "For good. What is on hold still clears; requests for more room on it end with it."),
 )
 @extend_schema(tags=["cards"])
 class CardViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
@@ -75,8 +81,18 @@ class CardViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def rows(self) -> QuerySet[Any]:
         return Card.objects.visible_to(self.request.membership).with_state()
 
+    def _with_standings(self, cards: Any) -> list[Card]:
+        return queries.with_standings(cards, self.request.membership.company, at=timezone.now())
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        return self._with_standings(page) if page is not None else None
+
     def _reply(self, card: Card, *, status: int = 200) -> Response:
-        return self.reply(self.rows().get(pk=card.pk), status=status)
+        return self.reply(self._with_standings([self.rows().get(pk=card.pk)])[0], status=status)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.reply(self._with_standings([self.get_object()])[0])
 
     def create(self, request: APIRequest) -> Response:
         body = self.body(NewCardBody)
@@ -84,27 +100,39 @@ class CardViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         name, currency = body.pop("name"), body.pop("currency", request.membership.company.currency)
         if currency not in CURRENCIES:
             raise errors.Invalid("This is not a current ISO 4217 currency.", field="currency")
-        controls = operations.Controls(**body)
-        card = operations.issue(holder, name=name, currency=currency, controls=controls, actor=request.membership, at=timezone.now())
+        own = {"usage": CardUsage(body.pop("usage")), "merchant": body.pop("merchant"), "budget": self._budget(body.pop("budget"))}
+        controls = operations.Controls(**self._controls(body, currency))
+        card = operations.issue(holder, name=name, currency=currency, controls=controls, actor=request.membership, at=timezone.now(), **own)
         return self._reply(card, status=201)
+
+    def _budget(self, public_id: str | None) -> Any:
+        return self.named(Budget.objects.visible_to(self.request.membership), public_id, "budget")
+
+    def _controls(self, body: dict[str, Any], currency: str) -> dict[str, Any]:
+        if "limits" in body:
+            body["limits"] = limits_in(currency, body["limits"])
+        return body
 
     def partial_update(self, request: APIRequest, public_id: str) -> Response:
         card, changes = self.get_object(), self.body(CardChangesBody)
+        if "budget" in changes:
+            changes["budget"] = self._budget(changes["budget"])
+        changes = self._controls(changes, card.currency)
         return self._reply(operations.change_controls(card, changes, actor=request.membership, at=timezone.now()))
 
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], takes_body=False)
     def freeze(self, request: APIRequest, public_id: str) -> Response:
         return self._reply(operations.freeze(self.get_object(), actor=request.membership, at=timezone.now()))
 
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], takes_body=False)
     def unfreeze(self, request: APIRequest, public_id: str) -> Response:
         return self._reply(operations.unfreeze(self.get_object(), actor=request.membership, at=timezone.now()))
 
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], takes_body=False)
     def replace(self, request: APIRequest, public_id: str) -> Response:
         return self._reply(operations.replace(self.get_object(), actor=request.membership, at=timezone.now()), status=201)
 
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], takes_body=False)
     def close(self, request: APIRequest, public_id: str) -> Response:
         return self._reply(operations.close(self.get_object(), actor=request.membership, at=timezone.now()))
 
@@ -135,14 +163,14 @@ class MemberStandingViewSet(TenantViewSet):
         member = change(self.get_object(), actor=self.request.membership, at=timezone.now())
         return self.reply(self.rows().get(pk=member.pk))
 
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], takes_body=False)
     def suspend(self, request: APIRequest, public_id: str) -> Response:
         return self._stand(operations.suspend_member)
 
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], takes_body=False)
     def deactivate(self, request: APIRequest, public_id: str) -> Response:
         return self._stand(operations.deactivate_member)
 
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], takes_body=False)
     def reactivate(self, request: APIRequest, public_id: str) -> Response:
         return self._stand(operations.reactivate_member)

@@ -1,0 +1,1 @@
+"""The API of cards, by what it is about."""

@@ -1,0 +1,50 @@
+"""Recompute what the append-only rows promise, and name the first row of each kind that does not keep it.
+
+A check reads the company in scope and yields sentences; no sentence means that the promise holds. Nothing is repaired. Tables are walked
+in blocks, so that memory does not grow with them; no transaction is open meanwhile. What swipes go on changing is read by one statement.
+"""
+
+from __future__ import annotations
+
+from reports.verification.company import chains, events, owners
+from reports.verification.ledger import balances, bank_transfers, holds, imported, postings, purchases
+from reports.verification.limits import budgets, counters, requests, windows
+from reports.verification.papers import approvals, receipts
+from reports.verification.spend import coding, day_rollup, month_rollup, spend_lines
+from reports.verification.tenancy import relations
+from reports.verification.walking import Check, Told
+
+COMPANY_CHECKS: dict[str, Check] = {
+    "postings": postings,
+    "balances": balances,
+    "bank transfers": bank_transfers,
+    "purchases": purchases,
+    "imported lines": imported,
+    "holds": holds,
+    "limit counters": counters,
+    "limit windows": windows,
+    "budgets": budgets,
+    "requests": requests,
+    "spend lines": spend_lines,
+    "day rollup": day_rollup,
+    "month rollup": month_rollup,
+    "coding": coding,
+    "approvals": approvals,
+    "receipts": receipts,
+    "events": events,
+    "owners": owners,
+    "managers": chains,
+}
+
+__all__ = [
+    "COMPANY_CHECKS",
+    "Check",
+    "Told",
+    "approvals",
+    "chains",
+    "coding",
+    "day_rollup",
+    "month_rollup",
+    "relations",
+    "spend_lines",
+]

@@ -1,0 +1,202 @@
+"""The one order of locks, read off the statements: a missing lock passes every test of behaviour."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from cards import operations as cards
+from cards.controls import Limit
+from cards.locks import lock_budgets
+from cards.models import Budget, Card, Interval, RequestKind
+from cards.operations import requests
+from companies.models import Company
+from spendtrackr.money import Money
+from tests.factories import NOON, swipe
+from transactions.models import Approval, Transaction
+from transactions.operations import approvals
+from transactions.operations.clearing import Clearing, Fact, book, clear
+from transactions.operations.swipes import authorize
+from users.models import Membership
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no row locks: its one write lock is taken at BEGIN"),
+]
+
+ORDER = ["cards", "transactions", "budgets", "funding_accounts", "day_spend", "month_spend"]
+STATEMENT = re.compile(r"^(?:SELECT .*? FROM|INSERT INTO|UPDATE) `?(\w+)`?", re.DOTALL)
+
+
+class Statements(CaptureQueriesContext):
+    def touched(self) -> list[tuple[str, str]]:
+        """What was locked, changed or added, in turn: `("lock", "cards")`."""
+        found = []
+        for query in self.captured_queries:
+            sql = query["sql"].strip()
+            if match := STATEMENT.match(sql):
+                what = "change" if sql.startswith("UPDATE") else "add" if sql.startswith("INSERT") else "lock"
+                if what != "lock" or "FOR UPDATE" in sql:
+                    found.append((what, match[1]))
+        return found
+
+    def order(self) -> list[str]:
+        """The tables of the lock order by their first lock or change; a row that was just added is nobody else's."""
+        taken = [table for what, table in self.touched() if table in ORDER and (what != "add" or table.endswith("_spend"))]
+        return list(dict.fromkeys(taken))
+
+    def locked_first(self, table: str) -> bool:
+        return next(what for what, found in self.touched() if found == table) == "lock"
+
+
+def recorded() -> Statements:
+    return Statements(connection)
+
+
+@pytest.fixture
+def tree(acme):
+    above = None
+    for name in ("root", "team", "trip"):
+        budget = Budget.objects.create(
+            name=name, name_key=name, parent=above, owner=acme.alice, currency="USD", limit_minor=900_00, interval="month", is_hard=True,
+            created_at=NOON,
+        )  # fmt: skip
+        budget.chain = f"{above.chain if above else ''}{budget.pk}."
+        budget.save()
+        above = budget
+    return above
+
+
+@pytest.fixture
+def card(acme, tree):
+    rules = cards.Controls(limits=[Limit(Interval.DAY, 900_00)])
+    return cards.issue(acme.bob, name="C", currency="USD", controls=rules, budget=tree, actor=acme.alice, at=NOON)
+
+
+def in_order(found: Statements, *tables: str) -> None:
+    assert found.order() == list(tables)
+    assert found.order() == sorted(found.order(), key=ORDER.index)
+    touched = found.touched()
+    for table in {"cards", "budgets", "transactions"} & set(tables):
+        assert found.locked_first(table) or ("lock", table) not in touched
+    if ("change", "limit_counters") in touched:
+        assert touched.index(("change", "limit_counters")) > touched.index(("lock", "cards"))
+        assert touched.index(("change", "limit_counters")) > max(n for n, one in enumerate(touched) if one == ("lock", "budgets"))
+        assert touched.index(("change", "limit_counters")) < touched.index(("change", "funding_accounts"))
+
+
+def test_a_decision_locks_the_card_then_budgets_and_takes_the_money_last(card):
+    with recorded() as found:
+        assert authorize(card, swipe()).approved
+    in_order(found, "cards", "budgets", "funding_accounts")
+    assert found.touched()[0] == ("lock", "cards")
+    assert found.touched()[-1] == ("change", "funding_accounts")
+
+
+def test_a_single_message_adds_to_the_rollups_after_the_money(card):
+    with recorded() as found:
+        assert authorize(card, swipe(is_financial=True)).approved
+    in_order(found, "cards", "budgets", "funding_accounts", "day_spend", "month_spend")
+
+
+def test_a_request_for_more_locks_the_purchase_between_the_card_and_the_budgets(card):
+    authorize(card, swipe(ref="p"))
+    with recorded() as found:
+        assert authorize(card, swipe(ref="p")).approved
+    in_order(found, "cards", "transactions", "budgets", "funding_accounts")
+
+
+@pytest.mark.parametrize("how", ["clear", "book"])
+def test_what_clears_takes_them_in_the_same_order(card, how):
+    purchase = authorize(card, swipe(ref="p")).transaction
+    with recorded() as found:
+        if how == "clear":
+            clear(purchase, Clearing("capture", "c1", NOON), actor=None)
+        else:
+            book(card, Fact("capture", "c1", "p", Money(10_00, "USD"), NOON))
+    in_order(found, "cards", "transactions", "budgets", "funding_accounts", "day_spend", "month_spend")
+
+
+def test_a_fact_of_an_unknown_purchase_does_too(card):
+    with recorded() as found:
+        book(card, Fact("force_post", "c1", "new", Money(10_00, "USD"), NOON, merchant_name="A"))
+    # The reference is looked for under a lock, and found by nobody: no row is locked.
+    in_order(found, "cards", "transactions", "budgets", "funding_accounts", "day_spend", "month_spend")
+
+
+def test_a_yes_locks_the_card_before_the_purchase(acme, card):
+    Company.objects.filter(pk=acme.acme.pk).update(receipt_required_from_minor=None)
+    purchase = authorize(card, swipe()).transaction
+    approvals.submit(purchase, actor=Membership.objects.get(pk=acme.bob.pk), at=NOON)
+    approval = Approval.objects.get(transaction=purchase)
+    with recorded() as found:
+        approvals.decide(approval, approved=True, actor=acme.alice, at=NOON)
+    assert found.order() == ["cards", "transactions"]
+    assert found.touched()[:2] == [("lock", "cards"), ("lock", "transactions")]
+    assert Transaction.objects.get(pk=purchase.pk).approval == "approved"
+
+
+@pytest.mark.parametrize(
+    ("do", "written"),
+    [
+        (lambda acme, card: cards.change_controls(card, {"limits": []}, actor=acme.alice, at=NOON), "card_controls"),
+        (
+            lambda acme, card: cards.grant(
+                card, Money(1_00, "USD"), expires_at=NOON + timedelta(days=1), reason="x", actor=acme.alice, at=NOON
+            ),
+            "limit_grants",
+        ),
+        (lambda acme, card: cards.freeze(card, actor=acme.alice, at=NOON), "freezes"),
+    ],
+    ids=["change_controls", "grant", "freeze"],
+)
+def test_whatever_a_decision_reads_is_written_under_the_cards_lock(acme, card, do, written):
+    card = Card.objects.get(pk=card.pk)
+    with recorded() as found:
+        do(acme, card)
+    touched = found.touched()
+    assert touched[0] == ("lock", "cards")
+    assert ("add", written) in touched
+
+
+@pytest.mark.parametrize("how", ["close", "replace", "decide"])
+def test_a_card_is_locked_before_what_was_asked_of_it(acme, card, how):
+    wish = requests.Wish(RequestKind.GRANT, Money(1_00, "USD"), "Why", card=Card.objects.get(pk=card.pk), until=NOON.date())
+    row = requests.ask(wish, actor=acme.bob, at=NOON)
+    with recorded() as found:
+        if how == "decide":
+            requests.decide(row, approved=True, actor=acme.alice, at=NOON)
+        else:
+            getattr(cards, how)(Card.objects.get(pk=card.pk), actor=acme.alice, at=NOON)
+    touched = found.touched()
+    assert touched[0] == ("lock", "cards")
+    assert found.locked_first("card_requests")
+
+
+def test_budgets_are_locked_along_an_index_downwards(acme, tree):
+    """Without a sort: the server locks rows as it meets them, and both indexes that it may take go by the database id."""
+    for number in range(300):
+        Budget.objects.create(
+            name=f"b{number}", name_key=f"b{number}", owner=acme.alice, currency="USD", limit_minor=1, interval="month", is_hard=True,
+            chain="", created_at=NOON,
+        )  # fmt: skip
+    with recorded() as found:
+        locked = lock_budgets(tree.chain)
+    assert [budget.name for budget in locked] == ["trip", "team", "root"]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN FORMAT=TRADITIONAL {found.captured_queries[0]['sql']}")
+        names = [column[0] for column in cursor.description]
+        (plan,) = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    by_company = next(name for name, about in _indexes("budgets").items() if about == ["company_id"])
+    assert plan["key"] in {"PRIMARY", by_company}, plan
+    assert "filesort" not in (plan["Extra"] or ""), plan
+
+
+def _indexes(table: str) -> dict[str, list[str]]:
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, table)
+    return {name: about["columns"] for name, about in found.items() if about["index"]}

@@ -1,0 +1,13 @@
+"""The row lock of a purchase, after that of its card: what is decided about it may give room back on the card's counters."""
+
+from __future__ import annotations
+
+from cards.locks import lock_card
+from transactions.models import Transaction
+
+
+def lock_purchase(purchase: Transaction) -> Transaction:
+    """The purchase, read again and locked until the transaction ends; its card, if it has one, is locked first."""
+    if purchase.card is not None:
+        lock_card(purchase.card)
+    return Transaction.objects.select_for_update().get(pk=purchase.pk)
