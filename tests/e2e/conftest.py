@@ -7,9 +7,11 @@ import shutil
 
 import pytest
 from django.core.management import call_command
+from playwright.sync_api import expect
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # the browser's driver runs an event loop in the test's thread
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+expect.set_options(timeout=30_000)  # as long as an action waits: a busy machine is slow, not wrong
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.test_pages import PHONE, overflows, sign_in
 
@@ -24,7 +25,7 @@ def test_a_company_is_signed_up_and_another_founded_and_switched_to(page, live_s
         page.get_by_label(label).select_option(value)
     page.get_by_label("Password").fill("correct-horse-battery")
     page.get_by_role("button", name="Sign up").click()
-    assert page.get_by_role("status").inner_text() == "Welcome. Your company is set up."
+    expect(page.get_by_role("status")).to_have_text("Welcome. Your company is set up.")
 
     page.get_by_role("link", name="Nora").click()
     page.get_by_role("link", name="Found another company").click()
@@ -34,7 +35,7 @@ def test_a_company_is_signed_up_and_another_founded_and_switched_to(page, live_s
     assert not overflows(page)
     page.get_by_role("button", name="Set it up").click()
     page.get_by_role("button", name="Switch to Nordlicht Labs").click()
-    assert page.get_by_role("status").inner_text() == "You are in Nordlicht Labs now."
+    expect(page.get_by_role("status")).to_have_text("You are in Nordlicht Labs now.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -56,7 +57,7 @@ def test_each_person_ends_their_own_sessions(page, browser, demo):
     sign_in(other, demo)
     other.goto(demo.url + "/account/")
     other.get_by_role("button", name="End all others").click()
-    assert other.get_by_role("status").inner_text() == "Every other session was ended."
+    expect(other.get_by_role("status")).to_have_text("Every other session was ended.")
     page.reload()
     page.get_by_role("heading", name="Sign in").wait_for()
     other.context.close()

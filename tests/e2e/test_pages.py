@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from reports.demo import PASSWORD
 
@@ -37,20 +38,21 @@ def sign_in(page, server, email="alice@northwind.example"):
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("heading", level=1).wait_for()
+    page.wait_for_url(lambda url: "/sign-in/" not in url)
 
 
 def overflows(page) -> bool:
+    page.wait_for_load_state()
     return page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
 
 
 def test_from_signing_in_to_the_rows_behind_a_mark(page, demo):
     sign_in(page, demo)
-    assert page.get_by_role("heading", level=1).inner_text().startswith("Spend")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Spend")
     mark = page.locator("svg.chart.wide a").first
     title = mark.locator("title").text_content()
     mark.click()
-    page.wait_for_url("**/transactions/?spent_from=*")
+    page.wait_for_url("**/transactions/?spent_from=*")  # waits for the load too
     category = title.split(",")[0]
     assert set(page.locator("td.category").all_inner_texts()) == {category}
 
@@ -61,7 +63,7 @@ def test_the_table_behind_the_chart_has_its_figures(page, demo):
     table = page.locator("table.matrix")
     total = table.locator("tfoot td").first.inner_text()
     assert total == page.locator(".figure .amount").nth(1).inner_text()
-    assert table.locator("tbody tr").count() == 12
+    expect(table.locator("tbody tr")).to_have_count(12)
 
 
 def test_wrong_passwords_are_said_on_the_page(page, demo, problems):
@@ -69,7 +71,7 @@ def test_wrong_passwords_are_said_on_the_page(page, demo, problems):
     page.get_by_label("E-mail address").fill("alice@northwind.example")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
-    assert "wrong" in page.get_by_role("alert").inner_text()
+    expect(page.get_by_role("alert")).to_contain_text("wrong")
     # Chromium logs the 401 of the form itself; that, and nothing else, is expected here.
     assert all("401" in text for text in problems)
     problems.clear()
@@ -77,24 +79,25 @@ def test_wrong_passwords_are_said_on_the_page(page, demo, problems):
 
 def test_it_can_be_used_by_keyboard_alone(page, demo):
     page.goto(demo.url + "/sign-in/")
-    assert page.evaluate("document.activeElement.name") == "email"
+    expect(page.get_by_label("E-mail address")).to_be_focused()
     page.keyboard.type("alice@northwind.example")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="By month").wait_for()
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
 
 
 def test_paging_and_filtering(page, demo):
     sign_in(page, demo)
     page.get_by_role("link", name="All transactions").click()
-    assert page.locator("tbody tr").count() == 50
+    expect(page.locator("tbody tr")).to_have_count(50)
     page.get_by_role("link", name="Older").click()
     page.get_by_role("link", name="Back to the latest").wait_for()
     page.get_by_label("Status").select_option("declined")
     page.get_by_role("button", name="Filter").click()
+    page.wait_for_load_state()
     assert set(page.locator("span.status").all_inner_texts()) == {"Declined"}
     assert "Merchant category blocked" in page.locator("td.status small").all_inner_texts()
 
@@ -109,8 +112,21 @@ def test_another_company_sees_its_own(page, demo):
 
 def test_an_employee_sees_their_own_spend(page, demo):
     sign_in(page, demo, "erin@northwind.example")
-    assert page.get_by_role("heading", level=1).inner_text().startswith("Your spend")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Your spend")
     assert set(page.locator("td.card").all_inner_texts()) <= {text for text in page.locator("td.card").all_inner_texts() if "Erin" in text}
+
+
+def test_from_what_is_available_to_the_entries_of_a_day(page, demo):
+    sign_in(page, demo)
+    page.locator(".figure", has_text="Available now").get_by_role("link").click()
+    page.get_by_label("Month", exact=True).select_option(index=1)
+    page.get_by_role("button", name="Show").click()
+    row = page.locator("table.days tbody tr", has=page.locator("[data-is=Bank]", has_text="-$5,000.00"))
+    closing = row.locator(".total").inner_text()
+    row.get_by_role("link").click()
+    page.get_by_role("heading", name="What changed it").wait_for()
+    assert page.locator(".figure", has_text="Closing").locator(".amount").inner_text() == closing
+    assert page.locator("tr", has_text="To the bank").locator(".number").inner_text() == "-$5,000.00"
 
 
 def test_signing_out(page, demo):
@@ -128,8 +144,10 @@ def test_signing_out(page, demo):
         "/transactions/",
         "/approvals/",
         "/funding/",
+        "/funding/?month=2020-01",
         "/cards/",
         "/cards/new/",
+        "/settings/blocks/",
         "/people/",
         "/settings/",
         "/sign-in/",
