@@ -6,17 +6,13 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from transactions.views import approvals, funding, purchases, receipts, settings
+from transactions.viewsets.approvals import ApprovalViewSet
 from transactions.viewsets.cards import PreviewViewSet
 from transactions.viewsets.company import BlockListViewSet, CompanyViewSet
-from transactions.viewsets.funding import (
-    AuthorizationViewSet,
-    FundingAccountViewSet,
-    MessageViewSet,
-    TopUpViewSet,
-    WithdrawalViewSet,
-)
-from transactions.viewsets.purchases import ApprovalViewSet, TransactionViewSet
+from transactions.viewsets.funding import FundingAccountViewSet
+from transactions.viewsets.purchases import TransactionViewSet
 from transactions.viewsets.receipts import ReceiptViewSet
+from transactions.viewsets.simulator import AuthorizationViewSet, MessageViewSet, TopUpViewSet, WithdrawalViewSet
 from transactions.viewsets.statements import ImportViewSet
 
 router = SimpleRouter()

@@ -14,9 +14,9 @@ from cards.models import Card
 from spendtrackr.ids import new_id
 from spendtrackr.viewsets import APIRequest, TenantViewSet
 from transactions import queries
-from transactions import serializers as shapes
 from transactions.decisions import explain
 from transactions.operations import swipes
+from transactions.serializers import purchases as shapes
 
 
 @extend_schema(tags=["cards"])

@@ -20,10 +20,10 @@ from spendtrackr import errors
 from spendtrackr.permissions import require
 from spendtrackr.viewsets import APIRequest, TenantViewSet
 from transactions import queries
-from transactions import serializers as shapes
 from transactions.filters import ReceiptFilter
 from transactions.models import Receipt, ReceiptType
 from transactions.operations import receipts
+from transactions.serializers import receipts as shapes
 from transactions.views.receipts import download, looked_at
 
 # What a form may weigh besides its file.

@@ -17,9 +17,9 @@ from rest_framework.response import Response
 
 from spendtrackr import errors
 from spendtrackr.viewsets import APIRequest, TenantViewSet
-from transactions import serializers as shapes
 from transactions.models import StatementImport
 from transactions.operations import statements
+from transactions.serializers import statements as shapes
 from transactions.statements.mapping import missing
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -1,0 +1,160 @@
+"""Transactions as the API shows them, and why their requests were answered as they were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from spendtrackr.serializers import CountryField, MerchantCodeField, MoneyField, PlainCharField, PositiveMoneyField, StrictSerializer
+from transactions import queries
+from transactions.models import REQUESTS, Transaction
+from transactions.policies import ITEMS
+from transactions.purchases import Flag
+
+
+class TransactionSerializer(serializers.ModelSerializer[Transaction]):
+    id = serializers.CharField(source="public_id", read_only=True)
+    card = serializers.CharField(source="card.public_id", read_only=True, allow_null=True, default=None)
+    member = serializers.CharField(source="member.public_id", read_only=True, allow_null=True, default=None)
+    member_name = serializers.CharField(source="member.user.name", read_only=True, allow_null=True, default=None)
+    merchant = serializers.CharField(source="merchant.public_id", read_only=True, allow_null=True, default=None)
+    merchant_name = serializers.CharField(source="merchant.name", read_only=True, allow_null=True, default=None)
+    department = serializers.CharField(
+        source="department.public_id", read_only=True, allow_null=True, default=None, help_text="The owner's on the day of the purchase."
+    )
+    department_name = serializers.CharField(source="department.name", read_only=True, allow_null=True, default=None)
+    category = serializers.CharField(source="category.public_id", read_only=True, allow_null=True, default=None)
+    category_name = serializers.CharField(source="category.name", read_only=True, allow_null=True, default=None)
+    decline_code = serializers.CharField(read_only=True, help_text="Why it was declined; blank otherwise.")
+    amount = MoneyField(read_only=True, help_text="Captured, else authorized; what was asked for when declined; below zero for a credit.")
+    held = MoneyField(read_only=True)
+    captured = MoneyField(read_only=True)
+    refunded = MoneyField(read_only=True)
+    charged_back = MoneyField(read_only=True, help_text="Came back by a dispute.")
+    flags = serializers.SerializerMethodField(help_text="What is worth a second look; derived from the messages.")
+    budget = serializers.CharField(
+        source="budget.public_id", read_only=True, allow_null=True, default=None, help_text="What it draws from, for good."
+    )
+    merchant_amount = MoneyField(read_only=True, allow_null=True, help_text="In the merchant's currency, where it is known.")
+    ref = serializers.CharField(
+        source="network_ref", read_only=True, allow_null=True, help_text="The network's name for the purchase. A decline leaves none."
+    )
+    missing_items = serializers.SerializerMethodField(help_text="What its owner still has to add.")
+
+    class Meta:
+        model = Transaction
+        fields = [
+            "id",
+            "source",
+            "status",
+            "decline_code",
+            "card",
+            "card_last4",
+            "member",
+            "member_name",
+            "department",
+            "department_name",
+            "merchant",
+            "merchant_name",
+            "descriptor",
+            "merchant_code",
+            "country",
+            "category",
+            "category_name",
+            "amount",
+            "held",
+            "captured",
+            "refunded",
+            "charged_back",
+            "flags",
+            "budget",
+            "merchant_amount",
+            "ref",
+            "occurred_at",
+            "occurred_on",
+            "posted_on",
+            "memo",
+            "receipt_count",
+            "missing_items",
+            "approval",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField([str(flag) for flag in Flag])))
+    def get_flags(self, purchase: Transaction) -> list[str]:
+        return str(purchase.flags).split()
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(list(ITEMS))))
+    def get_missing_items(self, purchase: Transaction) -> list[str]:
+        return queries.missing_items(purchase, self.context["request"].membership.company)
+
+
+class DescriptionBody(StrictSerializer):
+    memo = PlainCharField(max_length=500, required=False, allow_blank=True, help_text="What it was for.")
+    category = PlainCharField(max_length=40, required=False, allow_null=True, help_text="A category's id, or null.")
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """One thing that would have had to be otherwise."""
+
+    check = serializers.CharField(help_text="Name of the check.")
+    change = serializers.CharField(source="what", help_text="Stable code: `raise_limit`, `lift_freeze`, `unblock`, `top_up`, …")
+    amount = MoneyField(allow_null=True, help_text="By how much, where it is about an amount: no less would have done.")
+    subject = serializers.CharField(allow_null=True, help_text="Id of the budget that it is about.")
+    message = serializers.CharField(source="says", help_text="A sentence for people; may change.")
+
+
+class CheckSerializer(serializers.Serializer[Any]):
+    """One question of a decision."""
+
+    name = serializers.CharField()
+    passed = serializers.BooleanField()
+    value = serializers.JSONField(allow_null=True, help_text="What was found; amounts in minor units.")
+    limit = serializers.JSONField(allow_null=True, help_text="What would have been allowed.")
+    room = serializers.IntegerField(allow_null=True, help_text="What was left, in minor units.")
+    subject = serializers.CharField(allow_null=True, default=None, help_text="Id of the budget or grant that it is about.")
+
+
+class ExplanationSerializer(serializers.Serializer[Any]):
+    """An answer to a swipe, check by check, and the smallest change that would have approved it."""
+
+    approved = serializers.BooleanField()
+    reason = serializers.CharField(allow_blank=True, help_text="Code of the first check that failed; blank when approved.")
+    requested = MoneyField()
+    approved_amount = MoneyField(help_text="Less than requested where the network took a part.")
+    approvable = MoneyField(
+        allow_null=True,
+        help_text="The most that every check would have approved; zero where one of them is not about the amount. Null where a balance or "
+        "a budget that you may not see sets the bound.",
+    )
+    checks = CheckSerializer(many=True)
+    changes = ChangeSerializer(many=True, help_text="All of them together would have approved it; empty when it was.")
+
+
+class RequestSerializer(serializers.Serializer[Any]):
+    """What the network asked about a purchase, and what it was answered."""
+
+    id = serializers.CharField(help_text="Id of the message.")
+    kind = serializers.ChoiceField(sorted(REQUESTS))
+    network_id = serializers.CharField(help_text="The network's own id of the message.")
+    at = serializers.DateTimeField()
+    approved = serializers.BooleanField()
+    requested = MoneyField()
+    approved_amount = MoneyField()
+
+
+class PastDecisionSerializer(ExplanationSerializer):
+    """Why a request was answered as it was, beside all requests for the same purchase."""
+
+    request = RequestSerializer(help_text="The one that is explained.")
+    requests = RequestSerializer(many=True, help_text="All of them, the oldest first.")
+
+
+class PreviewBody(StrictSerializer):
+    amount = PositiveMoneyField()
+    merchant_name = PlainCharField(max_length=120)
+    merchant_id = PlainCharField(max_length=120, required=False, default="", help_text="The network's id of the merchant.")
+    merchant_code = MerchantCodeField()
+    country = CountryField(help_text="Where the merchant is, ISO 3166-1 alpha-2.")
