@@ -243,5 +243,5 @@ def test_a_list_that_nobody_would_add_up_says_no_total(world, pages, monkeypatch
             authorize(world.card, swipe(1_00))
     client = pages(world.alice)
     assert "52 transactions" in client.get("/transactions/", {"status": "pending"}).content.decode()
-    monkeypatch.setattr("transactions.queries.MOST_ADDED", 51)
+    monkeypatch.setattr("transactions.queries.figures.MOST_ADDED", 51)
     assert "52 transactions" not in client.get("/transactions/", {"status": "pending"}).content.decode()

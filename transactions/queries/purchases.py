@@ -1,0 +1,79 @@
+"""Transactions that somebody may see, in pages, and why they were decided as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from django.db.models import Q, QuerySet
+
+from companies.models import Category
+from spendtrackr import errors
+from spendtrackr.money import Money
+from spendtrackr.pagination import take_page
+from transactions.decisions import BUDGETS, FUNDS, PastDecision, Request, explain
+from transactions.models import REQUESTS, Message, Transaction, TransactionQuerySet
+from users.models import Membership
+
+LATEST: Sequence[str] = ("-occurred_on", "-id")
+ORDERINGS: dict[str, Sequence[str]] = {
+    "-occurred_on": LATEST,
+    "occurred_on": ("occurred_on", "id"),
+    "-amount": ("-amount_minor", "-id"),
+    "amount": ("amount_minor", "id"),
+}
+
+
+def visible(member: Membership) -> TransactionQuerySet:
+    """What this member may see, with the names that a row shows."""
+    rows: TransactionQuerySet = Transaction.objects.visible_to(member).with_names()
+    return rows
+
+
+def page(
+    rows: QuerySet[Transaction], *, cursor: str | None, limit: int, order: Sequence[str] = LATEST
+) -> tuple[list[Transaction], str | None]:
+    """Newest first unless said otherwise, and the cursor of the next page."""
+    return take_page(rows, order=order, cursor=cursor, limit=limit)
+
+
+def decision_of(purchase: Transaction, member: Membership, request_id: str = "") -> PastDecision:
+    """Why a request for a purchase, the latest if none is named, was answered as it was, as far as this member may know.
+
+    Raises `Missing` where nobody was asked, or not so.
+    """
+    asked = list(Message.objects.filter(transaction=purchase, kind__in=REQUESTS).order_by("pk"))
+    message = next((one for one in reversed(asked) if request_id in {"", one.public_id}), None)
+    if message is None:
+        raise errors.Missing("Nobody was asked about this transaction." if not request_id else "There is no such request for it.")
+    requests = {one.pk: _request(one, purchase.currency) for one in asked}
+    approved, told = message.amount_minor if message.is_approved else None, requests[message.pk]
+    why = explain(message.checks_done, requested=told.requested, approved_minor=approved, hidden=hidden_from(member))
+    return PastDecision(**{one.name: getattr(why, one.name) for one in fields(why)}, request=told, requests=list(requests.values()))
+
+
+def _request(message: Message, currency: str) -> Request:
+    approved = Money(message.amount_minor if message.is_approved else 0, currency)
+    requested = Money(message.requested_minor or message.amount_minor, currency)
+    return Request(message.public_id, message.kind, message.network_id, message.at, bool(message.is_approved), requested, approved)
+
+
+def hidden_from(member: Membership) -> tuple[str, ...]:
+    """The checks of which this member is told the outcome only."""
+    return (() if member.sees("accounts") else FUNDS) + (() if member.sees("budgets") else BUDGETS)
+
+
+def choosable_categories(purchase: Transaction) -> list[tuple[str, str]]:
+    """Ids and names, by name: those in use, and the purchase's own."""
+    rows = Category.objects.filter(Q(archived_at=None) | Q(pk=purchase.category_id)).order_by("name")
+    return list(rows.values_list("public_id", "name"))
+
+
+def category_choice(purchase: Transaction, public_id: str) -> Category | None:
+    """The category that somebody chose for a purchase; blank is none. Raises `Invalid` for one that cannot be chosen."""
+    if not public_id:
+        return None
+    found = Category.objects.filter(public_id=public_id).first()
+    if found is None or (found.archived_at and found.pk != purchase.category_id):
+        raise errors.Invalid("There is no such category.", field="category", code="does_not_exist")
+    return found
