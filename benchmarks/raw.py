@@ -16,7 +16,7 @@ from spendtrackr.ids import new_id
 
 LOCK = "SELECT id, status, currency, expires_on, holder_id, controls_id FROM cards WHERE id = %s FOR UPDATE"
 READ = """
-SELECT co.status, co.time_zone, co.next_time_zone, co.next_time_zone_on, co.auto_approve_below_minor, m.status, m.department_id,
+SELECT co.status, co.time_zone, co.next_time_zone, co.next_time_zone_on, m.status, m.department_id, m.role,
        r.limits, r.per_transaction_cap_minor, r.blocked_codes, r.allowed_codes, f.source,
        k.id, k.held_minor, k.posted_minor, k.draws, a.id, a.available_minor, a.credit_minor, a.is_blocked,
        s.id, me.id, me.category_id, cc.category_id

@@ -55,6 +55,7 @@ from transactions.models import (  # noqa: E402
     Message,
     MessageKind,
     MonthSpend,
+    Outcome,
     Posting,
     Receipt,
     SpendLine,
@@ -88,7 +89,7 @@ def one_month(world: World) -> None:
     content = picture(colour="white")
     receipts.attach(first, inspect(content, "r.png"), receipts.store(content, company=world.acme), actor=world.bob, at=NOON)
     approvals.submit(first, actor=world.bob, at=NOON)
-    approvals.decide(Approval.objects.get(), approved=True, actor=world.alice, at=NOON)
+    approvals.decide(Approval.objects.get(), approvals.Answer(Outcome.APPROVED), actor=world.alice, at=NOON)
     authorize(world.card, swipe(10**12))
     lines = "\n".join(f"2026-03-{day:02},{day}.00,Shop" for day in range(1, 5))
     import_statement(world.acme, StatementFile(f"Date,Amount,Merchant\n{lines}\n".encode(), "s.csv"), actor=None, at=NOON)

@@ -1,6 +1,6 @@
 """Operators look at how companies are organised.
 
-The company itself is in `transactions/admin.py`: suspending one blocks its money, which this app may not reach up to.
+The company itself is in `transactions/admin/companies.py`: suspending one blocks its money, which this app may not reach up to.
 """
 
 from __future__ import annotations

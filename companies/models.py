@@ -10,7 +10,6 @@ from django.db import models
 
 from companies.merchant_categories import range_text
 from spendtrackr.ids import MachineTextField, PublicIdField
-from spendtrackr.money import Money
 from spendtrackr.periods import local_day
 from spendtrackr.tenancy import TenantManager, TenantModel, TenantQuerySet
 
@@ -36,10 +35,6 @@ class Company(models.Model):
     # A new time zone applies from the next day on; until then it waits here.
     next_time_zone = MachineTextField(max_length=60, default="")
     next_time_zone_on = models.DateField(null=True)
-    # The rules for purchases, in the company's currency. None: no amount is approved by itself; no receipt, no memo is asked for.
-    auto_approve_below_minor = models.BigIntegerField(null=True)
-    receipt_required_from_minor = models.BigIntegerField(null=True, default=0)
-    memo_required_from_minor = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "companies"
@@ -75,6 +70,11 @@ class Company(models.Model):
         changes = self.next_time_zone_on is not None and tomorrow > self.next_time_zone_on
         return datetime.combine(tomorrow, time(0), ZoneInfo(self.next_time_zone if changes else self.time_zone)).astimezone(UTC)
 
+    def morning_of(self, day: date) -> datetime:
+        """Nine o'clock on a company-local day: when people are told what can wait until they are at work."""
+        changes = self.next_time_zone_on is not None and day >= self.next_time_zone_on
+        return datetime.combine(day, time(9), ZoneInfo(self.next_time_zone if changes else self.time_zone)).astimezone(UTC)
+
     @property
     def chosen_time_zone(self) -> str:
         """The time zone chosen last, in force or not."""
@@ -84,9 +84,6 @@ class Company(models.Model):
         """The day from which the chosen time zone will apply; None once it does."""
         waits = self.next_time_zone_on is not None and local_day(at, self.time_zone) < self.next_time_zone_on
         return self.next_time_zone_on if waits else None
-
-    def money(self, minor: int | None) -> Money | None:
-        return None if minor is None else Money(minor, self.currency)
 
 
 class Department(TenantModel):

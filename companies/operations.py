@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from companies.merchant_categories import STARTERS, parse_range, parse_ranges, range_text
 from companies.models import Category, CategoryCodes, Company, CompanyStatus, Department
 from spendtrackr import errors, events
-from spendtrackr.money import CURRENCIES, Money
+from spendtrackr.money import CURRENCIES
 from spendtrackr.periods import TIME_ZONES, local_day
 from spendtrackr.retry import operation
 from spendtrackr.tenancy import company_scope
@@ -77,12 +77,9 @@ def _add_starting_categories(at: datetime) -> None:
     )
 
 
-RULES = ("auto_approve_below", "receipt_required_from", "memo_required_from")
-
-
 @operation
 def change(company: Company, changes: dict[str, Any], *, actor: events.HasPublicId, at: datetime) -> Company:
-    """Change what `changes` names: fields of the company, and the rules as `Money` of its currency, or None.
+    """Change what `changes` names.
 
     Callers see to it that nothing was posted before the currency changes: `transactions.operations.accounts.change_company`.
     A new time zone applies from the next day, so that days never step back.
@@ -90,12 +87,8 @@ def change(company: Company, changes: dict[str, Any], *, actor: events.HasPublic
     company = Company.objects.select_for_update().get(pk=company.pk)
     _must_be_known(**{name: changes[name] for name in ("country", "currency", "time_zone") if name in changes})
     before = _profile(company)
-    _must_restate_rules(company, changes)
-    for name in {"name", "country", "currency", "fiscal_year_start_month"} & changes.keys():
+    for name in set(_PLAIN) & changes.keys():
         setattr(company, name, changes[name])
-    for name in RULES:
-        if name in changes:
-            setattr(company, f"{name}_minor", _minor_of(changes[name], company.currency, name))
     if changes.get("time_zone", company.chosen_time_zone) != company.chosen_time_zone:
         _change_time_zone(company, changes["time_zone"], at=at)
     changed = [name for name, value in _profile(company).items() if value != before[name]]
@@ -106,26 +99,12 @@ def change(company: Company, changes: dict[str, Any], *, actor: events.HasPublic
     return company
 
 
+_PLAIN = ("name", "country", "currency", "fiscal_year_start_month")
+
+
 def _profile(company: Company) -> dict[str, Any]:
     """What `change` may change, as people name it."""
-    plain = ("name", "country", "currency", "fiscal_year_start_month")
-    rules = {name: getattr(company, f"{name}_minor") for name in RULES}
-    return {**{name: getattr(company, name) for name in plain}, **rules, "time_zone": company.chosen_time_zone}
-
-
-def _must_restate_rules(company: Company, changes: dict[str, Any]) -> None:
-    """An amount of the old currency means nothing in a new one."""
-    if changes.get("currency", company.currency) == company.currency:
-        return
-    kept = [name for name in RULES if name not in changes and getattr(company, f"{name}_minor")]
-    if kept:
-        raise errors.Invalid(f"Give {' and '.join(kept)} in the new currency too: amounts are not converted.", field="currency")
-
-
-def _minor_of(amount: Money | None, currency: str, name: str) -> int | None:
-    if amount is not None and amount.currency != currency:
-        raise errors.Invalid(f"The company's currency is {currency}.", field=f"{name}.currency")
-    return amount.minor if amount is not None else None
+    return {**{name: getattr(company, name) for name in _PLAIN}, "time_zone": company.chosen_time_zone}
 
 
 def _change_time_zone(company: Company, time_zone: str, *, at: datetime) -> None:

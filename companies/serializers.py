@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from companies.models import Category, Company
-from spendtrackr.money import Money
 from spendtrackr.serializers import (
     CountryField,
     CurrencyField,
     MerchantCodeRangeField,
-    NotNegativeMoneyField,
     PlainCharField,
     PlainListField,
-    PositiveMoneyField,
     StrictBooleanField,
     StrictIntegerField,
     StrictSerializer,
 )
 
 _ZONE = "IANA name, such as Europe/Berlin. It decides which day a purchase falls on; a new one applies from the next day."
-_RULES = {
-    "auto_approve_below": "Purchases below it are approved by themselves; null: none is.",
-    "receipt_required_from": "Purchases from this amount on want a receipt; null: none does.",
-    "memo_required_from": "Purchases from this amount on want a memo; null: none does.",
-}
 
 
 class CompanySerializer(serializers.ModelSerializer[Company]):
@@ -44,35 +34,16 @@ class CompanySerializer(serializers.ModelSerializer[Company]):
 
 
 class CompanyProfileSerializer(CompanySerializer):
-    """With its rules for purchases. Amounts are in the company's currency."""
+    """With what only its own people see."""
 
     time_zone_from = serializers.SerializerMethodField(help_text="The day from which `time_zone` applies; null once it does.")
-    auto_approve_below = serializers.SerializerMethodField(help_text=_RULES["auto_approve_below"])
-    receipt_required_from = serializers.SerializerMethodField(help_text=_RULES["receipt_required_from"])
-    memo_required_from = serializers.SerializerMethodField(help_text=_RULES["memo_required_from"])
 
     class Meta(CompanySerializer.Meta):
-        fields = [*CompanySerializer.Meta.fields, "time_zone_from", "fiscal_year_start_month", *_RULES]
+        fields = [*CompanySerializer.Meta.fields, "time_zone_from", "fiscal_year_start_month"]
         read_only_fields = fields
 
     def get_time_zone_from(self, company: Company) -> date | None:
         return company.time_zone_from(timezone.now())
-
-    @extend_schema_field(PositiveMoneyField(allow_null=True))
-    def get_auto_approve_below(self, company: Company) -> Any:
-        return _shown(company.money(company.auto_approve_below_minor))
-
-    @extend_schema_field(NotNegativeMoneyField(allow_null=True))
-    def get_receipt_required_from(self, company: Company) -> Any:
-        return _shown(company.money(company.receipt_required_from_minor))
-
-    @extend_schema_field(NotNegativeMoneyField(allow_null=True))
-    def get_memo_required_from(self, company: Company) -> Any:
-        return _shown(company.money(company.memo_required_from_minor))
-
-
-def _shown(amount: Money | None) -> Any:
-    return None if amount is None else NotNegativeMoneyField().to_representation(amount)
 
 
 class CompanyChangesBody(StrictSerializer):
@@ -81,9 +52,6 @@ class CompanyChangesBody(StrictSerializer):
     currency = CurrencyField(required=False, help_text="ISO 4217. It cannot change after the first posting.")
     time_zone = PlainCharField(max_length=60, required=False, help_text=_ZONE)
     fiscal_year_start_month = StrictIntegerField(required=False, min_value=1, max_value=12)
-    auto_approve_below = PositiveMoneyField(required=False, allow_null=True, help_text=_RULES["auto_approve_below"])
-    receipt_required_from = NotNegativeMoneyField(required=False, allow_null=True, help_text=_RULES["receipt_required_from"])
-    memo_required_from = NotNegativeMoneyField(required=False, allow_null=True, help_text=_RULES["memo_required_from"])
 
 
 class CategorySerializer(serializers.ModelSerializer[Category]):

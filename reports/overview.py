@@ -197,7 +197,9 @@ def _matrix(found: list[Cell], months: list[date], groups: list[Group]) -> dict[
     matrix = {(month, key): 0 for month in months for key in keys}
     for cell in found:
         key = cell.category.public_id if cell.category else NONE
-        matrix[cell.month, key if key in keys else REST] += cell.spend.minor
+        # Without a group for the rest, what is left over was coded away, and comes to nothing.
+        if key in keys or REST in keys:
+            matrix[cell.month, key if key in keys else REST] += cell.spend.minor
     return matrix
 
 

@@ -46,10 +46,10 @@ def my_spend(member: Membership, *, at: datetime) -> MySpend:
     latest = transactions.visible(member).filter(member=member)
     return MySpend(
         comparison=month_against_last(today, member.company.currency, only=[member.pk], of={"member": member.public_id}),
-        to_do=transactions.with_rejections(transactions.with_all_missing(list(transactions.to_do(member)[:MOST]), member.company)),
+        to_do=transactions.with_refusals(list(transactions.to_do(member)[:MOST])),
         to_do_count=transactions.to_do(member).count(),
         cards=cards.standings(mine, member.company, at=at, reader=member),
-        latest=transactions.with_all_missing(transactions.page(latest, cursor=None, limit=8)[0], member.company),
+        latest=transactions.page(latest, cursor=None, limit=8)[0],
     )
 
 

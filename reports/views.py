@@ -46,7 +46,6 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
     shown = overview.build(period, currency, only=only, today=today)
     waiting = list(transactions.waiting_for(member)[:_MOST])
     latest, more = transactions.page(transactions.visible(member), cursor=None, limit=10)
-    transactions.with_all_missing(latest, member.company)
     context = {
         "nav": "overview",
         "title": "Spend" if only is None else "Your spend" if only == [member.pk] else "Your team's spend",
@@ -55,7 +54,7 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
             "approvals": waiting,
             "approval_totals": transactions.totals_of(waiting),
             "to_do": transactions.to_do(member).count(),
-            "company": transactions.missing_by_item(member.company) if only is None else None,
+            "company": transactions.backlog() if only is None else None,
         },
         "overview": shown,
         "presets": presets(usual, period, currency),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar, TypeVar
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
@@ -149,6 +149,21 @@ class InstantField(serializers.DateTimeField):
         if not EARLIEST <= at.date() <= LATEST:
             raise serializers.ValidationError(f"Write an instant from {EARLIEST} to {LATEST}.")
         return at
+
+
+class DayField(serializers.DateField):
+    """A calendar day that comes in, such as 2026-03-31."""
+
+    def to_internal_value(self, value: Any) -> date:
+        try:
+            day = date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2026-03-31") else None
+        except ValueError:
+            day = None
+        if day is None:
+            raise serializers.ValidationError("Write a day such as 2026-03-31.", code="invalid")
+        if not EARLIEST <= day <= LATEST:
+            raise serializers.ValidationError(f"Write a day from {EARLIEST} to {LATEST}.")
+        return day
 
 
 class MoneyShape(StrictSerializer):

@@ -227,6 +227,12 @@ SPECTACULAR_SETTINGS = {
         "RequestStatusEnum": "cards.models.RequestStatus",
         "TransactionStatusEnum": "transactions.models.TransactionStatus",
         "TransactionSourceEnum": "transactions.models.TransactionSource",
+        "ApprovalStatusEnum": "transactions.models.ApprovalStatus",
+        "StepStatusEnum": "transactions.models.StepStatus",
+        "CardModeEnum": "cards.models.CardMode",
+        "StepModeEnum": "transactions.serializers.policies.MODES",
+        "PolicyStatusEnum": "transactions.serializers.policies.STATUSES",
+        "RequirementEnum": "transactions.serializers.policies.WHENS",
         "LedgerAccountEnum": "transactions.models.Account",
     },
 }

@@ -31,6 +31,13 @@ document.addEventListener("htmx:afterSettle", () => {
   if (panel && window.matchMedia("(max-width: 1100px)").matches) panel.scrollIntoView();
 });
 
+// One box that ticks all of a name.
+document.addEventListener("change", (event) => {
+  const all = event.target.closest("input[data-ticks]");
+  if (!all) return;
+  document.querySelectorAll(`input[type=checkbox][name="${all.dataset.ticks}"]`).forEach((box) => { box.checked = all.checked; });
+});
+
 // A link to copy.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-copies]");

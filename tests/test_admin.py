@@ -18,9 +18,11 @@ from spendtrackr.models import Event, IdempotencyKey, ThrottleCounter
 from spendtrackr.money import Money
 from spendtrackr.tenancy import TenantModel, company_scope
 from tests.factories import NOON, PASSWORD, swipe
+from tests.rules import decide
 from tests.test_house import OUR_MODELS
 from tests.test_query_counts import fill
-from transactions.models import FundingAccount, Message, StatementMapping, Transaction
+from transactions.models import Approval, FundingAccount, Message, StatementMapping, Transaction
+from transactions.operations import delegations
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.swipes import authorize
 from users import operations
@@ -81,6 +83,8 @@ def busy(world):
     """Acme with a row of almost every model: `world` and what happens in a company."""
     fill(world, 1, 0)
     with company_scope(world.acme.pk):
+        decide(Approval.objects.get(), world.alice, at=NOON)
+        delegations.delegate(world.bob, world.alice, starts_on=NOON.date(), ends_on=NOON.date(), actor=world.bob, at=NOON)
         cards.change_controls(world.card, {"limits": cards.monthly(Money(50_00, "USD"))}, actor=world.alice, at=NOON)
         authorize(world.reload(), swipe(99_00, merchant_name="Too Dear"))
         cards.grant(world.card, Money(1_00, "USD"), expires_at=NOON + timedelta(days=1), reason="x", actor=world.alice, at=NOON)

@@ -15,7 +15,7 @@ from companies.models import Company, Department
 from reports import demo
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope
-from transactions import documents, queries
+from transactions import documents, policies, queries
 from transactions.models import Approval, FundingAccount, Message, Posting, Receipt, Transaction
 from users.models import DepartmentHead, Invitation, Membership, User
 
@@ -65,8 +65,14 @@ def test_two_companies_of_a_dozen_people_in_every_role():
 
 
 def test_the_companies_ask_for_receipts_memos_and_approval():
-    rules = Company.objects.values_list("receipt_required_from_minor", "auto_approve_below_minor", "memo_required_from_minor")
-    assert set(rules) == {(25_00, 50_00, 500_00)}
+    for company in Company.objects.all():
+        with company_scope(company.pk):
+            papers, small = policies.Facts(25_00, company.currency), policies.Facts(49_99, company.currency)
+            rules = queries.rules_now(company)
+            assert policies.judge(papers, rules).required == {"receipt", "category"}
+            assert policies.judge(policies.Facts(500_00, company.currency), rules).required == {"receipt", "memo", "category"}
+            assert policies.judge(small, rules).is_automatic
+            assert not policies.judge(policies.Facts(50_00, company.currency), rules).is_automatic
 
 
 def test_somebody_was_suspended_and_somebody_left_and_their_cards_are_frozen(northwind):
@@ -107,10 +113,10 @@ def test_paper_waits_for_the_people_whom_one_signs_in_as(northwind):
     assert 3 <= queries.waiting_for(member("alice")).count() <= 5
     assert 8 <= Approval.objects.filter(status="waiting").count() <= 12
     assert 4 <= queries.to_do(member("erin")).count() <= 6
-    assert 15 <= Transaction.objects.filter(queries.where_missing(northwind, "receipt")).count() <= 25
-    rejected = Approval.objects.filter(status="rejected")
-    assert rejected.exists()
-    assert all(approval.reason for approval in rejected)
+    assert 15 <= Transaction.objects.filter(queries.where_missing("receipt")).count() <= 25
+    back = Approval.objects.filter(status="changes_requested")
+    assert back.exists()
+    assert all(approval.reason for approval in back)
 
 
 def test_receipts_are_files_that_we_would_accept_from_anybody(northwind):
@@ -123,9 +129,9 @@ def test_receipts_are_files_that_we_would_accept_from_anybody(northwind):
 def test_it_went_through_the_same_operations_as_real_use():
     kinds = set(Event.across_companies.values_list("type", flat=True))
     assert kinds >= {
-        "company.founded", "company.changed", "department.added", "member.invited", "member.joined", "card.issued", "card.frozen",
+        "company.founded", "policy.activated", "department.added", "member.invited", "member.joined", "card.issued", "card.frozen",
         "transaction.approved", "transaction.captured", "transaction.described", "receipt.added", "approval.requested",
-        "approval.approved", "approval.rejected", "account.topped_up",
+        "approval.approved", "approval.assigned", "approval.changes_requested", "account.topped_up",
     }  # fmt: skip
     assert not Event.across_companies.filter(sequence=None).exists()
 

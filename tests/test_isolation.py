@@ -18,9 +18,10 @@ from spendtrackr.tenancy import company_scope
 from tests.factories import swipe
 from tests.papers import picture
 from tests.routes import all_routes
+from tests.rules import adopt, document, rule
 from transactions.documents import inspect
-from transactions.models import Approval, FundingAccount, StatementImport, Transaction
-from transactions.operations import accounts, approvals, receipts
+from transactions.models import Approval, Delegation, FundingAccount, Policy, StatementImport, Transaction
+from transactions.operations import accounts, approvals, delegations, receipts
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -81,6 +82,12 @@ BY_ID = {
     "GET /api/v1/receipts/{public_id}/": ("receipt", None),
     "PATCH /api/v1/transactions/{public_id}/": ("transaction", {"memo": "Mine"}),
     "POST /api/v1/transactions/{public_id}/submit/": ("transaction", {}),
+    "GET /api/v1/policies/{public_id}/": ("policy", None),
+    "POST /api/v1/policies/{public_id}/activate/": ("policy", {}),
+    "GET /api/v1/delegations/{public_id}/": ("delegation", None),
+    "POST /api/v1/delegations/{public_id}/end/": ("delegation", {}),
+    "POST /api/v1/transactions/{public_id}/withdraw/": ("transaction", {}),
+    "POST /api/v1/approvals/{public_id}/request-changes/": ("approval", {"reason": "Mine"}),
     "GET /api/v1/approvals/{public_id}/": ("approval", None),
     "POST /api/v1/approvals/{public_id}/approve/": ("approval", {}),
     "POST /api/v1/approvals/{public_id}/reject/": ("approval", {"reason": "Mine"}),
@@ -104,6 +111,11 @@ PAGES_BY_ID = {
     "GET /transactions/{public_id}/": ("transaction", None),
     "POST /transactions/{public_id}/describe/": ("transaction", {"memo": "Mine"}),
     "POST /transactions/{public_id}/submit/": ("transaction", {}),
+    "POST /transactions/{public_id}/withdraw/": ("transaction", {}),
+    "POST /approvals/{public_id}/request-changes/": ("approval", {"reason": "Mine"}),
+    "GET /policies/{public_id}/": ("policy", None),
+    "POST /policies/{public_id}/activate/": ("policy", {}),
+    "POST /delegations/{public_id}/end/": ("delegation", {}),
     "POST /approvals/{public_id}/approve/": ("approval", {}),
     "POST /approvals/{public_id}/reject/": ("approval", {"reason": "Mine"}),
     "GET /budgets/{public_id}/": ("budget", None),
@@ -146,6 +158,13 @@ BY_READING = {
     "GET /api/v1/transactions/": "",
     "GET /api/v1/receipts/": "",
     "GET /api/v1/approvals/": "",
+    "GET /api/v1/approvals/mine/": "",
+    "GET /api/v1/policies/": "",
+    "GET /api/v1/policies/current/": "",
+    "GET /api/v1/delegations/": "",
+    "GET /approvals/delegate/": "",
+    "GET /policies/": "",
+    "GET /policies/new/": "",
     "GET /approvals/": "",
     "GET /funding/": "?month=2026-01",
     "GET /cards/": "",
@@ -177,6 +196,12 @@ BY_BODY = {
     "POST /api/v1/simulator/messages/": lambda acme: {
         "card": acme["card"], "amount": MONEY, "kind": "capture", "ref": "r1", "network_id": "f1",
     },
+    "POST /api/v1/approvals/decide/": lambda acme: {"decisions": [{"approval": acme["approval"], "outcome": "approved"}]},
+    "POST /policies/new/": lambda acme: {"do": "save", "policy-name": "Hers", "rules-0-name": "x", "rules-0-members": acme["member"]},
+    "POST /approvals/approve/": lambda acme: {"approval": acme["approval"]},
+    "POST /api/v1/policies/": lambda acme: {"document": document(rule("Hers", members=[acme["member"]]))},
+    "POST /api/v1/delegations/": lambda acme: {"to": acme["member"], "starts_on": "2099-01-01", "ends_on": "2099-01-02"},
+    "POST /approvals/delegate/": lambda acme: {"to": acme["member"], "starts_on": "2099-01-01", "ends_on": "2099-01-02"},
     "POST /api/v1/invitations/": lambda acme: {"email": "bob@acme.example", "role": "employee"},
     "POST /api/v1/categories/": lambda acme: {"name": "Hers"},
     "POST /api/v1/departments/": lambda acme: {"name": "Hers", "parent": acme["department"]},
@@ -307,6 +332,10 @@ def theirs(world) -> dict[str, str]:
             "transaction": purchase.public_id,
             "receipt": receipt.public_id,
             "approval": Approval.objects.get().public_id,
+            "policy": adopt(world, rule("Acme rule", merchants=[purchase.merchant.public_id], flag="Acme secret")).public_id,
+            "delegation": delegations.delegate(
+                world.bob, world.alice, starts_on=AT.date(), ends_on=AT.date(), actor=world.bob, at=AT
+            ).public_id,
             "merchant": purchase.merchant.public_id,
             "account": FundingAccount.objects.get().public_id,
             "import": record.public_id,
@@ -413,11 +442,12 @@ def comparable(answer, asked_for: str) -> str:
         "POST /api/v1/auth/switch/",
         "POST /api/v1/budgets/",
         "POST /api/v1/card-requests/",
+        "POST /api/v1/delegations/",
     ],
 )
 def test_another_companys_id_in_a_body_is_unknown(world, theirs, browse, route):
     body = BY_BODY[route](theirs)
-    name = next(name for name in ("holder", "card", "transaction", "company", "parent", "budget") if name in body)
+    name = next(name for name in ("holder", "card", "transaction", "company", "parent", "budget", "to") if name in body)
     foreign = ask(browse, world, route, body=body)
     unknown = ask(browse, world, route, body={**body, name: "mem_unknown"})
     assert foreign.status_code == unknown.status_code == 400
@@ -428,7 +458,8 @@ DOING = [
     "PATCH /api/v1/block-list/", "POST /budgets/new/", "POST /requests/new/",
     "POST /cards/new/",
     "POST /api/v1/invitations/", "POST /api/v1/simulator/topups/", "POST /api/v1/simulator/withdrawals/", "POST /api/v1/imports/",
-    "POST /api/v1/categories/",
+    "POST /api/v1/categories/", "POST /approvals/approve/", "POST /approvals/delegate/",
+    "POST /policies/new/",
     "PATCH /api/v1/company/", "POST /people/", "POST /settings/", "POST /settings/blocks/",
     "POST /settings/departments/new/", "POST /settings/categories/new/",
 ]  # fmt: skip
@@ -442,7 +473,8 @@ def test_what_mallory_does_changes_nothing_of_acmes(world, theirs, browse, route
                 list(Company.objects.filter(pk=world.acme.pk).values()), list(Category.objects.values()), list(Department.objects.values()),
                 list(FundingAccount.objects.values()), list(Transaction.objects.values()), list(StatementImport.objects.values()),
                 list(Invitation.objects.values()), list(Budget.objects.values()), list(BlockList.objects.values()),
-                list(CardRequest.objects.values()), list(LimitGrant.objects.values()),
+                list(CardRequest.objects.values()), list(LimitGrant.objects.values()), list(Approval.objects.values()),
+                list(Delegation.objects.values()), list(Policy.objects.values()),
             )  # fmt: skip
 
     before = acme()
@@ -467,3 +499,15 @@ def test_without_a_credential_there_is_nothing(world, theirs, api, client, route
         assert getattr(api(None), method.lower())(path).status_code == 401
     else:
         assert getattr(client, method.lower())(path)["Location"].startswith("/sign-in/")
+
+
+@pytest.mark.parametrize("of", ["decisions.0.approval", "document.rules.0.when.members.0"])
+def test_another_companys_id_deep_in_a_body_is_unknown(world, theirs, browse, of):
+    route = "POST /api/v1/approvals/decide/" if of.startswith("decisions") else "POST /api/v1/policies/"
+    foreign, unknown = (
+        ask(browse, world, route, body=BY_BODY[route]({**theirs, "approval": id_, "member": id_}))
+        for id_ in (theirs["approval" if of.startswith("decisions") else "member"], "x_unknown")
+    )
+    assert foreign.status_code == unknown.status_code == 400
+    assert (foreign.json()["field"], foreign.json()["message"]) == (unknown.json()["field"], unknown.json()["message"])
+    assert foreign.json()["field"] == of

@@ -28,8 +28,9 @@ from tests.test_races import at_once, reasons
 from transactions import draws, swipe_sql
 from transactions.models import Draw, FundingAccount, Message, Transaction
 from transactions.operations import accounts, swipes
-from transactions.operations.clearing import HOLD_DAYS, Clearing, clear, expire_holds
+from transactions.operations.clearing import HOLD_DAYS, Clearing, clear
 from transactions.operations.swipes import authorize
+from transactions.tasks import expire_holds
 
 IS_SQLITE = connection.vendor == "sqlite"
 THREADS = 12 if IS_SQLITE else 48

@@ -25,10 +25,12 @@ from spendtrackr import errors
 from spendtrackr.money import Money
 from tests.factories import swipe
 from tests.oracle import NOTHING, Bought, Said, day_of, sum_of, window
+from tests.rules import adopt, decide
 from transactions.models import Approval, DaySpend, Draw, FundingAccount, Message, MonthSpend, Posting, SpendLine, Transaction
 from transactions.operations import accounts, approvals
-from transactions.operations.clearing import Clearing, Fact, book, clear, expire_holds
+from transactions.operations.clearing import Clearing, Fact, book, clear
 from transactions.operations.swipes import authorize
+from transactions.tasks import expire_holds
 
 EXAMPLES, STEPS = int(os.environ.get("PROOF_EXAMPLES", "15")), int(os.environ.get("PROOF_STEPS", "25"))
 
@@ -76,9 +78,8 @@ class Life(RuleBasedStateMachine):
         self.everything = transaction.atomic()
         self.everything.__enter__()
         self.now, self.zone, self.count = BEGINNING, zone, 0
-        Company.objects.filter(pk=self.world.acme.pk).update(
-            time_zone=zone, receipt_required_from_minor=None, fiscal_year_start_month=FISCAL, auto_approve_below_minor=2_00
-        )
+        Company.objects.filter(pk=self.world.acme.pk).update(time_zone=zone, fiscal_year_start_month=FISCAL)
+        adopt(self.world, automatic_below=2_00)
         self.alice = type(self.world.alice).objects.get(pk=self.world.alice.pk)
         self.bob = type(self.world.bob).objects.get(pk=self.world.bob.pk)
         self.funded = {"USD": 1_000_00, "JPY": 0, "KWD": 0}
@@ -341,7 +342,7 @@ class Life(RuleBasedStateMachine):
         with contextlib.suppress(errors.DomainError):
             approvals.submit(Transaction.objects.get(network_ref=ref), actor=self.bob, at=self.now)
         for waiting in Approval.objects.filter(transaction__network_ref=ref, status="waiting"):
-            approvals.decide(waiting, approved=yes > 0, reason="x", actor=self.alice, at=self.now)
+            decide(waiting, self.alice, outcome="approved" if yes else "changes_requested", reason="x", at=self.now)
 
     # What must be true after each of them.
 

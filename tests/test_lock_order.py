@@ -14,9 +14,9 @@ from cards.controls import Limit
 from cards.locks import lock_budgets
 from cards.models import Budget, Card, Interval, RequestKind
 from cards.operations import requests
-from companies.models import Company
 from spendtrackr.money import Money
 from tests.factories import NOON, swipe
+from tests.rules import adopt, decide
 from transactions.models import Approval, Transaction
 from transactions.operations import approvals
 from transactions.operations.clearing import Clearing, Fact, book, clear
@@ -129,12 +129,12 @@ def test_a_fact_of_an_unknown_purchase_does_too(card):
 
 
 def test_a_yes_locks_the_card_before_the_purchase(acme, card):
-    Company.objects.filter(pk=acme.acme.pk).update(receipt_required_from_minor=None)
+    adopt(acme)
     purchase = authorize(card, swipe()).transaction
     approvals.submit(purchase, actor=Membership.objects.get(pk=acme.bob.pk), at=NOON)
     approval = Approval.objects.get(transaction=purchase)
     with recorded() as found:
-        approvals.decide(approval, approved=True, actor=acme.alice, at=NOON)
+        decide(approval, acme.alice, at=NOON)
     assert found.order() == ["cards", "transactions"]
     assert found.touched()[:2] == [("lock", "cards"), ("lock", "transactions")]
     assert Transaction.objects.get(pk=purchase.pk).approval == "approved"

@@ -17,7 +17,7 @@ from cards import counters
 from cards import operations as cards
 from cards.models import Budget, BudgetInterval, Card, CardControls, CardRequest, Interval, LimitCounter, LimitGrant, RequestKind
 from cards.operations import budgets, requests
-from companies.models import Category, Company
+from companies.models import Category
 from conftest import build_world
 from reports import verification
 from spendtrackr import events, retry
@@ -27,6 +27,7 @@ from spendtrackr.periods import Period
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from tests.papers import picture
+from tests.rules import adopt, decide
 from transactions import balances, draws
 from transactions.documents import inspect
 from transactions.models import Approval, Draw, Entry, FundingAccount, Posting, Receipt, Transaction
@@ -448,7 +449,7 @@ def test_of_eight_receipts_with_room_for_three_three_are_attached_and_each_is_re
 def test_eight_approvers_of_one_purchase_decide_it_once(world):
     """Yes and no at the same moment: one of them is the decision, and the others are told that it was made."""
     with company_scope(world.acme.pk):
-        Company.objects.filter(pk=world.acme.pk).update(receipt_required_from_minor=None)
+        adopt(world)
         admins = [world.hire(f"Admin{number}", "admin") for number in range(THREADS)]
     for _ in range(5):
         with company_scope(world.acme.pk):
@@ -457,11 +458,11 @@ def test_eight_approvers_of_one_purchase_decide_it_once(world):
             approvals.submit(purchase, actor=member, at=NOON)
             approval = Approval.objects.get(transaction=purchase)
 
-        def decide(number, approval=approval):
-            approvals.decide(approval, approved=number % 2 == 0, reason="Because", actor=admins[number], at=NOON)
+        def work(number, approval=approval):
+            decide(approval, admins[number], outcome=["approved", "rejected"][number % 2], reason="Because", at=NOON)
             return "decided"
 
-        found = outcomes(at_once(world, decide))
+        found = outcomes(at_once(world, work))
         assert found == {"decided": 1, "InvalidState": THREADS - 1}
     with company_scope(world.acme.pk):
         assert list(verification.approvals()) == []

@@ -312,7 +312,8 @@ def test_every_promise_is_asked_for():
 
     assert list(COMPANY_CHECKS) == [
         "postings", "balances", "bank transfers", "purchases", "imported lines", "holds", "limit counters", "limit windows", "budgets",
-        "requests", "spend lines", "day rollup", "month rollup", "coding", "approvals", "receipts", "events", "owners", "managers",
+        "requests", "spend lines", "day rollup", "month rollup", "coding", "approvals", "approval steps", "missing items", "receipts",
+        "events", "owners", "managers",
     ]  # fmt: skip
 
 

@@ -86,7 +86,7 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
         return rows.filter(held_minor__gt=0) if value else rows.filter(held_minor=0)
 
     def by_missing(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return rows.filter(queries.where_missing(self.request.membership.company, value))
+        return rows.filter(queries.where_missing(value))
 
     def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Every word somewhere: in the merchant's name, the descriptor, the memo or the owner's name."""

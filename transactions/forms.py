@@ -1,4 +1,4 @@
-"""What people and programs write into addresses: amounts for the filters of the list, the period of a statement, an instant."""
+"""What people and programs write into forms and addresses: amounts for the filters of the list, periods, who decides meanwhile."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+from django import forms
 from django.http import QueryDict
 
+from cards.forms import DayField
 from spendtrackr import errors
 from spendtrackr.forms import EARLIEST, LATEST, day_from, instant_from
 from spendtrackr.money import Money, parse_decimal
@@ -33,6 +35,18 @@ class AmountRange:
                 except ValueError:
                     self.problems.append(f"{label}: {text[:40]!r} is not an amount in {self.currency}.")
         return translated
+
+
+class DelegationForm(forms.Form):
+    """Who decides meanwhile, and on which days."""
+
+    to = forms.ChoiceField(label="Who decides meanwhile")
+    starts_on = DayField(label="First day")
+    ends_on = DayField(label="Last day")
+
+    def __init__(self, *args: Any, people: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["to"].choices = [("", "Choose somebody"), *people]  # type: ignore[attr-defined]
 
 
 MOST_DAYS = 366

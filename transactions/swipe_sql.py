@@ -32,6 +32,7 @@ class Situation:
     company: Company
     member_active: bool
     department_id: int | None
+    role: str
     controls: dict[str, Any]
     frozen_by: list[str]
     block_list: dict[str, str]
@@ -42,17 +43,19 @@ class Situation:
     seen_message_id: int | None
     purchase_id: int | None
     budget_chain: str
+    # The public id of the policy in force; None for the standard one.
+    policy_id: str | None
     granted_minor: int
 
 
 _CARD = ("id", "public_id", "status", "card_usage", "merchant_key", "currency", "issuer", "last4", "expires_on", "holder_id", "controls_id",
          "counts_with_id", "budget_id")  # fmt: skip
-_COMPANY = ("status", "currency", "time_zone", "next_time_zone", "next_time_zone_on", "auto_approve_below_minor")
+_COMPANY = ("status", "currency", "time_zone", "next_time_zone", "next_time_zone_on")
 _CONTROLS = ("mode", "per_transaction_cap_minor", "limits", "blocked_codes", "allowed_codes", "blocked_merchants", "allowed_merchants",
              "blocked_countries", "allowed_countries", "valid_from", "locks_on")  # fmt: skip
 
 _LOOK = f"""SELECT {", ".join(f"c.{name}" for name in _COMPANY)},
-  m.status, m.department_id,
+  m.status, m.department_id, m.role,
   {", ".join(f"k.{name}" for name in _CONTROLS)},
   (SELECT GROUP_CONCAT(f.source) FROM freezes f WHERE f.card_id = %s AND f.open_source IS NOT NULL),
   b.version, b.codes, b.merchants, b.countries,
@@ -63,6 +66,8 @@ _LOOK = f"""SELECT {", ".join(f"c.{name}" for name in _COMPANY)},
       ORDER BY cc.first DESC LIMIT 1) END,
   a.id, a.public_id, a.available_minor, a.credit_minor, a.is_blocked, a.rules_version,
   seen.id, t.id, leaf.chain,
+  (SELECT p.public_id FROM policy_activations pa JOIN policies p ON p.id = pa.policy_id
+    WHERE pa.company_id = c.id ORDER BY pa.at DESC, pa.id DESC LIMIT 1),
   (SELECT COALESCE(SUM(g.amount_minor), 0) FROM limit_grants g
     WHERE g.card_id = %s AND g.revoked_at IS NULL AND g.granted_at <= %s AND g.expires_at > %s)
 FROM companies c
@@ -93,7 +98,7 @@ def look(card: Card, *, lock: bool, merchant_name: str, merchant_id: str, code: 
         cursor.execute(_LOOK, given)
         row = iter(cursor.fetchone())
     company = _row(Company, {"id": company_id} | {name: next(row) for name in _COMPANY})
-    member_active, department_id = next(row) == MembershipStatus.ACTIVE, next(row)
+    member_active, department_id, role = next(row) == MembershipStatus.ACTIVE, next(row), next(row)
     controls = {name: next(row) for name in _CONTROLS}
     frozen = next(row)
     version, codes, merchants, countries = next(row), next(row), next(row), next(row)
@@ -104,6 +109,7 @@ def look(card: Card, *, lock: bool, merchant_name: str, merchant_id: str, code: 
         company=company,
         member_active=member_active,
         department_id=department_id,
+        role=role,
         controls=controls | {"valid_from": _date(controls["valid_from"]), "locks_on": _date(controls["locks_on"])},
         frozen_by=sorted(frozen.split(",")) if frozen else [],
         block_list={"codes": codes or "[]", "merchants": merchants or "[]", "countries": countries or "[]"},
@@ -114,6 +120,7 @@ def look(card: Card, *, lock: bool, merchant_name: str, merchant_id: str, code: 
         seen_message_id=next(row),
         purchase_id=next(row),
         budget_chain=next(row) or "",
+        policy_id=next(row),
         granted_minor=int(next(row)),
     )
 

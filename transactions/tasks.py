@@ -1,12 +1,96 @@
-"""Background work for transactions. The rows are the queue."""
+"""Background work for transactions. The rows are the queue: whoever looks finds what is due."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from transactions.operations import clearing
+from companies.models import Company
+from spendtrackr.tenancy import company_scope
+from transactions.models import ApprovalStep, Delegation, DelegationState, Transaction
+from transactions.operations import chasing, clearing, delegations, steps
+
+log = logging.getLogger(__name__)
 
 
-def expire_holds() -> int:
+class Work(Protocol):
+    """What is done with one row, in the scope of its company; whether anything came of it."""
+
+    def __call__(self, row: Any, /, *, at: datetime) -> object: ...
+
+
+def expire_holds(at: datetime | None = None, *, size: int = 500) -> int:
     """Let go of holds that no merchant collected in time; answer how many."""
-    return clearing.expire_holds(at=timezone.now())
+    at = at or timezone.now()
+    old = Transaction.across_companies.filter(held_minor__gt=0, occurred_at__lt=at - timedelta(days=clearing.HOLD_DAYS))
+    return _each(old.select_related("card", "company"), clearing.expire, at=at, size=size)
+
+
+def chase_missing(at: datetime | None = None) -> int:
+    """Remind owners of what their purchases miss, and freeze cards where that is overdue; answer how many were looked at."""
+    at = at or timezone.now()
+    due = Transaction.across_companies.filter(chase_at__lte=at)
+    return _each(due.select_related("card", "company"), chasing.chase, at=at)
+
+
+def remind_approvers(at: datetime | None = None) -> int:
+    """Tell those whom steps wait for that they still wait; answer how many steps."""
+    at = at or timezone.now()
+    due = ApprovalStep.across_companies.filter(remind_at__lte=at)
+    return _each(due.select_related("approval__transaction", "approval__policy", "approval__company"), steps.remind, at=at)
+
+
+def escalate_steps(at: datetime | None = None) -> int:
+    """Ask the next above where nobody answered in time; answer how many steps."""
+    at = at or timezone.now()
+    due = ApprovalStep.across_companies.filter(escalate_at__lte=at)
+    return _each(due.select_related("approval__transaction__card"), steps.escalate, at=at)
+
+
+def turn_delegations(at: datetime | None = None) -> int:
+    """Begin and end delegations with the clock; answer how many turned."""
+    at = at or timezone.now()
+    begin = Q(state=DelegationState.AHEAD, starts_at__lte=at)
+    end = Q(state=DelegationState.LIVE, ends_at__lte=at)
+    return _each(Delegation.across_companies.filter(begin | end).select_related("member", "to"), delegations.turn, at=at)
+
+
+def follow_people(at: datetime | None = None) -> int:
+    """Put open steps with those who should have them; answer how many moved.
+
+    Whoever changes people moves them in the same transaction. This finds what was submitted at that very moment.
+    """
+    at = at or timezone.now()
+    moved = 0
+    for company in Company.objects.order_by("pk").values_list("pk", flat=True):
+        with company_scope(company):
+            try:
+                moved += steps.follow(at=at)
+            except Exception:  # one company must not stand in the way of the others
+                log.exception("The open steps of company %s could not be followed", company)
+    return moved
+
+
+def _each(rows: QuerySet[Any], work: Work, *, at: datetime, size: int = 500) -> int:
+    """Each in a transaction of its own, in the scope of its company. One that fails stands in the way of no other."""
+    done = 0
+    for row in _in_turn(rows, size):
+        with company_scope(row.company_id):
+            try:
+                done += bool(work(row, at=at))
+            except Exception:
+                log.exception("%s of %s failed", getattr(work, "__name__", "work"), row)
+    return done
+
+
+def _in_turn(rows: QuerySet[Any], size: int) -> Iterator[Any]:
+    """All of them, so many read at once, each once: also those of which nothing could be made."""
+    last = 0
+    while block := list(rows.filter(pk__gt=last).order_by("pk")[:size]):
+        yield from block
+        last = block[-1].pk

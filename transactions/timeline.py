@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spendtrackr.money import Money
-from transactions.models import Approval, ApprovalStatus, Message, MessageKind, Receipt, Transaction
+from transactions.models import Approval, ApprovalDecision, Message, MessageKind, Outcome, Receipt, Transaction
 
 _SAID = {
     MessageKind.AUTHORIZATION: "Approved on the card",
@@ -62,18 +62,22 @@ def _papers(purchase: Transaction) -> list[Happening]:
     return told
 
 
+_OUTCOMES = {Outcome.APPROVED: "Approved", Outcome.CHANGES_REQUESTED: "Sent back", Outcome.REJECTED: "Rejected"}
+
+
 def _decisions(purchase: Transaction) -> list[Happening]:
     told = []
-    for approval in Approval.objects.filter(transaction=purchase).select_related("asked_by__user", "decided_by__user"):
-        by_rule = approval.decided_at is not None and approval.decided_by is None
-        if not by_rule:
+    for approval in Approval.objects.filter(transaction=purchase).select_related("asked_by__user"):
+        if approval.decided_at is not None and approval.decided_by_id is None:
+            told.append(
+                Happening(approval.decided_at, "Approved", note=f"by the policy: {approval.rule}" if approval.rule else "by the policy")
+            )
+        else:
             told.append(Happening(approval.asked_at, "Submitted", _name(approval.asked_by)))
-        if approval.decided_at is None:
-            continue
-        what = "Sent back" if approval.reason and approval.status != ApprovalStatus.VOID else "Approved"
-        told.append(
-            Happening(approval.decided_at, what, _name(approval.decided_by) or "by the company's rule for small amounts", approval.reason)
-        )
+    said = ApprovalDecision.objects.filter(approval__transaction=purchase).select_related("actor__user", "instead_of__user")
+    for decision in said:
+        instead = f" in place of {_name(decision.instead_of)}" if decision.instead_of else ""
+        told.append(Happening(decision.at, _OUTCOMES[Outcome(decision.outcome)], f"{_name(decision.actor)}{instead}", decision.reason))
     return told
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from transactions.views import approvals, funding, purchases, receipts, settings
-from transactions.viewsets.approvals import ApprovalViewSet
+from transactions.views import approvals, funding, policies, purchases, receipts, settings
+from transactions.viewsets.approvals import ApprovalViewSet, DelegationViewSet
 from transactions.viewsets.cards import PreviewViewSet
 from transactions.viewsets.company import BlockListViewSet, CompanyViewSet
 from transactions.viewsets.funding import FundingAccountViewSet
+from transactions.viewsets.policies import PolicyViewSet
 from transactions.viewsets.purchases import TransactionViewSet
 from transactions.viewsets.receipts import ReceiptViewSet
 from transactions.viewsets.simulator import AuthorizationViewSet, MessageViewSet, TopUpViewSet, WithdrawalViewSet
@@ -18,6 +19,8 @@ from transactions.viewsets.statements import ImportViewSet
 router = SimpleRouter()
 router.register("transactions", TransactionViewSet, basename="transaction")
 router.register("approvals", ApprovalViewSet, basename="approval")
+router.register("delegations", DelegationViewSet, basename="delegation")
+router.register("policies", PolicyViewSet, basename="policy")
 router.register("receipts", ReceiptViewSet, basename="receipt")
 router.register("accounts", FundingAccountViewSet, basename="account")
 router.register("imports", ImportViewSet, basename="import")
@@ -37,10 +40,19 @@ pages = [
     path("transactions/<slug:public_id>/", purchases.transaction, name="transaction"),
     path("transactions/<slug:public_id>/describe/", purchases.describe, name="transaction-describe"),
     path("transactions/<slug:public_id>/submit/", purchases.submit, name="transaction-submit"),
+    path("transactions/<slug:public_id>/withdraw/", purchases.withdraw, name="transaction-withdraw"),
     path("funding/", funding.funding, name="funding"),
     path("approvals/", approvals.approvals, name="approvals"),
     path("approvals/<slug:public_id>/approve/", approvals.approve, name="approval-approve"),
+    path("approvals/approve/", approvals.approve_all, name="approvals-approve"),
+    path("approvals/delegate/", approvals.delegate, name="delegate"),
+    path("approvals/<slug:public_id>/request-changes/", approvals.request_changes, name="approval-request-changes"),
     path("approvals/<slug:public_id>/reject/", approvals.reject, name="approval-reject"),
+    path("policies/", policies.policies, name="policies"),
+    path("policies/new/", policies.new, name="policy-new"),
+    path("policies/<slug:public_id>/", policies.policy, name="policy"),
+    path("policies/<slug:public_id>/activate/", policies.activate, name="policy-activate"),
+    path("delegations/<slug:public_id>/end/", approvals.end_delegation, name="delegation-end"),
     path("transactions/<slug:public_id>/receipts/", receipts.upload, name="receipt-upload"),
     path("receipts/<slug:public_id>/", receipts.file, name="receipt-file"),
     path("receipts/<slug:public_id>/remove/", receipts.remove, name="receipt-remove"),

@@ -163,6 +163,11 @@ class Membership(TenantModel):
         """For the navigation of every page."""
         return self.sees("accounts")
 
+    @property
+    def sees_policies(self) -> bool:
+        """The same."""
+        return self.sees("policies")
+
     def is_below(self, other: Membership) -> bool:
         return self.pk != other.pk and self.chain.startswith(other.chain)
 

@@ -14,6 +14,15 @@ from users.models import DepartmentHead, EmailLink, Invitation, Membership, Memb
 from users.roles import RUNS, Role
 
 
+def colleagues(member: Membership) -> MembershipQuerySet:
+    """Whom a member may name to decide in their place: whom they see, their managers, those of the same manager, who runs the company."""
+    near = Q(pk__in=member.above) | Q(role__in=RUNS)
+    if member.manager_id:
+        near |= Q(manager=member.manager_id)
+    seen = Membership.objects.visible_to(member).values("pk")
+    return deciders().filter(near | Q(pk__in=seen)).exclude(pk=member.pk)
+
+
 def approvers_of(member: Membership) -> list[Membership]:
     """Who decides about this member's spend: the nearest active manager above, else every other active owner or admin.
 
@@ -26,13 +35,13 @@ def approvers_of_all(members: Iterable[Membership]) -> dict[int, list[Membership
     """The same for many members at once, by their database ids: two queries whatever their number."""
     asked = {member.pk: member for member in members}
     wanted = {pk for member in asked.values() for pk in member.above}
-    above = {found.pk: found for found in _deciders().filter(pk__in=wanted)}
+    above = {found.pk: found for found in deciders().filter(pk__in=wanted)}
     nearest = {pk: next((above[one] for one in member.above if one in above), None) for pk, member in asked.items()}
-    runs = [] if all(nearest.values()) else list(_deciders().filter(role__in=RUNS).order_by("pk"))
+    runs = [] if all(nearest.values()) else list(deciders().filter(role__in=RUNS).order_by("pk"))
     return {pk: [found] if found else [other for other in runs if other.pk != pk] for pk, found in nearest.items()}
 
 
-def _deciders() -> MembershipQuerySet:
+def deciders() -> MembershipQuerySet:
     """Who may decide at all: active, able to sign in, and not an auditor, who reads everything and changes nothing."""
     rows: MembershipQuerySet = Membership.objects.active().select_related("user").filter(user__is_active=True).exclude(role=Role.AUDITOR)
     return rows
@@ -44,7 +53,7 @@ def waiting_on(member: Membership) -> list[int]:
     if member.role not in RUNS:
         people = people.filter(chain__startswith=member.chain)
     chains = list(people.values_list("pk", "chain"))
-    active = set(_deciders().filter(pk__in=people.values("pk")).values_list("pk", flat=True))
+    active = set(deciders().filter(pk__in=people.values("pk")).values_list("pk", flat=True))
     return [pk for pk, chain in chains if member.pk in active and pk != member.pk and _decides(member, chain, active)]
 
 

@@ -108,6 +108,8 @@ class Card(TenantModel):
 class FreezeSource(models.TextChoices):
     HOLDER = "holder"
     ADMIN = "admin"
+    # By the company's policy, until the last missing item of the card's purchases arrives.
+    RECEIPTS = "receipts"
     OFFBOARDING = "offboarding"
 
 
@@ -118,7 +120,8 @@ class Freeze(TenantModel):
     source = MachineTextField(max_length=12, choices=FreezeSource)
     # The source while open, then null: at most one open freeze a source, on every engine.
     open_source = MachineTextField(max_length=12, null=True)
-    opened_by = models.ForeignKey(Membership, models.PROTECT, related_name="+")
+    # None: nobody did, but a rule.
+    opened_by = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
     opened_at = models.DateTimeField()
     lifted_by = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
     lifted_at = models.DateTimeField(null=True)

@@ -14,6 +14,7 @@ from spendtrackr import errors, events
 from spendtrackr.money import Money
 from spendtrackr.retry import operation
 from users.models import Membership, MembershipStatus
+from users.operations.following import people_moved
 
 MOST_LEVELS = 8
 
@@ -90,6 +91,8 @@ def change(budget: Budget, changes: dict[str, Any], *, actor: Membership, at: da
     if changed:
         events.record("budget.changed", budget, actor=actor, at=at, changed=changed, minor=budget.limit_minor, currency=budget.currency)
         _tell_of_thresholds(budget, limit_before, at=at)
+    if "owner" in changed:
+        people_moved(at=at)
     return budget
 
 

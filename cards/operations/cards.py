@@ -108,12 +108,20 @@ def freeze(card: Card, *, actor: Membership, at: datetime) -> Card:
     return card
 
 
-def freeze_from(card: Card, source: FreezeSource, *, actor: Membership, at: datetime) -> bool:
+def freeze_from(card: Card, source: FreezeSource, *, actor: Membership | None, at: datetime) -> bool:
     """Open a freeze of this source; False where one is open already. The caller holds the card's lock."""
     if Freeze.objects.filter(card=card, open_source=source).exists():
         return False
     Freeze.objects.create(card=card, source=source, open_source=source, opened_by=actor, opened_at=at)
     events.record("card.frozen", card, actor=actor, at=at, source=str(source))
+    return True
+
+
+def lift_from(card: Card, source: FreezeSource, *, actor: Membership | None, at: datetime) -> bool:
+    """Lift a freeze of this source; False where none is open. The caller holds the card's lock."""
+    if not Freeze.objects.filter(card=card, open_source=source).update(open_source=None, lifted_by=actor, lifted_at=at):
+        return False
+    events.record("card.unfrozen", card, actor=actor, at=at, sources=[str(source)])
     return True
 
 

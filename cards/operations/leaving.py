@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from cards.locks import lock_cards_of
-from cards.models import CardStatus, Freeze, FreezeSource
-from cards.operations.cards import freeze_from
-from spendtrackr import events
+from cards.models import CardStatus, FreezeSource
+from cards.operations.cards import freeze_from, lift_from
 from spendtrackr.retry import operation
 from users import operations as people
 from users.models import Membership, MembershipStatus
@@ -41,7 +40,5 @@ def reactivate_member(member: Membership, *, actor: Membership, at: datetime) ->
     cards = lock_cards_of(member.pk)
     back = people.set_status(member, MembershipStatus.ACTIVE, actor=actor, at=at)
     for card in cards:
-        lifted = Freeze.objects.filter(card=card, open_source=FreezeSource.OFFBOARDING)
-        if lifted.update(open_source=None, lifted_by=actor, lifted_at=at):
-            events.record("card.unfrozen", card, actor=actor, at=at, sources=[str(FreezeSource.OFFBOARDING)])
+        lift_from(card, FreezeSource.OFFBOARDING, actor=actor, at=at)
     return back

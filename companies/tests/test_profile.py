@@ -40,9 +40,6 @@ def test_everybody_sees_the_company(world, api):
         "status": "active",
         "time_zone_from": None,
         "fiscal_year_start_month": 1,
-        "auto_approve_below": None,
-        "receipt_required_from": {"minor": 0, "currency": "USD"},
-        "memo_required_from": None,
     }
 
 
@@ -51,9 +48,6 @@ def test_what_was_written_is_read_back_in_the_same_shape(world, api):
         "name": "Acme Ltd",
         "country": "GB",
         "fiscal_year_start_month": 4,
-        "auto_approve_below": {"minor": 25_00, "currency": "USD"},
-        "receipt_required_from": None,
-        "memo_required_from": {"minor": 0, "currency": "USD"},
     }
     shown = api(world.alice).patch(PATH, body).json()
     assert {name: shown[name] for name in body} == body
@@ -79,10 +73,7 @@ def test_who_may_change_it(world, api, role, status):
         ({"time_zone": "Mars/Olympus"}, "time_zone"),
         ({"fiscal_year_start_month": 13}, "fiscal_year_start_month"),
         ({"fiscal_year_start_month": "4"}, "fiscal_year_start_month"),
-        ({"auto_approve_below": {"minor": 0, "currency": "USD"}}, "auto_approve_below.minor"),
-        ({"receipt_required_from": {"minor": -1, "currency": "USD"}}, "receipt_required_from.minor"),
-        ({"memo_required_from": {"minor": 1, "currency": "EUR"}}, "memo_required_from.currency"),
-        ({"memo_required_from": 5}, "memo_required_from"),
+        ({"receipt_required_from": None}, "receipt_required_from"),
         ({"status": "closed"}, "status"),
         ({"slug": "mine"}, "slug"),
     ],
@@ -105,17 +96,7 @@ def test_before_the_first_posting_the_currency_is_free(world, fresh, api):
     """Other companies' postings are in nobody's way."""
     assert api(fresh).patch(PATH, {"currency": "XXX"}).status_code == 400
     assert api(fresh).patch(PATH, {"currency": "EUR"}).json()["currency"] == "EUR"
-    assert api(fresh).get(PATH).json()["receipt_required_from"] == {"minor": 0, "currency": "EUR"}
-
-
-def test_amounts_of_the_old_currency_are_given_anew(fresh, api):
-    client = api(fresh)
-    client.patch(PATH, {"auto_approve_below": {"minor": 25_00, "currency": "USD"}})
-    refused = client.patch(PATH, {"currency": "JPY"})
-    assert (refused.status_code, refused.json()["field"]) == (400, "currency")
-    assert client.get(PATH).json()["currency"] == "USD"
-    changed = client.patch(PATH, {"currency": "JPY", "auto_approve_below": {"minor": 3_000, "currency": "JPY"}})
-    assert changed.json()["auto_approve_below"] == {"minor": 3_000, "currency": "JPY"}
+    assert api(fresh).get(PATH).json()["currency"] == "EUR"
 
 
 # In New York, noon of the tenth of March.

@@ -18,13 +18,14 @@ from companies.models import Category, Department
 from reports.demo.cast import Ask, Deed, DemoCompany, Envelope, Person, Turn, Wallet
 from reports.demo.papers import paper_for
 from reports.demo.planning import Plan, evening_before, first_day, instant, plans, workday
-from reports.demo.steps import APPROVAL_FROM, MEMO_FROM, RECEIPT_FROM, Step, Verb, steps_of
+from reports.demo.policy import policy_of
+from reports.demo.steps import Step, Verb, steps_of
 from spendtrackr.money import Money
 from spendtrackr.periods import add_months
 from spendtrackr.tenancy import company_scope
 from transactions import documents
-from transactions.models import Approval, MessageKind, Transaction
-from transactions.operations import accounts, approvals, clearing, coding, receipts, swipes
+from transactions.models import OPEN_KEY, Approval, MessageKind, Outcome, Transaction
+from transactions.operations import accounts, approvals, clearing, coding, policies, receipts, swipes
 from users import operations as people
 from users.models import Membership, SessionKind
 
@@ -155,13 +156,8 @@ class Crew:
                 self.cards[person.email, wallet.name] = self._issue(person, wallet, at)
 
     def _set_rules(self, at: datetime) -> None:
-        currency = self.company.currency
-        rules = {
-            "receipt_required_from": Money(RECEIPT_FROM, currency),
-            "auto_approve_below": Money(APPROVAL_FROM, currency),
-            "memo_required_from": Money(MEMO_FROM, currency),
-        }
-        accounts.change_company(self.owner.company, rules, actor=self.owner, at=at)
+        policy = policies.write(policy_of(self.company.currency), actor=self.owner, at=at)
+        policies.activate(policy, actor=self.owner, at=at)
         accounts.block(self.owner.company, self.company.blocks, actor=self.owner, at=at)
         for name, code, merchant_codes in self.company.categories:
             companies.add_category(name=name, ledger_code=code, merchant_categories=list(merchant_codes), actor=self.owner, at=at)
@@ -303,9 +299,9 @@ class History:
             case Verb.SUBMIT:
                 approvals.submit(purchase, actor=actor, at=step.at)
             case _:
-                waiting = Approval.objects.select_related("transaction").get(transaction=purchase, open_key=approvals.OPEN_KEY)
-                is_yes = step.verb == Verb.APPROVE
-                approvals.decide(waiting, approved=is_yes, reason=step.text, actor=self.crew.approver_of(person), at=step.at)
+                waiting = Approval.objects.select_related("transaction").get(transaction=purchase, open_key=OPEN_KEY)
+                outcome = Outcome.APPROVED if step.verb == Verb.APPROVE else Outcome.CHANGES_REQUESTED
+                approvals.decide(waiting, approvals.Answer(outcome, step.text), actor=self.crew.approver_of(person), at=step.at)
 
 
 def _network_id(deal: Deal) -> str:

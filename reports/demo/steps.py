@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo
 
 from reports.demo.cast import DemoCompany, Fate
 from reports.demo.planning import Plan
+from reports.demo.policy import APPROVAL_FROM, MEMO_FROM, RECEIPT_FROM
 
-# The rules that the demo's companies set, in minor units of their currency.
-RECEIPT_FROM, APPROVAL_FROM, MEMO_FROM = 25_00, 50_00, 500_00
 REASONS = (
     "Who was at the table? Please add their names.",
     "The receipt shows another amount. Is there a second page?",

@@ -11,14 +11,15 @@ from cards import operations as cards
 from cards.controls import Limit
 from cards.models import Budget, BudgetInterval, Interval, RequestKind
 from cards.operations import budgets, requests
-from companies.models import Company
+from companies.models import Category
 from reports import overview, queries
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, month_of
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, PASSWORD, swipe
+from tests.rules import adopt
 from transactions.models import FundingAccount
-from transactions.operations import approvals
+from transactions.operations import approvals, coding
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -207,10 +208,10 @@ def test_names_from_outside_are_escaped(world, pages):
 
 SCRIPTS = {"/static/spendtrackr.js", "/static/django_htmx/htmx-2.min.js"}
 PAGES = {
-    "/": 16,
+    "/": 14,
     "/transactions/": 7,
     "/my-spend/": 11,
-    "/approvals/": 8,
+    "/approvals/": 11,
     "/cards/": 7,
     "/budgets/": 4,
     "/requests/": 11,
@@ -254,7 +255,7 @@ def fill(world, start: int, rounds: int) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_ask_few_questions_however_many_rows_there_are(world, pages, django_assert_num_queries, path):
-    Company.objects.filter(pk=world.acme.pk).update(receipt_required_from_minor=None)
+    adopt(world)
     client = pages(world.alice)
     for start, rounds in ((0, 2), (2, 5)):
         fill(world, start, rounds)
@@ -266,12 +267,12 @@ def test_one_transaction_beside_the_list_costs_a_fixed_number_more(world, pages,
     client = pages(world.alice)
     with company_scope(world.acme.pk):
         purchase = authorize(world.card, swipe(1_00)).transaction
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         client.get("/transactions/", {"show": purchase.public_id})
 
 
 def test_one_budget_costs_as_many_questions_whatever_draws_from_it(world, pages, django_assert_num_queries):
-    Company.objects.filter(pk=world.acme.pk).update(receipt_required_from_minor=None)
+    adopt(world)
     client = pages(world.alice)
     fill(world, 0, 1)
     with company_scope(world.acme.pk):
@@ -351,3 +352,12 @@ def test_what_is_available_is_the_sum_of_the_changes_listed(world, pages):
     page = text(pages(world.alice).get("/funding/?day=2026-03-10"))
     assert re.findall(r'<td class="number[^"]*">([^<]+)</td>', page) == ["$30.00", "$20.00", "-$100.00", "$1,000.00"]
     assert '<p class="amount">$950.00</p>' in page
+
+
+def test_spend_that_was_coded_away_leaves_no_trace_on_the_overview(world, pages):
+    with company_scope(world.acme.pk):
+        purchase = authorize(world.card, swipe(40_00)).transaction
+        clear(purchase, Clearing("capture", "c1", NOON, is_final=True), actor=None)
+        coding.describe(purchase, {"category": Category.objects.get(name="Travel")}, actor=world.alice, at=NOON)
+    told = pages(world.alice).get("/?from=2026-03-01&to=2026-03-31").content.decode()
+    assert ("Travel" in told, "Meals" in told) == (True, False)

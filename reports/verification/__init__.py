@@ -9,7 +9,7 @@ from __future__ import annotations
 from reports.verification.company import chains, events, owners
 from reports.verification.ledger import balances, bank_transfers, holds, imported, postings, purchases
 from reports.verification.limits import budgets, counters, requests, windows
-from reports.verification.papers import approvals, receipts
+from reports.verification.papers import approval_steps, approvals, missing_items, receipts
 from reports.verification.spend import coding, day_rollup, month_rollup, spend_lines
 from reports.verification.tenancy import relations
 from reports.verification.walking import Check, Told
@@ -30,6 +30,8 @@ COMPANY_CHECKS: dict[str, Check] = {
     "month rollup": month_rollup,
     "coding": coding,
     "approvals": approvals,
+    "approval steps": approval_steps,
+    "missing items": missing_items,
     "receipts": receipts,
     "events": events,
     "owners": owners,
@@ -40,10 +42,12 @@ __all__ = [
     "COMPANY_CHECKS",
     "Check",
     "Told",
+    "approval_steps",
     "approvals",
     "chains",
     "coding",
     "day_rollup",
+    "missing_items",
     "month_rollup",
     "relations",
     "spend_lines",

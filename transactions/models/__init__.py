@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from transactions.models.approvals import Approval, ApprovalStatus, Receipt, ReceiptType
+from transactions.models.approvals import (
+    OPEN_KEY,
+    Approval,
+    ApprovalDecision,
+    ApprovalStatus,
+    ApprovalStep,
+    Assignment,
+    Because,
+    Delegation,
+    DelegationState,
+    Outcome,
+    Receipt,
+    ReceiptType,
+    StepStatus,
+)
 from transactions.models.ledger import Account, Entry, EntryKind, FundingAccount, Posting
+from transactions.models.policies import Policy, PolicyActivation
 from transactions.models.purchases import (
     REQUESTS,
     ApprovalState,
@@ -20,12 +35,19 @@ from transactions.models.spend import DaySpend, Dimension, MonthSpend, SpendLine
 from transactions.models.statements import ImportedLine, StatementImport, StatementMapping, StatementSource
 
 __all__ = [
+    "OPEN_KEY",
     "REQUESTS",
     "Account",
     "Approval",
+    "ApprovalDecision",
     "ApprovalState",
     "ApprovalStatus",
+    "ApprovalStep",
+    "Assignment",
+    "Because",
     "DaySpend",
+    "Delegation",
+    "DelegationState",
     "Dimension",
     "Draw",
     "Entry",
@@ -36,6 +58,9 @@ __all__ = [
     "Message",
     "MessageKind",
     "MonthSpend",
+    "Outcome",
+    "Policy",
+    "PolicyActivation",
     "Posting",
     "Receipt",
     "ReceiptType",
@@ -43,6 +68,7 @@ __all__ = [
     "StatementImport",
     "StatementMapping",
     "StatementSource",
+    "StepStatus",
     "Transaction",
     "TransactionQuerySet",
     "TransactionSource",

@@ -36,6 +36,7 @@ class Merchant(TenantModel):
 
 class TransactionSource(models.TextChoices):
     CARD = "card"
+    CLAIM = "claim"
     STATEMENT = "statement"
 
 
@@ -53,7 +54,8 @@ class ApprovalState(models.TextChoices):
     OPEN = "open", "Not submitted"
     WAITING = "waiting", "Waiting"
     APPROVED = "approved", "Approved"
-    REJECTED = "rejected", "Sent back"
+    CHANGES_REQUESTED = "changes_requested", "Sent back"
+    REJECTED = "rejected", "Rejected"
 
 
 class TransactionQuerySet(TenantQuerySet["Transaction"]):
@@ -114,9 +116,16 @@ class Transaction(TenantModel):
     memo = models.CharField(max_length=500, default="")
     # How many receipts are attached, kept under this row's lock.
     receipt_count = models.PositiveSmallIntegerField(default=0)
-    # The company's amount for approval by itself, as it was when this was bought.
-    auto_approve_below_minor = models.BigIntegerField(null=True)
-    approval = MachineTextField(max_length=10, choices=ApprovalState, default=ApprovalState.NONE)
+    # Why there is no receipt, and there will be none.
+    no_receipt_reason = models.CharField(max_length=300, default="")
+    approval = MachineTextField(max_length=20, choices=ApprovalState, default=ApprovalState.NONE)
+    # What its owner still has to add (`policies.ITEMS`), separated by spaces, and since when; blank where nobody has to.
+    missing = MachineTextField(max_length=40, default="")
+    missing_since = models.DateTimeField(null=True)
+    # How often its owner was reminded of that, when that happens next, and since when it keeps the card frozen.
+    reminded = models.PositiveSmallIntegerField(default=0)
+    chase_at = models.DateTimeField(null=True)
+    overdue_since = models.DateTimeField(null=True)
 
     objects = TransactionManager()  # type: ignore[misc]
     across_companies = models.Manager.from_queryset(TransactionQuerySet)()  # type: ignore[misc]
@@ -130,6 +139,9 @@ class Transaction(TenantModel):
             models.Index(fields=["card", "occurred_on"], name="transactions_of_card"),
             # Open holds are few, however long the history: what the sweep of old ones reads.
             models.Index(fields=["held_minor", "occurred_at"], name="transactions_on_hold"),
+            # The same of those whose owners are to be reminded, and of those that keep a card frozen.
+            models.Index(fields=["chase_at"], name="transactions_to_chase"),
+            models.Index(fields=["card", "overdue_since"], name="transactions_overdue"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["company", "connection", "network_ref"], name="transactions_one_ref"),
@@ -147,6 +159,11 @@ class Transaction(TenantModel):
     def owned_by(self) -> Membership | None:
         """Whose it is, for the table of permissions; an imported line is nobody's."""
         return self.member
+
+    @property
+    def missing_items(self) -> list[str]:
+        """What its owner still has to add, in the order in which a person would."""
+        return str(self.missing).split()
 
     @property
     def decline_reason(self) -> str:

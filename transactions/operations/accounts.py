@@ -127,7 +127,7 @@ class CurrencyFixed(errors.InvalidState):
 
 @operation
 def change_company(company: Company, changes: dict[str, Any], *, actor: Membership, at: datetime) -> Company:
-    """Change the company's profile or rules: see `companies.operations.change`. Raises `CurrencyFixed` after the first posting."""
+    """Change the company's profile: see `companies.operations.change`. Raises `CurrencyFixed` after the first posting."""
     if changes.get("currency", company.currency) != company.currency and Posting.objects.exists():
         raise CurrencyFixed(field="currency")
     return companies.change(company, changes, actor=actor, at=at)

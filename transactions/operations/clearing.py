@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-
-from django.db.models import QuerySet
+from datetime import datetime
 
 from cards.locks import lock_budgets, lock_card
 from cards.models import Card
@@ -15,7 +12,6 @@ from companies.queries import category_of_code
 from spendtrackr import errors, events
 from spendtrackr.money import Money
 from spendtrackr.retry import again_if_taken, operation
-from spendtrackr.tenancy import company_scope
 from transactions import draws, ledger, merchants, rollups
 from transactions.models import (
     REQUESTS,
@@ -35,8 +31,6 @@ from transactions.operations.coding import default_category
 from transactions.operations.swipes import NetworkIdReused
 from transactions.purchases import STATE, Move, Purchase, fold, moves_between, state_of
 from users.models import Membership
-
-log = logging.getLogger(__name__)
 
 # How long a merchant has to collect. Networks give 7 days for most purchases (Visa Core Rules; Mastercard Authorization Manual).
 HOLD_DAYS = 7
@@ -148,7 +142,6 @@ def _begin(card: Card, fact: Fact) -> Transaction:
         merchant=merchant,
         category=default_category(merchant, from_code),
         department=card.holder.department,
-        auto_approve_below_minor=card.company.auto_approve_below_minor,
         descriptor=merchants.clean_name(fact.merchant_name),
         merchant_code=fact.merchant_code,
         country=fact.country,
@@ -252,29 +245,13 @@ def _spend_lines(entry: Entry, purchase: Transaction, moves: list[Move]) -> list
     return [line]
 
 
-def expire_holds(*, at: datetime, size: int = 500) -> int:
-    """Let go of holds that no merchant collected in time, each in a transaction of its own. Answers how many. The sweep of the worker.
+def expire(purchase: Transaction, *, at: datetime) -> bool:
+    """Let go of a hold that no merchant collected in time; False where it was collected or reversed a moment ago.
 
     Of a purchase that was captured in parts, what is left of the hold goes too: it is posted by then, and holds all the same.
     """
-    old = Transaction.across_companies.filter(held_minor__gt=0, occurred_at__lt=at - timedelta(days=HOLD_DAYS))
-    expired = 0
-    for purchase in _in_turn(old.select_related("card", "company"), size):
-        with company_scope(purchase.company_id):
-            try:
-                clear(purchase, Clearing(MessageKind.EXPIRY, f"expiry-{purchase.public_id}", at), actor=None)
-            except errors.InvalidState:  # collected or reversed a moment ago
-                continue
-            except Exception:  # one purchase must not keep the others of all companies on hold
-                log.exception("The hold of %s could not be let go", purchase.public_id)
-                continue
-        expired += 1
-    return expired
-
-
-def _in_turn(rows: QuerySet[Transaction], size: int) -> Iterator[Transaction]:
-    """All of them, so many read at once, each once: also those of which nothing could be made."""
-    last = 0
-    while block := list(rows.filter(pk__gt=last).order_by("pk")[:size]):
-        yield from block
-        last = block[-1].pk
+    try:
+        clear(purchase, Clearing(MessageKind.EXPIRY, f"expiry-{purchase.public_id}", at), actor=None)
+    except errors.InvalidState:
+        return False
+    return True

@@ -19,7 +19,7 @@ from cards.queries import live_grants
 from spendtrackr import errors, events, retry
 from spendtrackr.models import Event
 from spendtrackr.money import Money
-from transactions import draws, ledger, merchants, rollups, swipe_sql
+from transactions import chasing, draws, ledger, merchants, queries, rollups, swipe_sql
 from transactions.draws import Ceiling, Ceilings
 from transactions.models import (
     REQUESTS,
@@ -432,7 +432,6 @@ def _new_purchase(case: _Case, after: Purchase) -> Transaction:
         merchant=merchant,
         category_id=found.category_id or getattr(last_category(merchant) if found.merchant else None, "pk", None),
         department_id=found.department_id,
-        auto_approve_below_minor=found.company.auto_approve_below_minor,
         descriptor=swipe.merchant_name,
         merchant_code=swipe.merchant_code,
         country=swipe.country,
@@ -451,6 +450,9 @@ def _new_purchase(case: _Case, after: Purchase) -> Transaction:
         status=TransactionStatus.DECLINED,
     )
     state_of(purchase, after, found.company, before=case.before)
+    if after.is_known:
+        facts = queries.facts_of(purchase, role=found.role)
+        chasing.look(purchase, facts, queries.rules_of(found.policy_id, found.company.currency), found.company, at=swipe.at)
     return purchase
 
 

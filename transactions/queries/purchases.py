@@ -12,7 +12,7 @@ from spendtrackr import errors
 from spendtrackr.money import Money
 from spendtrackr.pagination import take_page
 from transactions.decisions import BUDGETS, FUNDS, PastDecision, Request, explain
-from transactions.models import REQUESTS, Message, Transaction, TransactionQuerySet
+from transactions.models import REQUESTS, Assignment, Message, Transaction, TransactionQuerySet
 from users.models import Membership
 
 LATEST: Sequence[str] = ("-occurred_on", "-id")
@@ -28,6 +28,15 @@ def visible(member: Membership) -> TransactionQuerySet:
     """What this member may see, with the names that a row shows."""
     rows: TransactionQuerySet = Transaction.objects.visible_to(member).with_names()
     return rows
+
+
+def readable(member: Membership) -> TransactionQuerySet:
+    """What this member may open: what is `visible` in their lists, and what they were asked to approve."""
+    rows: TransactionQuerySet = Transaction.objects.with_names()
+    if member.sees("transactions"):
+        return rows
+    asked = Assignment.objects.filter(member=member).values("step__approval__transaction_id")
+    return rows.filter(Q(member__in=member.team) | Q(pk__in=asked))
 
 
 def page(

@@ -8,7 +8,6 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from spendtrackr.serializers import CountryField, MerchantCodeField, MoneyField, PlainCharField, PositiveMoneyField, StrictSerializer
-from transactions import queries
 from transactions.models import REQUESTS, Transaction
 from transactions.policies import ITEMS
 from transactions.purchases import Flag
@@ -41,7 +40,10 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
     ref = serializers.CharField(
         source="network_ref", read_only=True, allow_null=True, help_text="The network's name for the purchase. A decline leaves none."
     )
-    missing_items = serializers.SerializerMethodField(help_text="What its owner still has to add.")
+    missing_items = serializers.ListField(
+        child=serializers.ChoiceField(list(ITEMS)), read_only=True, help_text="What its owner still has to add, by the policy in force."
+    )
+    no_receipt_reason = serializers.CharField(read_only=True, help_text="Why there is no receipt; blank where nobody said.")
 
     class Meta:
         model = Transaction
@@ -77,6 +79,7 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
             "posted_on",
             "memo",
             "receipt_count",
+            "no_receipt_reason",
             "missing_items",
             "approval",
         ]
@@ -86,13 +89,12 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
     def get_flags(self, purchase: Transaction) -> list[str]:
         return str(purchase.flags).split()
 
-    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(list(ITEMS))))
-    def get_missing_items(self, purchase: Transaction) -> list[str]:
-        return queries.missing_items(purchase, self.context["request"].membership.company)
-
 
 class DescriptionBody(StrictSerializer):
     memo = PlainCharField(max_length=500, required=False, allow_blank=True, help_text="What it was for.")
+    no_receipt_reason = PlainCharField(
+        max_length=300, required=False, allow_blank=True, help_text="Stands in for a receipt; then somebody always has to approve."
+    )
     category = PlainCharField(max_length=40, required=False, allow_null=True, help_text="A category's id, or null.")
 
 

@@ -5,11 +5,13 @@ from datetime import timedelta
 import pytest
 
 from cards import operations as cards
-from companies.models import Category, Company
+from companies.models import Category
 from reports import verification
 from spendtrackr import errors
 from spendtrackr.models import Event
+from tests import rules
 from tests.factories import NOON, swipe
+from tests.rules import adopt
 from transactions import queries
 from transactions.models import Approval, Merchant, Transaction
 from transactions.operations import approvals, coding
@@ -21,20 +23,13 @@ from users.queries import approvers_of, waiting_on
 LATER = NOON + timedelta(days=1)
 
 
-def rules(world, **minor) -> None:
-    Company.objects.filter(pk=world.acme.pk).update(**{f"{name}_minor": value for name, value in minor.items()})
-    for member in (world.alice, world.bob):
-        member.company.refresh_from_db()
-    world.acme.refresh_from_db()
-
-
 @pytest.fixture
 def team(acme):
     """Bob reports to Grace, and Grace to Henry. No receipts are asked for."""
     acme.henry, acme.grace = acme.hire("Henry", "employee"), acme.hire("Grace", "employee")
     acme.grace = report_to(acme, acme.grace, acme.henry)
     acme.bob = report_to(acme, acme.bob, acme.grace)
-    rules(acme, receipt_required_from=None)
+    adopt(acme)
     return acme
 
 
@@ -56,8 +51,8 @@ def state(purchase) -> str:
     return Transaction.objects.get(pk=purchase.pk).approval
 
 
-def decide(approval, actor, *, approved=True, reason="") -> Approval:
-    return approvals.decide(approval, approved=approved, reason=reason, actor=actor, at=LATER)
+def decide(approval, actor, outcome="approved", *, reason="") -> Approval:
+    return rules.decide(approval, actor, outcome=outcome, reason=reason, at=LATER)
 
 
 def events(prefix="approval.") -> list[str]:
@@ -74,24 +69,24 @@ def test_submitting_waits_for_the_manager(team):
     assert (approval.status, approval.amount_minor, approval.asked_by) == ("waiting", 80_00, team.bob)
     assert approvers_of(team.bob) == [team.grace]
     assert [list(queries.waiting_for(who)) for who in (team.grace, team.henry, team.alice, team.bob)] == [[approval], [], [], []]
-    assert events() == ["approval.requested"]
+    assert events() == ["approval.requested", "approval.assigned"]
 
 
 def test_the_manager_says_yes(team):
     done = decide(submitted(team), team.grace)
     assert (done.status, done.decided_by, done.decided_at, state(done.transaction)) == ("approved", team.grace, LATER, "approved")
-    assert events() == ["approval.requested", "approval.approved"]
+    assert events() == ["approval.requested", "approval.assigned", "approval.approved"]
     assert list(verification.approvals()) == []
 
 
 def test_a_no_needs_a_reason_and_lets_the_owner_try_again(team):
     approval = submitted(team)
     with pytest.raises(errors.Invalid) as refused:
-        decide(approval, team.grace, approved=False, reason="  ")
+        decide(approval, team.grace, "changes_requested", reason="  ")
     assert (refused.value.field, state(approval.transaction)) == ("reason", "waiting")
 
-    done = decide(approval, team.grace, approved=False, reason="Which client was this?")
-    assert (done.status, done.reason, state(done.transaction)) == ("rejected", "Which client was this?", "rejected")
+    done = decide(approval, team.grace, "changes_requested", reason="Which client was this?")
+    assert (done.status, done.reason, state(done.transaction)) == ("changes_requested", "Which client was this?", "changes_requested")
     approvals.submit(approval.transaction, actor=team.bob, at=LATER)
     assert state(approval.transaction) == "waiting"
 
@@ -108,7 +103,7 @@ def test_it_is_decided_once(team):
     approval = submitted(team)
     decide(approval, team.grace)
     with pytest.raises(errors.InvalidState):
-        decide(approval, team.grace, approved=False, reason="No")
+        decide(approval, team.grace, "rejected", reason="No")
     assert state(approval.transaction) == "approved"
 
 
@@ -134,7 +129,8 @@ def test_an_owner_does_not_approve_their_own_and_with_nobody_else_it_waits(team)
     purchase = authorize(card, swipe(70_00)).transaction
     approvals.submit(purchase, actor=team.alice, at=NOON)
     assert approvers_of(team.alice) == []
-    [waiting] = queries.with_approvers(list(queries.visible_approvals(team.alice)))
+    [waiting] = queries.with_steps(list(queries.visible_approvals(team.alice)))
+    assert queries.waits_because(waiting) == "no_eligible_approver"
     assert waiting.waits_for == []
     with pytest.raises(errors.Forbidden):
         decide(waiting, team.alice)
@@ -150,7 +146,7 @@ def test_asked_either_way_round_it_is_the_same_people(team):
 
 
 def test_what_is_missing_is_named_before_anything_is_asked(team):
-    rules(team, receipt_required_from=0, memo_required_from=50_00)
+    adopt(team, receipt=0, memo=50_00)
     purchase = bought(team)
     with pytest.raises(approvals.ItemsMissing) as refused:
         approvals.submit(purchase, actor=team.bob, at=LATER)
@@ -159,7 +155,7 @@ def test_what_is_missing_is_named_before_anything_is_asked(team):
 
 
 def test_small_complete_purchases_are_approved_when_they_clear(team):
-    rules(team, auto_approve_below=50_00)
+    adopt(team, automatic_below=50_00)
     small, large = bought(team, 49_99), bought(team, 50_00)
     assert (state(small), state(large)) == ("approved", "open")
     approval = Approval.objects.get()
@@ -168,7 +164,7 @@ def test_small_complete_purchases_are_approved_when_they_clear(team):
 
 
 def test_a_small_one_waits_for_its_memo_and_is_approved_when_it_comes(team):
-    rules(team, auto_approve_below=50_00, memo_required_from=10_00)
+    adopt(team, automatic_below=50_00, memo=10_00)
     purchase = bought(team, 20_00)
     assert state(purchase) == "open"
     coding.describe(purchase, {"memo": "Lunch with Fern"}, actor=team.bob, at=LATER)
@@ -176,7 +172,7 @@ def test_a_small_one_waits_for_its_memo_and_is_approved_when_it_comes(team):
 
 
 def test_submitting_a_small_one_before_it_clears_is_approved_at_once(team):
-    rules(team, auto_approve_below=50_00)
+    adopt(team, automatic_below=50_00)
     purchase = bought(team, 20_00, captured=False)
     assert approvals.submit(purchase, actor=team.bob, at=LATER).approval == "approved"
 
@@ -249,27 +245,27 @@ def test_a_decision_is_about_what_was_looked_at(team):
     looked_at = approval.seen
     coding.describe(approval.transaction, {"memo": "Not what you thought"}, actor=team.bob, at=LATER)
     with pytest.raises(approvals.Stale) as refused:
-        approvals.decide(approval, approved=True, looked_at=looked_at, actor=team.grace, at=LATER)
+        rules.decide(approval, team.grace, seen=looked_at, at=LATER)
     assert (refused.value.status, state(approval.transaction)) == (412, "waiting")
     assert list(verification.approvals()) == []
 
     fresh = Approval.objects.get(pk=approval.pk)
     assert fresh.seen != looked_at
-    assert approvals.decide(fresh, approved=True, looked_at=fresh.seen, actor=team.grace, at=LATER).status == "approved"
+    assert rules.decide(fresh, team.grace, seen=fresh.seen, at=LATER).status == "approved"
 
 
 def test_raising_the_companys_amount_approves_nothing_that_was_bought_before(team):
     bought_before = bought(team, 40_00)
-    rules(team, auto_approve_below=1_000_00)
+    adopt(team, automatic_below=1_000_00, at=NOON + timedelta(hours=1))
     approvals.submit(bought_before, actor=team.bob, at=LATER)
     assert state(bought_before) == "waiting"
-    assert state(bought(team, 40_00)) == "approved"
+    assert state(bought(team, 40_00, at=LATER)) == "approved"
 
 
 def test_lowering_it_counts_at_once(team):
-    rules(team, auto_approve_below=1_000_00, memo_required_from=0)
+    adopt(team, automatic_below=1_000_00, memo=0)
     before = bought(team, 40_00)
-    rules(team, auto_approve_below=10_00)
+    adopt(team, automatic_below=10_00, at=NOON + timedelta(hours=1))
     coding.describe(before, {"memo": "Lunch"}, actor=team.bob, at=LATER)
     assert state(before) == "open"
 
@@ -297,7 +293,7 @@ def test_somebody_who_cannot_sign_in_is_passed_over(team):
 def test_what_was_sent_back_and_came_to_nothing_verifies(team):
     purchase = bought(team, captured=False)
     approvals.submit(purchase, actor=team.bob, at=NOON)
-    decide(Approval.objects.get(), team.grace, approved=False, reason="Whose is this?")
+    decide(Approval.objects.get(), team.grace, "changes_requested", reason="Whose is this?")
     clear(purchase, Clearing("reversal", "r", LATER), actor=None)
     assert state(purchase) == "none"
     assert list(verification.approvals()) == []

@@ -11,10 +11,10 @@ from cards import operations as cards
 from cards.controls import Limit
 from cards.models import BudgetInterval, CardMode, CardUsage, Interval, LimitCounter
 from cards.operations import budgets
-from companies.models import Company
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
+from tests.rules import adopt, decide
 from transactions.models import Approval, Transaction
 from transactions.operations import approvals
 from transactions.operations.clearing import Fact, book
@@ -131,12 +131,12 @@ def test_a_cap_is_for_all_of_a_purchase(acme, is_financial):
 
 
 def test_more_of_what_was_approved_and_partly_collected_waits_for_approval_again(acme):
-    Company.objects.filter(pk=acme.acme.pk).update(receipt_required_from_minor=None)
+    adopt(acme)
     card = card_with(acme, mode=CardMode.APPROVAL_REFILL, limits=[Limit(Interval.ALL_TIME, 100_00)])
     purchase = authorize(card, swipe(20_00, ref="p")).transaction
     book(card, Fact("capture", "c", "p", usd(10_00), NOON))
     approvals.submit(purchase, actor=type(acme.bob).objects.get(pk=acme.bob.pk), at=NOON)
-    approvals.decide(Approval.objects.get(), approved=True, actor=acme.alice, at=NOON)
+    decide(Approval.objects.get(), acme.alice, at=NOON)
     answers = [authorize(card, swipe(30_00, ref="p")).approved for _ in range(4)]
     assert answers == [True, True, False, False]
     assert LimitCounter.objects.get(interval=Interval.UNAPPROVED).used_minor == 80_00

@@ -20,7 +20,7 @@ from spendtrackr.periods import Period
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from transactions import balances
-from transactions.forms import month_from, statement_period
+from transactions.forms.addresses import month_from, statement_period
 from transactions.models import Account, FundingAccount, Posting, Transaction
 from transactions.operations import accounts
 from transactions.operations.clearing import Clearing, clear

@@ -11,8 +11,9 @@ from spendtrackr.models import Event
 from spendtrackr.money import Money
 from tests.factories import NOON, swipe
 from transactions.models import DaySpend, Draw, Entry, Message, MonthSpend, SpendLine, Transaction, TransactionSource, TransactionStatus
-from transactions.operations.clearing import Clearing, clear, expire_holds
+from transactions.operations.clearing import Clearing, clear
 from transactions.operations.swipes import authorize
+from transactions.tasks import expire_holds
 
 LATER = NOON + timedelta(days=1)
 

@@ -13,6 +13,7 @@ from cards.models import CardMode, CardUsage, Freeze, Interval, LimitCounter
 from spendtrackr import errors
 from spendtrackr.money import Money
 from tests.factories import NOON, swipe
+from tests.rules import adopt, decide
 from transactions.models import Draw, FundingAccount, Transaction
 from transactions.operations import accounts, approvals
 from transactions.operations.clearing import Clearing, clear
@@ -128,12 +129,12 @@ def test_room_comes_back_when_the_expense_is_approved(acme):
 
 
 def _approve(world, purchase: Transaction) -> None:
-    type(world.acme).objects.filter(pk=world.acme.pk).update(receipt_required_from_minor=None)
+    adopt(world)
     purchase.refresh_from_db()
     if purchase.approval == "open":
         approvals.submit(purchase, actor=type(world.bob).objects.get(pk=world.bob.pk), at=NOON)
     [asked] = _asked(purchase)
-    approvals.decide(asked, approved=True, actor=world.alice, at=NOON)
+    decide(asked, world.alice, at=NOON)
 
 
 def _asked(purchase: Transaction) -> list:

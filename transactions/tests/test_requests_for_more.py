@@ -9,9 +9,9 @@ import pytest
 from cards import operations as cards
 from cards.controls import Limit
 from cards.models import CardMode, Interval, LimitCounter
-from companies.models import Company
 from spendtrackr.money import Money
 from tests.factories import NOON, swipe
+from tests.rules import adopt, decide
 from transactions.models import Approval, Transaction
 from transactions.operations import approvals
 from transactions.operations.clearing import Fact, book
@@ -26,9 +26,9 @@ def card_with(acme, *limits, **controls):
 
 
 def approve(acme, purchase):
-    Company.objects.filter(pk=acme.acme.pk).update(receipt_required_from_minor=None)
+    adopt(acme)
     approvals.submit(purchase, actor=type(acme.bob).objects.get(pk=acme.bob.pk), at=NOON)
-    approvals.decide(Approval.objects.get(transaction=purchase), approved=True, actor=acme.alice, at=NOON)
+    decide(Approval.objects.get(transaction=purchase), acme.alice, at=NOON)
 
 
 def test_more_of_an_approved_purchase_takes_back_the_room_that_its_approval_gave(acme):

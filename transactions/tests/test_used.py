@@ -13,10 +13,10 @@ from cards import queries
 from cards.controls import Limit
 from cards.models import BudgetInterval, CardMode, Interval
 from cards.operations import budgets
-from companies.models import Company
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
+from tests.rules import adopt, decide
 from transactions.models import Approval
 from transactions.operations import approvals
 from transactions.operations.clearing import Clearing, clear
@@ -125,12 +125,12 @@ def test_what_is_used_of_a_window_are_the_purchases_from_its_first_day_on(world,
 @pytest.mark.usefixtures("at_noon")
 def test_what_is_used_of_a_refill_card_is_what_nobody_has_approved(world, pages):
     with company_scope(world.acme.pk):
-        Company.objects.filter(pk=world.acme.pk).update(receipt_required_from_minor=None)
+        adopt(world)
         card = issue(world, Limit(Interval.ALL_TIME, 100_00), mode=CardMode.APPROVAL_REFILL)
         done = spend(card, 20_00, captured=20_00)
         spend(card, 30_00)
         approvals.submit(done, actor=Membership.objects.get(pk=world.bob.pk), at=LATER)
-        approvals.decide(Approval.objects.get(transaction=done), approved=True, actor=world.alice, at=LATER)
+        decide(Approval.objects.get(transaction=done), world.alice, at=LATER)
         spend(card, 70_00)
         [standing] = queries.standings([world.reload(card)], world.acme, at=LATER)
         assert [meter.used for meter in standing.meters] == [usd(100_00)]

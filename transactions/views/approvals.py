@@ -1,18 +1,27 @@
-"""What waits for a yes, and saying it."""
+"""What waits for a yes, and saying it: one by one, or many at once; and who decides for somebody who is away."""
 
 from __future__ import annotations
 
+from django.contrib import messages
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from spendtrackr.permissions import find
+from spendtrackr import errors
+from spendtrackr.forms import show_refusal
+from spendtrackr.permissions import find, require
 from transactions import queries
-from transactions.models import Approval, ApprovalStatus
+from transactions.forms.delegations import DelegationForm
+from transactions.models import Approval, ApprovalStatus, Delegation, DelegationState, Outcome
 from transactions.operations import approvals as operations
+from transactions.operations import delegations
+from transactions.operations.approvals import Answer
 from transactions.views.purchases import typed
 from users.models import Membership
-from users.views import action, page
+from users.queries import colleagues
+from users.roles import Role
+from users.views import action, form_page, page
 
 MOST = 100
 
@@ -20,7 +29,10 @@ MOST = 100
 @page
 def approvals(request: HttpRequest, member: Membership) -> HttpResponse:
     """What waits for this member, with the papers; below it what waits for others and what was decided lately."""
-    mine = list(queries.waiting_for(member)[:MOST])
+    mine = queries.with_steps(list(queries.waiting_for(member)[:MOST]))
+    for approval in mine:
+        approval.mine = next(one for one in approval.waits_for if one.member.pk == member.pk)  # type: ignore[attr-defined]
+        approval.at_step = next(shown.step.position for shown in approval.route if shown.is_waiting)  # type: ignore[attr-defined]
     seen = {approval.pk for approval in mine}
     others = queries.visible_approvals(member).filter(status=ApprovalStatus.WAITING).exclude(pk__in=seen).order_by("pk")
     decided = queries.visible_approvals(member).filter(decided_by__isnull=False).order_by("-decided_at", "-pk")
@@ -28,8 +40,11 @@ def approvals(request: HttpRequest, member: Membership) -> HttpResponse:
         "nav": "approvals",
         "mine": queries.with_receipts(mine),
         "totals": queries.totals_of(mine),
-        "others": queries.with_approvers(list(others[:MOST])),
+        "others": queries.with_steps(list(others[:MOST])),
         "decided": list(decided[:20]),
+        "away": list(queries.delegations(member).filter(member=member).exclude(state=DelegationState.OVER).order_by("starts_on", "pk")),
+        "may_delegate": member.role != Role.AUDITOR,
+        "stands_in": list(queries.delegations(member).filter(to=member, state=DelegationState.LIVE).order_by("pk")),
     }
     return render(request, "transactions/approvals.html", context)
 
@@ -39,19 +54,72 @@ def _named(member: Membership, public_id: str) -> Approval:
     return found
 
 
-def _seen(request: HttpRequest) -> str:
-    return request.POST.get("seen", "")[:64]
+def _said(request: HttpRequest, outcome: Outcome) -> Answer:
+    return Answer(outcome, typed(request, "reason")[:500], request.POST.get("seen", "")[:64])
 
 
 @action
 def approve(request: HttpRequest, member: Membership, public_id: str) -> str:
-    done = operations.decide(_named(member, public_id), approved=True, looked_at=_seen(request), actor=member, at=timezone.now())
-    return f"Approved for {done.owned_by.user.name}."
+    done = operations.decide(_named(member, public_id), _said(request, Outcome.APPROVED), actor=member, at=timezone.now())
+    name = done.owned_by.user.name
+    return f"Approved for {name}." if done.status == ApprovalStatus.APPROVED else f"You agreed. Others still have to for {name}."
+
+
+@action
+def request_changes(request: HttpRequest, member: Membership, public_id: str) -> str:
+    said = _said(request, Outcome.CHANGES_REQUESTED)
+    done = operations.decide(_named(member, public_id), said, actor=member, at=timezone.now())
+    return f"Sent back to {done.owned_by.user.name}."
 
 
 @action
 def reject(request: HttpRequest, member: Membership, public_id: str) -> str:
-    reason = typed(request, "reason")[:500]
-    approval = _named(member, public_id)
-    done = operations.decide(approval, approved=False, reason=reason, looked_at=_seen(request), actor=member, at=timezone.now())
-    return f"Sent back to {done.owned_by.user.name}."
+    done = operations.decide(_named(member, public_id), _said(request, Outcome.REJECTED), actor=member, at=timezone.now())
+    return f"Rejected. {done.owned_by.user.name} is told."
+
+
+@action
+def approve_all(request: HttpRequest, member: Membership) -> str | None:
+    """What was ticked, each bound to what was seen: `<approval>:<seen>`."""
+    chosen = dict(ticked.partition(":")[::2] for ticked in request.POST.getlist("approval")[:MOST])
+    found = queries.visible_approvals(member).filter(public_id__in=chosen).order_by("pk")
+    answers = [(approval, Answer(Outcome.APPROVED, looked_at=chosen[approval.public_id][:64])) for approval in found]
+    if not answers:
+        raise errors.Invalid("Tick what you approve first.")
+    results = operations.decide_all(answers, actor=member, at=timezone.now())
+    for result in results:
+        if result.refusal:
+            messages.error(request, f"{result.approval.owned_by.user.name}, {result.approval.transaction.amount}: {result.refusal.message}")
+    done = sum(result.refusal is None for result in results)
+    return f"{done} approved." if done else None
+
+
+@form_page
+def delegate(request: HttpRequest, member: Membership) -> HttpResponse:
+    """While one is away, somebody else is asked as well."""
+    require("delegations.make", member)
+    people = colleagues(member).order_by("user__name", "pk")
+    form = DelegationForm(request.POST or None, people=[(one.public_id, one.user.name) for one in people])
+    if request.method == "POST" and form.is_valid() and _delegated(form, member):
+        messages.success(request, "Saved. Whoever you named is asked as well on those days.")
+        return redirect("approvals")
+    return render(request, "transactions/delegate.html", {"nav": "approvals", "form": form}, status=400 if form.errors else 200)
+
+
+def _delegated(form: Form, member: Membership) -> bool:
+    given = form.cleaned_data
+    to = Membership.objects.get(public_id=given["to"])
+    try:
+        delegations.delegate(member, to, starts_on=given["starts_on"], ends_on=given["ends_on"], actor=member, at=timezone.now())
+    except errors.DomainError as error:
+        show_refusal(form, error)
+        return False
+    return True
+
+
+@action
+def end_delegation(request: HttpRequest, member: Membership, public_id: str) -> str:
+    row: Delegation = find(queries.delegations(member), public_id)
+    require("delegations.make", member, row)
+    delegations.end(row, actor=member, at=timezone.now())
+    return f"Ended: {row.to.user.name} is not asked in place of {row.member.user.name} any more."

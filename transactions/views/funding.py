@@ -15,7 +15,7 @@ from spendtrackr.pagination import take_page
 from spendtrackr.periods import Period, month_of
 from spendtrackr.permissions import require
 from transactions import balances, queries
-from transactions.forms import month_from
+from transactions.forms.addresses import month_from
 from transactions.models import FundingAccount
 from users.models import Membership
 from users.views import page

@@ -18,7 +18,7 @@ from transactions import queries, timeline
 from transactions.decisions import Explanation
 from transactions.draws import share_of
 from transactions.filters import UNAPPROVED, TransactionFilter
-from transactions.forms import AmountRange
+from transactions.forms.addresses import AmountRange
 from transactions.models import Approval, ApprovalState, Receipt, Transaction, TransactionStatus
 from transactions.operations import approvals, coding
 from transactions.policies import ITEMS
@@ -63,7 +63,7 @@ def transactions(request: HttpRequest, member: Membership) -> HttpResponse:
         address["cursor"] = following
     context = {
         "nav": "transactions",
-        "rows": queries.with_all_missing(rows, member.company),
+        "rows": rows,
         "figure": None if problems else _figure(filters, rows),
         "totals": _totals(filters, rows, goes_on=bool(following)) if rows and _is_filtered(given) else None,
         "next_href": "?" + address.urlencode() if following else "",
@@ -154,26 +154,28 @@ def transaction(request: HttpRequest, member: Membership, public_id: str) -> Htt
 
 def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
     """All that is shown of one transaction, or None where this member knows no such one."""
-    row = queries.visible(member).filter(public_id=public_id).first()
+    row = queries.readable(member).filter(public_id=public_id).first()
     if row is None:
         return None
-    waiting = queries.with_approvers(
-        list(Approval.objects.filter(transaction=row, open_key__isnull=False).select_related("transaction__member"))
-    )
+    asked = list(Approval.objects.filter(transaction=row).select_related("transaction__member", "policy").order_by("-pk")[:1])
+    latest = queries.with_steps(asked)[0] if asked else None
+    waiting = latest if latest and latest.open_key else None
+    queries.with_refusals([row])
     may_describe = member.may("transactions.describe", row) and row.status != TransactionStatus.DECLINED
     refusal = queries.decision_of(row, member) if row.status == TransactionStatus.DECLINED else None
     return {
-        "row": queries.with_missing(row, member.company),
+        "row": row,
         "receipts": list(Receipt.objects.filter(transaction=row, attached_hash__isnull=False).order_by("pk")),
         "history": timeline.happenings(row),
         "refusal": refusal,
         **(_way_out(row, refusal, member) if refusal else {}),
-        "waiting": waiting[0] if waiting else None,
-        "rejection": _rejection(row),
+        "approval": latest if row.approval not in {ApprovalState.NONE, ApprovalState.OPEN} else None,
+        "waiting": waiting,
         "may_describe": may_describe,
         "may_attach": may_describe and row.status != TransactionStatus.DECLINED,
-        "may_submit": row.approval in {ApprovalState.OPEN, ApprovalState.REJECTED} and member.may("transactions.submit", row),
-        "may_decide": bool(waiting) and member.pk in {approver.pk for approver in waiting[0].waits_for},  # type: ignore[attr-defined]
+        "may_submit": row.approval in approvals.SUBMITTABLE and member.may("transactions.submit", row),
+        "may_withdraw": bool(waiting) and member.may("transactions.submit", row),
+        "may_decide": bool(waiting) and member.pk in {one.member.pk for one in waiting.waits_for},  # type: ignore[union-attr]
         "categories": queries.choosable_categories(row) if may_describe else [],
     }
 
@@ -196,15 +198,9 @@ def _way_out(row: Transaction, refusal: Explanation, member: Membership) -> dict
     }
 
 
-def _rejection(row: Transaction) -> Approval | None:
-    if row.approval != ApprovalState.REJECTED:
-        return None
-    return Approval.objects.filter(transaction=row).select_related("decided_by__user").order_by("-pk").first()
-
-
 def _named(member: Membership, public_id: str, rule: str) -> Transaction:
     """The purchase of an action's address. Raises `Missing`, or `Forbidden`."""
-    row: Transaction = find(queries.visible(member), public_id)
+    row: Transaction = find(queries.readable(member), public_id)
     require(rule, member, row)
     return row
 
@@ -227,6 +223,8 @@ def describe(request: HttpRequest, member: Membership, public_id: str) -> str:
             raise errors.Invalid("A memo has at most 500 characters.", field="memo")
     if "category" in request.POST:
         changes["category"] = queries.category_choice(row, request.POST["category"])
+    if "no_receipt_reason" in request.POST:
+        changes["no_receipt_reason"] = typed(request, "no_receipt_reason")[:300]
     coding.describe(row, changes, actor=member, at=timezone.now())
     return "Saved."
 
@@ -234,4 +232,10 @@ def describe(request: HttpRequest, member: Membership, public_id: str) -> str:
 @action
 def submit(request: HttpRequest, member: Membership, public_id: str) -> str:
     row = approvals.submit(_named(member, public_id, "transactions.submit"), actor=member, at=timezone.now())
-    return "Approved: it is below your company's amount." if row.approval == ApprovalState.APPROVED else "Submitted for approval."
+    return "Approved: your company’s policy asks nobody about it." if row.approval == ApprovalState.APPROVED else "Submitted for approval."
+
+
+@action
+def withdraw(request: HttpRequest, member: Membership, public_id: str) -> str:
+    approvals.withdraw(_named(member, public_id, "transactions.submit"), actor=member, at=timezone.now())
+    return "Taken back: change what is wrong, then submit it again."

@@ -1,4 +1,4 @@
-"""The settings of a company: its profile and rules, its departments, its categories, where no card may be used.
+"""The settings of a company: its profile, its departments, its categories, where no card may be used.
 
 Here and not in `companies`, because the currency is fixed once money was posted, and departments have heads.
 """
@@ -39,7 +39,7 @@ def settings(request: HttpRequest, member: Membership) -> HttpResponse:
         if form.is_valid() and _done(
             form, lambda: accounts.change_company(member.company, form.cleaned_data, actor=member, at=timezone.now())
         ):
-            messages.success(request, "The company’s profile and rules are saved.")
+            messages.success(request, "The company’s profile is saved.")
             return redirect("settings")
     return _shown(request, member, form)
 
@@ -96,18 +96,14 @@ _BLOCKED = [
 
 
 def _facts(company: Company) -> list[tuple[str, str]]:
-    """The profile and the rules as sentences, for those who may not change them."""
+    """The profile as sentences, for those who may not change them."""
     form = CompanyForm.of(company)
     choices = {name: dict(form.fields[name].choices) for name in ("country", "fiscal_year_start_month")}  # type: ignore[attr-defined]
-    receipt, memo = company.money(company.receipt_required_from_minor), company.money(company.memo_required_from_minor)
     return [
         ("Country", choices["country"].get(company.country, company.country)),
         ("Currency", company.currency),
         ("Time zone", company.chosen_time_zone.replace("_", " ")),
         ("Fiscal year begins in", choices["fiscal_year_start_month"][company.fiscal_year_start_month]),
-        ("Approved by itself", f"below {approved}" if (approved := company.money(company.auto_approve_below_minor)) else "nothing"),
-        ("Receipt asked for", "never" if receipt is None else f"from {receipt}" if receipt.minor else "for each purchase"),
-        ("Memo asked for", "never" if memo is None else f"from {memo}" if memo.minor else "for each purchase"),
     ]
 
 

@@ -36,7 +36,7 @@ class CompanyViewSet(TenantViewSet):
         return self.reply(request.membership.company)
 
     @extend_schema(
-        summary="Change the company's profile and rules",
+        summary="Change the company's profile",
         description="The currency is fixed by the first posting (409 `currency_fixed`). A new time zone applies from the next day.",
         request=CompanyChangesBody,
         responses={200: CompanyProfileSerializer},

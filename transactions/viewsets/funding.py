@@ -15,7 +15,7 @@ from spendtrackr.filters import PAGING, StrictFilterBackend
 from spendtrackr.viewsets import APIRequest, TenantViewSet
 from transactions import balances
 from transactions.filters import EntryFilter
-from transactions.forms import MOST_DAYS, instant_by, statement_period
+from transactions.forms.addresses import MOST_DAYS, instant_by, statement_period
 from transactions.models import FundingAccount
 from transactions.serializers import funding as shapes
 

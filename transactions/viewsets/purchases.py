@@ -46,8 +46,14 @@ _ORDERING = OpenApiParameter("ordering", {"type": "string", "enum": list(queries
     ),
     submit=extend_schema(
         summary="Submit for approval",
-        description="Approved at once below the company's amount; else it waits for the owner's manager, or the next above. "
-        "409 `items_missing` while something is missing.",
+        description="Approved at once where the policy in force, and that of the day of the purchase, approve it by themselves; else it "
+        "waits for whom the policy names. 409 `items_missing` while something is missing.",
+        request=None,
+        responses={200: shapes.TransactionSerializer},
+    ),
+    withdraw=extend_schema(
+        summary="Take a request back",
+        description="Before anybody has decided, to change something.",
         request=None,
         responses={200: shapes.TransactionSerializer},
     ),
@@ -63,6 +69,7 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         "retrieve": "transactions.see",
         "partial_update": "transactions.describe",
         "submit": "transactions.submit",
+        "withdraw": "transactions.submit",
         "decision": "transactions.see",
     }
 
@@ -71,7 +78,7 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         self.page_order = tuple(order_from(request.query_params.get("ordering")))  # type: ignore[misc]
 
     def rows(self) -> QuerySet[Any]:
-        return queries.visible(self.request.membership)
+        return queries.visible(self.request.membership) if self.action == "list" else queries.readable(self.request.membership)
 
     def _reply(self, purchase: Transaction) -> Response:
         return self.reply(self.rows().get(pk=purchase.pk))
@@ -90,6 +97,10 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @action(detail=True, methods=["post"], takes_body=False)
     def submit(self, request: APIRequest, public_id: str) -> Response:
         return self._reply(approvals.submit(self.get_object(), actor=request.membership, at=timezone.now()))
+
+    @action(detail=True, methods=["post"], takes_body=False)
+    def withdraw(self, request: APIRequest, public_id: str) -> Response:
+        return self._reply(approvals.withdraw(self.get_object(), actor=request.membership, at=timezone.now()))
 
 
 def order_from(asked: str | None) -> Any:

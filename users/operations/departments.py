@@ -10,6 +10,7 @@ from companies.models import Department
 from spendtrackr import errors, events
 from spendtrackr.retry import operation
 from users.models import DepartmentHead, Membership, MembershipStatus
+from users.operations.following import people_moved
 
 
 def must_be_in_use(department: Department | None) -> None:
@@ -25,6 +26,7 @@ def add_department(
     """A new department, with the active member who heads it, if any."""
     department = companies.add_department(name=name, parent=parent, actor=actor, at=at)
     _set_head(department, head, actor=actor, at=at)
+    people_moved(at=at)
     return department
 
 
@@ -43,6 +45,7 @@ def change_department(department: Department, changes: dict[str, Any], *, actor:
         raise errors.InvalidState("People belong to it. Move them to another department first.")
     if head_given:
         _set_head(department, changes["head"], actor=actor, at=at)
+    people_moved(at=at)
     return department
 
 

@@ -27,6 +27,7 @@ from users.operations.access import (
     open_session,
 )
 from users.operations.departments import must_be_in_use
+from users.operations.following import people_moved
 from users.operations.links import confirm, write_link
 from users.roles import Role
 
@@ -127,6 +128,7 @@ def _join(
     member.chain = f"{manager.chain if manager else ''}{member.pk}."
     member.save(update_fields=["chain"])
     events.record("member.joined", member, actor=member, at=at, role=role)
+    people_moved(at=at)
     return member
 
 
@@ -332,6 +334,7 @@ def change_member(member: Membership, changes: dict[str, Any], *, actor: Members
         before, member.department = member.department, changes["department"]
         member.save(update_fields=["department"])
         events.record("member.department_changed", member, actor=actor, at=at, before=_id(before), after=_id(member.department))
+    people_moved(at=at)
     return member
 
 
@@ -403,6 +406,7 @@ def set_status(member: Membership, status: MembershipStatus, *, actor: Membershi
     member.save(update_fields=["status"])
     _revoke_invitations_of(member, actor=actor, at=at)
     events.record(f"member.{what}", member, actor=actor, at=at)
+    people_moved(at=at)
     return member
 
 

@@ -17,12 +17,14 @@ from transactions import tasks as transactions
 from users import tasks as users
 
 log = logging.getLogger(__name__)
-PRUNE_EVERY = 600
+# In rounds, of one second unless told otherwise.
+FOLLOW_EVERY, PRUNE_EVERY = 60, 600
 
 
 class Command(BaseCommand):
     help = (
-        "Seal events, send mails, have issuers make pending cards, let go of old holds, forget old idempotency keys. "
+        "Seal events, send mails, have issuers make pending cards, let go of old holds, chase what is missing, remind and escalate, "
+        "begin and end delegations, forget old idempotency keys. "
         "Stops at SIGTERM after the round."
     )
 
@@ -37,16 +39,23 @@ class Command(BaseCommand):
                 signal.signal(name, lambda *_: stop.set())
         rounds = 0
         while not stop.is_set():
-            self._round(prune=rounds % PRUNE_EVERY == 0)
+            self._round(rounds)
             rounds += 1
             if once:
                 break
             close_old_connections()
             stop.wait(every)
 
-    def _round(self, *, prune: bool) -> None:
-        works: list[Callable[[], int]] = [events.seal_all, users.send_due, cards.complete_pending, transactions.expire_holds]
-        for work in [*works, *([idempotency.prune] if prune else [])]:
+    def _round(self, number: int) -> None:
+        works: list[Callable[[], int]] = [
+            events.seal_all, users.send_due, cards.complete_pending, transactions.expire_holds, transactions.turn_delegations,
+            transactions.chase_missing, transactions.remind_approvers, transactions.escalate_steps,
+        ]  # fmt: skip
+        if number % FOLLOW_EVERY == 0:
+            works.append(transactions.follow_people)
+        if number % PRUNE_EVERY == 0:
+            works.append(idempotency.prune)
+        for work in works:
             try:
                 work()
             except DatabaseError:

@@ -1,0 +1,7 @@
+"""Operators look at what happened and at the money it moved, give credit, and suspend or reactivate companies."""
+
+from __future__ import annotations
+
+from transactions.admin import approvals, companies, ledger, purchases, statements
+
+__all__ = ["approvals", "companies", "ledger", "purchases", "statements"]

@@ -1,0 +1,1 @@
+"""What people fill in about transactions, and what they and programs write into addresses."""
