@@ -163,6 +163,19 @@ def budget_start(budget: Budget, day: date) -> date:
     return window_start(Interval(budget.interval), day, year_starts_month=budget.year_starts_month)
 
 
+def of_budgets(budgets: Sequence[Budget], day: date, *, history: History) -> list[tuple[Budget, LimitCounter]]:
+    """The counter of each budget's period, opened from the history where it is new. The caller holds the locks of the budgets."""
+    found = []
+    for budget in budgets:
+        start = budget_start(budget, day)
+        counter = LimitCounter.objects.filter(budget=budget, interval=budget.interval, starts_on=start).first()
+        if counter is None:
+            counter = _new_for_budget(budget, day, history)
+            counter.save(force_insert=True)
+        found.append((budget, counter))
+    return found
+
+
 def _new_for_card(card: Card, interval: Interval, day: date, history: History) -> LimitCounter:
     start = window_start(interval, day)
     end = window_end(interval, start)

@@ -23,12 +23,13 @@ def lock_cards_of(holder_id: int) -> list[Card]:
     return list(Card.objects.select_for_update().filter(holder_id=holder_id).order_by("pk"))
 
 
-def lock_budgets(chain: str) -> list[Budget]:
-    """A leaf and every budget above it, locked, the deepest first. Blank: none.
+def lock_budgets(*chains: str) -> list[Budget]:
+    """Leaves and every budget above them, locked, the deepest first. A blank chain is none.
 
     A budget is younger than the one that it lies in, so the deepest has the highest id, and one order by id is the order by depth.
     """
-    return list(Budget.objects.select_for_update().filter(pk__in=ids_of(chain)).order_by("-pk")) if chain else []
+    ids = {pk for chain in chains for pk in ids_of(chain)}
+    return list(Budget.objects.select_for_update().filter(pk__in=ids).order_by("-pk")) if ids else []
 
 
 def read_budgets(chain: str) -> list[Budget]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from companies.models import Category, CategoryCodes, Department
+from companies.models import Category, CategoryCodes, Department, Tag
 from spendtrackr.admin import ReadOnlyAdmin, everywhere, table
 
 
@@ -34,4 +34,10 @@ class CategoryCodesAdmin(ReadOnlyAdmin[CategoryCodes]):
 @admin.register(Department)
 class DepartmentAdmin(ReadOnlyAdmin[Department]):
     list_display = ["public_id", "company_link", "name", "parent", "archived_at"]
+    search_fields = ["public_id", "name"]
+
+
+@admin.register(Tag)
+class TagAdmin(ReadOnlyAdmin[Tag]):
+    list_display = ["public_id", "company_link", "name", "archived_at"]
     search_fields = ["public_id", "name"]

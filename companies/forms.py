@@ -66,6 +66,10 @@ class CategoryForm(forms.Form):
         return texts
 
 
+class TagForm(forms.Form):
+    name = forms.CharField(label="Name", max_length=80, help_text="A project, a client, a trip.")
+
+
 class DepartmentForm(forms.Form):
     name = forms.CharField(label="Name", max_length=80)
     parent = forms.ChoiceField(label="Inside", required=False)

@@ -152,6 +152,29 @@ class Category(TenantModel):
         return [str(codes) for codes in self.codes.all()]
 
 
+class Tag(TenantModel):
+    """A word that transactions are marked with, across categories: a project, a client, a trip."""
+
+    public_id = PublicIdField("tag")
+    name = models.CharField(max_length=80)
+    name_key = MachineTextField(max_length=80)
+    created_at = models.DateTimeField()
+    archived_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "tags"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["company", "name_key"], name="tags_one_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.public_id})"
+
+    @property
+    def is_archived(self) -> bool:
+        return self.archived_at is not None
+
+
 class CategoryCodes(TenantModel):
     """A range of merchant category codes (ISO 18245) whose purchases default to a category."""
 

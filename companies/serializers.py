@@ -7,7 +7,7 @@ from datetime import date
 from django.utils import timezone
 from rest_framework import serializers
 
-from companies.models import Category, Company
+from companies.models import Category, Company, Tag
 from spendtrackr.serializers import (
     CountryField,
     CurrencyField,
@@ -82,5 +82,24 @@ class NewCategoryBody(CategoryFields):
 
 
 class CategoryChangesBody(CategoryFields):
+    name = PlainCharField(max_length=80, required=False)
+    is_archived = StrictBooleanField(required=False)
+
+
+class TagSerializer(serializers.ModelSerializer[Tag]):
+    id = serializers.CharField(source="public_id", read_only=True)
+    is_archived = serializers.BooleanField(read_only=True, help_text="What carries it goes on carrying it; nothing new is marked with it.")
+
+    class Meta:
+        model = Tag
+        fields = ["id", "name", "is_archived"]
+        read_only_fields = fields
+
+
+class NewTagBody(StrictSerializer):
+    name = PlainCharField(max_length=80)
+
+
+class TagChangesBody(StrictSerializer):
     name = PlainCharField(max_length=80, required=False)
     is_archived = StrictBooleanField(required=False)

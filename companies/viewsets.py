@@ -1,4 +1,4 @@
-"""Categories: read by everybody who codes spend."""
+"""Categories and tags: read by everybody who codes spend."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.response import Response
 
 from companies import operations
-from companies.models import Category
-from companies.serializers import CategoryChangesBody, CategorySerializer, NewCategoryBody
+from companies.models import Category, Tag
+from companies.serializers import CategoryChangesBody, CategorySerializer, NewCategoryBody, NewTagBody, TagChangesBody, TagSerializer
 from spendtrackr.viewsets import APIRequest, TenantViewSet
 
 
@@ -49,3 +49,31 @@ class CategoryViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         category, changes = self.get_object(), self.body(CategoryChangesBody)
         operations.change_category(category, changes, actor=request.membership, at=timezone.now())
         return self.reply(self.rows().get(pk=category.pk))
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List tags", description="Words that transactions are marked with, newest first."),
+    retrieve=extend_schema(summary="Show a tag"),
+    create=extend_schema(summary="Add a tag", request=NewTagBody, responses={201: TagSerializer}),
+    partial_update=extend_schema(
+        summary="Rename or archive a tag",
+        description="What carries an archived tag goes on carrying it; nothing new is marked with it.",
+        request=TagChangesBody,
+        responses={200: TagSerializer},
+    ),
+)
+@extend_schema(tags=["categories"])
+class TagViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    serializer_class = TagSerializer
+    model = Tag
+    rules = {"list": "tags.see", "retrieve": "tags.see", "create": "tags.change", "partial_update": "tags.change"}
+
+    def rows(self) -> QuerySet[Any]:
+        return Tag.objects.all()
+
+    def create(self, request: APIRequest) -> Response:
+        return self.reply(operations.add_tag(**self.body(NewTagBody), actor=request.membership, at=timezone.now()), status=201)
+
+    def partial_update(self, request: APIRequest, public_id: str) -> Response:
+        tag, changes = self.get_object(), self.body(TagChangesBody)
+        return self.reply(operations.change_tag(tag, changes, actor=request.membership, at=timezone.now()))

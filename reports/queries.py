@@ -11,14 +11,14 @@ from typing import Any, Literal
 from django.db.models import Max, Min, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 
-from cards.models import Card
+from cards.models import Budget, Card
 from companies.models import Category, Department
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, month_of
 from transactions.models import DaySpend, Dimension, Merchant, MonthSpend, SpendLine
 from users.models import Membership
 
-GroupBy = Literal["month", "category", "department", "member", "card", "merchant"]
+GroupBy = Literal["month", "category", "department", "member", "card", "merchant", "budget"]
 GROUPINGS: dict[str, GroupBy] = {
     "month": "month",
     "category": "category",
@@ -26,6 +26,7 @@ GROUPINGS: dict[str, GroupBy] = {
     "member": "member",
     "card": "card",
     "merchant": "merchant",
+    "budget": "budget",
 }
 UNCATEGORISED = "Uncategorised"
 # What spend without a value is called.
@@ -35,6 +36,7 @@ NOBODYS: dict[str, str] = {
     Dimension.MEMBER: "Nobody",
     Dimension.CARD: "No card",
     Dimension.MERCHANT: "No merchant given",
+    Dimension.BUDGET: "No budget",
 }
 
 
@@ -151,6 +153,7 @@ _NAMES: dict[Dimension, tuple[Callable[[], QuerySet[Any]], Callable[[Any], str]]
     Dimension.MEMBER: (lambda: Membership.objects.select_related("user"), lambda member: member.user.name),
     Dimension.CARD: (Card.objects.all, lambda card: f"{card.name} •• {card.last4}"),
     Dimension.MERCHANT: (Merchant.objects.all, lambda merchant: merchant.name),
+    Dimension.BUDGET: (Budget.objects.all, lambda budget: budget.name),
 }
 
 

@@ -29,7 +29,7 @@ class ReportViewSet(TenantViewSet):
         return MonthSpend.objects.all()
 
     @extend_schema(
-        summary="Spend by month, category, department, member, card or merchant",
+        summary="Spend by month, category, department, member, card, merchant or budget",
         description="Captures less refunds plus imported lines, by the day they were posted, in the company's time zone. "
         "An employee sees their own spend, and as a manager that of the people below.",
         parameters=[

@@ -224,6 +224,20 @@ class NotNegativeMoneyField(PositiveMoneyField):
     shape = NotNegativeMoneyShape
 
 
+class AnyMoneyShape(StrictSerializer):
+    """An amount, above zero or below."""
+
+    minor = StrictIntegerField(min_value=-MAX_MINOR, max_value=MAX_MINOR, help_text="Whole minor units: cents, pence, fils.")
+    currency = CurrencyField()
+
+
+@extend_schema_field(AnyMoneyShape)
+class AnyMoneyField(PositiveMoneyField):
+    """`Money` above zero or below, in and out."""
+
+    shape = AnyMoneyShape
+
+
 class PlainChoiceField(serializers.ChoiceField):
     """One of some words. The refusal names them, and does not repeat what was sent: it need not be anything that can be written."""
 

@@ -38,6 +38,19 @@ document.addEventListener("change", (event) => {
   document.querySelectorAll(`input[type=checkbox][name="${all.dataset.ticks}"]`).forEach((box) => { box.checked = all.checked; });
 });
 
+// While somebody splits an amount: what is left of it.
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("form[data-splits]");
+  if (!form || !/-amount$/.test(event.target.name)) return;
+  const typed = [...form.querySelectorAll("input[name$='-amount']")].map((input) => Number(input.value.replace(/[ ,']/g, "")) || 0);
+  const whole = Math.abs(Number(form.dataset.splits));
+  const places = (form.dataset.splits.split(".")[1] || "").length;
+  const left = whole - typed.reduce((sum, amount) => sum + amount, 0);
+  const told = form.querySelector("[data-left]");
+  told.hidden = false;
+  told.textContent = Math.abs(left) < 0.5 / 10 ** places ? "It adds up." : `${left > 0 ? "Left" : "Too much"}: ${Math.abs(left).toFixed(places)}`;
+});
+
 // A link to copy.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-copies]");

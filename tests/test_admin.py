@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.utils import timezone
 
 from cards import operations as cards
+from companies import operations as companies
 from companies.models import Company
 from spendtrackr import events
 from spendtrackr.admin import is_secret
@@ -21,8 +22,8 @@ from tests.factories import NOON, PASSWORD, swipe
 from tests.rules import decide
 from tests.test_house import OUR_MODELS
 from tests.test_query_counts import fill
-from transactions.models import Approval, FundingAccount, Message, StatementMapping, Transaction
-from transactions.operations import delegations
+from transactions.models import Approval, FundingAccount, Message, Split, StatementMapping, Transaction
+from transactions.operations import approvals, coding, delegations
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.swipes import authorize
 from users import operations
@@ -83,7 +84,11 @@ def busy(world):
     """Acme with a row of almost every model: `world` and what happens in a company."""
     fill(world, 1, 0)
     with company_scope(world.acme.pk):
-        decide(Approval.objects.get(), world.alice, at=NOON)
+        purchase, tag = Transaction.objects.get(source="card"), companies.add_tag(name="Trip", actor=world.alice, at=NOON)
+        parts = [Split(share_minor=purchase.amount_minor, category=purchase.category)]
+        coding.describe(purchase, {"tags": [tag], "splits": parts}, actor=world.alice, at=NOON)
+        approvals.submit(Transaction.objects.get(source="card"), actor=world.bob, at=NOON)
+        decide(Approval.objects.latest("pk"), world.alice, at=NOON)
         delegations.delegate(world.bob, world.alice, starts_on=NOON.date(), ends_on=NOON.date(), actor=world.bob, at=NOON)
         cards.change_controls(world.card, {"limits": cards.monthly(Money(50_00, "USD"))}, actor=world.alice, at=NOON)
         authorize(world.reload(), swipe(99_00, merchant_name="Too Dear"))

@@ -12,7 +12,8 @@ from django.utils import timezone
 from cards import operations as cards
 from cards.models import BlockList, Budget, BudgetInterval, CardRequest, LimitGrant, RequestKind
 from cards.operations import budgets, requests
-from companies.models import Category, Company, Department
+from companies import operations as companies
+from companies.models import Category, Company, Department, Tag
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import swipe
@@ -70,6 +71,12 @@ BY_ID = {
     "POST /api/v1/auth/sessions/{public_id}/revoke/": ("session", {}),
     "GET /api/v1/categories/{public_id}/": ("category", None),
     "PATCH /api/v1/categories/{public_id}/": ("category", {"ledger_code": "1"}),
+    "GET /api/v1/tags/{public_id}/": ("tag", None),
+    "PATCH /api/v1/tags/{public_id}/": ("tag", {"name": "Mine"}),
+    "GET /settings/tags/{public_id}/": ("tag", None),
+    "POST /settings/tags/{public_id}/": ("tag", {"do": "archive"}),
+    "GET /transactions/{public_id}/split/": ("transaction", None),
+    "POST /transactions/{public_id}/split/": ("transaction", {"do": "add"}),
     "GET /api/v1/departments/{public_id}/": ("department", None),
     "PATCH /api/v1/departments/{public_id}/": ("department", {"name": "Mine"}),
     "GET /people/{public_id}/": ("member", None),
@@ -150,6 +157,7 @@ BY_READING = {
     "GET /api/v1/invitations/": "",
     "GET /api/v1/categories/": "?limit=200",
     "GET /api/v1/departments/": "",
+    "GET /api/v1/tags/": "",
     "GET /api/v1/company/": "",
     "GET /people/": "",
     "GET /settings/": "",
@@ -203,6 +211,11 @@ BY_BODY = {
     "POST /api/v1/delegations/": lambda acme: {"to": acme["member"], "starts_on": "2099-01-01", "ends_on": "2099-01-02"},
     "POST /approvals/delegate/": lambda acme: {"to": acme["member"], "starts_on": "2099-01-01", "ends_on": "2099-01-02"},
     "POST /api/v1/invitations/": lambda acme: {"email": "bob@acme.example", "role": "employee"},
+    "POST /api/v1/tags/": lambda acme: {"name": "Hers"},
+    "GET /settings/tags/new/": lambda acme: {},
+    "POST /settings/tags/new/": lambda acme: {"name": "Hers"},
+    "POST /api/v1/transactions/describe/": lambda acme: {"transactions": [acme["transaction"]], "memo": "Hers"},
+    "POST /transactions/describe/": lambda acme: {"transaction": acme["transaction"], "add_tags": acme["tag"]},
     "POST /api/v1/categories/": lambda acme: {"name": "Hers"},
     "POST /api/v1/departments/": lambda acme: {"name": "Hers", "parent": acme["department"]},
     "PATCH /api/v1/company/": lambda acme: {"name": "Malice Ltd"},
@@ -272,6 +285,7 @@ FILTERS = {
         "category": "category",
         "department": "department",
         "merchant": "merchant",
+        "tag": "tag",
     },
     "/api/v1/receipts/": {"transaction": "transaction"},
     "/api/v1/members/": {"department": "department", "manager": "member"},
@@ -286,6 +300,7 @@ FILTERS = {
         "category": "category",
         "department": "department",
         "merchant": "merchant",
+        "tag": "tag",
         "show": "transaction",
     },
 }
@@ -328,6 +343,7 @@ def theirs(world) -> dict[str, str]:
             "member": world.bob.public_id,
             "invitation": invitation.public_id,
             "category": Category.objects.get(name="Acme Category").public_id,
+            "tag": companies.add_tag(name="Acme project", actor=world.alice, at=AT).public_id,
             "department": operations.add_department(name="Acme Sales", actor=world.alice, at=AT).public_id,
             "transaction": purchase.public_id,
             "receipt": receipt.public_id,
@@ -458,7 +474,8 @@ DOING = [
     "PATCH /api/v1/block-list/", "POST /budgets/new/", "POST /requests/new/",
     "POST /cards/new/",
     "POST /api/v1/invitations/", "POST /api/v1/simulator/topups/", "POST /api/v1/simulator/withdrawals/", "POST /api/v1/imports/",
-    "POST /api/v1/categories/", "POST /approvals/approve/", "POST /approvals/delegate/",
+    "POST /api/v1/categories/", "POST /api/v1/tags/", "POST /transactions/describe/",
+    "POST /settings/tags/new/", "POST /approvals/approve/", "POST /approvals/delegate/",
     "POST /policies/new/",
     "PATCH /api/v1/company/", "POST /people/", "POST /settings/", "POST /settings/blocks/",
     "POST /settings/departments/new/", "POST /settings/categories/new/",
@@ -474,7 +491,7 @@ def test_what_mallory_does_changes_nothing_of_acmes(world, theirs, browse, route
                 list(FundingAccount.objects.values()), list(Transaction.objects.values()), list(StatementImport.objects.values()),
                 list(Invitation.objects.values()), list(Budget.objects.values()), list(BlockList.objects.values()),
                 list(CardRequest.objects.values()), list(LimitGrant.objects.values()), list(Approval.objects.values()),
-                list(Delegation.objects.values()), list(Policy.objects.values()),
+                list(Delegation.objects.values()), list(Policy.objects.values()), list(Tag.objects.values()),
             )  # fmt: skip
 
     before = acme()
@@ -501,13 +518,16 @@ def test_without_a_credential_there_is_nothing(world, theirs, api, client, route
         assert getattr(client, method.lower())(path)["Location"].startswith("/sign-in/")
 
 
-@pytest.mark.parametrize("of", ["decisions.0.approval", "document.rules.0.when.members.0"])
+@pytest.mark.parametrize("of", ["decisions.0.approval", "document.rules.0.when.members.0", "transactions.0"])
 def test_another_companys_id_deep_in_a_body_is_unknown(world, theirs, browse, of):
-    route = "POST /api/v1/approvals/decide/" if of.startswith("decisions") else "POST /api/v1/policies/"
-    foreign, unknown = (
-        ask(browse, world, route, body=BY_BODY[route]({**theirs, "approval": id_, "member": id_}))
-        for id_ in (theirs["approval" if of.startswith("decisions") else "member"], "x_unknown")
-    )
+    routes = {
+        "decisions": ("approvals/decide/", "approval"),
+        "document": ("policies/", "member"),
+        "transactions": ("transactions/describe/", "transaction"),
+    }
+    path, kind = routes[of.partition(".")[0]]
+    route = f"POST /api/v1/{path}"
+    foreign, unknown = (ask(browse, world, route, body=BY_BODY[route]({**theirs, kind: id_})) for id_ in (theirs[kind], "x_unknown"))
     assert foreign.status_code == unknown.status_code == 400
     assert (foreign.json()["field"], foreign.json()["message"]) == (unknown.json()["field"], unknown.json()["message"])
     assert foreign.json()["field"] == of

@@ -8,13 +8,15 @@ from django.utils import timezone
 from cards import operations as cards
 from cards.models import BudgetInterval, RequestKind
 from cards.operations import budgets, requests
+from companies import operations as companies
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, PASSWORD, swipe
 from tests.papers import picture
 from tests.rules import adopt
 from transactions.documents import inspect
-from transactions.operations import approvals, receipts
+from transactions.models import Split
+from transactions.operations import approvals, coding, receipts
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -29,8 +31,9 @@ COUNTS = {
     "/api/v1/invitations/": 2,
     "/api/v1/categories/": 3,
     "/api/v1/departments/": 2,
+    "/api/v1/tags/": 2,
     "/api/v1/company/": 1,
-    "/api/v1/transactions/": 2,
+    "/api/v1/transactions/": 4,
     "/api/v1/receipts/": 2,
     "/api/v1/accounts/": 2,
     "/api/v1/imports/": 2,
@@ -47,7 +50,7 @@ COUNTS = {
 
 
 # Pages: their session and the signed-in member are two, then what they show, and what their forms offer.
-PAGES = {"/people/": 7, "/settings/": 6}
+PAGES = {"/people/": 7, "/settings/": 7}
 
 
 def fill(world, rounds: int, start: int) -> None:
@@ -64,6 +67,9 @@ def fill(world, rounds: int, start: int) -> None:
             requests.ask(wish, actor=world.bob, at=NOON)
             purchase = authorize(world.card, swipe(1_00, merchant_name=f"Shop {number}")).transaction
             clear(purchase, Clearing("capture", f"c{number}", NOON, is_final=True), actor=None)
+            tag = companies.add_tag(name=f"Tag {number}", actor=world.alice, at=NOON)
+            parts = [Split(share_minor=1_00, category=purchase.category)]
+            coding.describe(purchase, {"tags": [tag], "splits": parts}, actor=world.alice, at=NOON)
             approvals.submit(purchase, actor=world.bob, at=NOON)
             receipts.attach(purchase, inspect(picture(), "r.png"), f"r{number}", actor=world.bob, at=NOON)
             people.sign_in(world.alice.user.email, PASSWORD, at=timezone.now())

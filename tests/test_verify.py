@@ -169,7 +169,11 @@ def test_a_posting_that_was_deleted_is_missed(books, capsys):
         ("UPDATE event_chains SET last_sequence = last_sequence + 1", "events", "the chain ends at"),
         ("UPDATE memberships SET role = 'admin' WHERE role = 'owner'", "owners", "no active owner"),
         ("UPDATE memberships SET chain = '1.2.3.' WHERE role = 'employee'", "managers", "their manager says"),
-        ("UPDATE transactions SET category_id = NULL WHERE source = 'card' AND captured_minor > 0", "coding", "which is not its own"),
+        (
+            "UPDATE transactions SET category_id = NULL WHERE source = 'card' AND captured_minor > 0",
+            "coding",
+            "too much standing under",
+        ),
         ("UPDATE transactions SET approval = 'approved' WHERE approval = 'waiting'", "approvals", "its approval waiting"),
         ("UPDATE transactions SET approval = 'approved' WHERE approval = 'open'", "approvals", "without an approval"),
         ("UPDATE approvals SET decided_by_id = asked_by_id", "approvals", "decided by the owner of the purchase"),
@@ -312,7 +316,8 @@ def test_every_promise_is_asked_for():
 
     assert list(COMPANY_CHECKS) == [
         "postings", "balances", "bank transfers", "purchases", "imported lines", "holds", "limit counters", "limit windows", "budgets",
-        "requests", "spend lines", "day rollup", "month rollup", "coding", "approvals", "approval steps", "missing items", "receipts",
+        "requests", "spend lines", "day rollup", "month rollup", "coding", "splits", "claims", "repayments", "approvals", "approval steps",
+        "missing items", "receipts",
         "events", "owners", "managers",
     ]  # fmt: skip
 

@@ -188,8 +188,13 @@ class BalanceLine:
 
 
 def of_available(entries: QuerySet[Entry]) -> QuerySet[Entry]:
-    """The entries that changed what can be spent; an imported line was paid by the bank itself."""
-    return entries.exclude(kind=EntryKind.IMPORT)
+    """The entries that changed what can be spent; the others were paid by the bank itself, or by somebody of the company."""
+    return entries.exclude(kind__in=_BESIDES)
+
+
+_BESIDES = (
+    EntryKind.IMPORT, EntryKind.CLAIM, EntryKind.CLAIM_VOID, EntryKind.PAYOUT, EntryKind.PAYOUT_FAILED, EntryKind.REPAYMENT,
+)  # fmt: skip
 
 
 def changes_of_available(entries: Sequence[Entry], account: FundingAccount) -> list[BalanceLine]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from cards.operations.budgets import crossed, tell_of_crossed
 from cards.operations.controls import Controls
 from cards.queries import granted_minor
 from transactions import swipe_sql
-from transactions.models import ApprovalState, Draw, Message, Transaction, TransactionSource
+from transactions.models import ApprovalState, Draw, Message, Split, Transaction, TransactionSource
 from transactions.queries import COUNTING, POSTED, of_chain
 
 
@@ -149,7 +149,18 @@ def history_of(of: Card | Budget, interval: Interval, start: date, end: date | N
     rows = rows.filter(of_chain(of.counting_id) if isinstance(of, Card) else Q(budget__chain__startswith=of.chain))
     is_unapproved = interval == Interval.UNAPPROVED
     rows = rows.exclude(approval=ApprovalState.APPROVED) if is_unapproved else rows.filter(occurred_on__gte=start)
-    return share_of_all(rows.filter(occurred_on__lt=end) if end else rows)
+    share = share_of_all(rows.filter(occurred_on__lt=end) if end else rows)
+    return replace(share, posted_minor=share.posted_minor + _moved_into(of, start, end)) if isinstance(of, Budget) else share
+
+
+def _moved_into(budget: Budget, start: date, end: date | None) -> int:
+    """What parts of other purchases are booked to a budget, less what parts of its own are booked elsewhere."""
+    days = Q(transaction__occurred_on__gte=start) & (Q(transaction__occurred_on__lt=end) if end else Q())
+    into, out_of = (
+        Split.objects.filter(days, **{f"{of}__chain__startswith": budget.chain}).aggregate(total=Sum("posted_minor"))["total"] or 0
+        for of in ("budget", "transaction__budget")
+    )
+    return int(into - out_of)
 
 
 def share_of_all(rows: Any) -> Share:

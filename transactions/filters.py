@@ -10,8 +10,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_filters import rest_framework as filters
 
 from cards.models import Budget, Card
+from companies.models import Category, Department
 from transactions import queries
-from transactions.models import ApprovalState, SpendLine, TransactionSource, TransactionStatus
+from transactions.models import ApprovalState, Dimension, SpendLine, TransactionSource, TransactionStatus
 from transactions.policies import ITEMS
 
 NONE = "none"
@@ -19,6 +20,9 @@ NONE = "none"
 UNAPPROVED = "unapproved"
 _MOST_WORDS = 8
 _WHOLE = {"decimal_places": 0, "min_value": -(2**63), "max_value": 2**63 - 1}
+
+
+_BOOKED_TO: dict[str, Any] = {"category": Category, "department": Department}
 
 
 class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
@@ -48,8 +52,9 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
         choices=[*ApprovalState.choices, (UNAPPROVED, "Not approved")],
         help_text="`unapproved` is all but `approved`.",
     )
-    category = filters.CharFilter(method="by_id", max_length=40, help_text="A category's id, or `none`.")
-    department = filters.CharFilter(method="by_id", max_length=40, help_text="A department's id, or `none`.")
+    category = filters.CharFilter(method="by_booking", max_length=40, help_text="A category's id, or `none`; also of a part.")
+    department = filters.CharFilter(method="by_booking", max_length=40, help_text="A department's id, or `none`; also of a part.")
+    tag = filters.CharFilter("taggings__tag__public_id", max_length=40, help_text="A tag's id.")
     merchant = filters.CharFilter(method="by_id", max_length=40, help_text="A merchant's id, or `none`.")
     missing = filters.ChoiceFilter(
         method="by_missing", choices=[(name, name) for name in (*ITEMS, queries.ANY)], help_text="What its owner still has to add."
@@ -61,6 +66,15 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
     currency = filters.CharFilter("currency", max_length=3)
     spent_from = filters.DateFilter(method="later", help_text="First posting day of spend: with `spent_to`, what a report adds up.")
     spent_to = filters.DateFilter(method="later", help_text="Last posting day of spend, included.")
+
+    budget_counted: Budget | None = None
+
+    def by_booking(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """A category or a department, of the whole or of a part."""
+        if value == NONE:
+            return rows.filter(queries.booked_to(name, None))
+        found = _BOOKED_TO[name].objects.filter(public_id=value).values_list("pk", flat=True).first()
+        return rows.filter(queries.booked_to(name, found)) if found else rows.none()
 
     def by_id(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(**({name: None} if value == NONE else {f"{name}__public_id": value}))
@@ -74,7 +88,8 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
         if value == NONE:
             return rows.filter(budget=None)
         found = Budget.objects.visible_to(self.request.membership).filter(public_id=value).first()
-        return rows.filter(budget__in=Budget.objects.filter(chain__startswith=found.chain)) if found else rows.none()
+        self.budget_counted = found
+        return rows.filter(queries.drawn_from(found)) if found else rows.none()
 
     def by_counting(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:  # noqa: FBT001 -- django-filter calls it
         return rows.filter(queries.COUNTING) if value else rows.exclude(queries.COUNTING)
@@ -101,6 +116,8 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
 
     def filter_queryset(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         rows = super().filter_queryset(rows)
+        if self.form.cleaned_data["counting"]:
+            rows = queries.with_counted(rows, self.budget_counted)
         return rows.filter(Exists(self.lines().filter(transaction=OuterRef("pk")))) if self.is_behind_a_figure else rows
 
     @property
@@ -108,9 +125,12 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
         return bool(self.form.cleaned_data["spent_from"] or self.form.cleaned_data["spent_to"])
 
     def lines(self) -> QuerySet[SpendLine]:
-        """The spend lines between the two days."""
-        ends = {"day__gte": self.form.cleaned_data["spent_from"], "day__lte": self.form.cleaned_data["spent_to"]}
-        return SpendLine.objects.filter(**{lookup: day for lookup, day in ends.items() if day})
+        """The spend lines between the two days, of whatever else is asked for: of what is split, the lines of those parts alone."""
+        given = self.form.cleaned_data
+        ends = {"day__gte": given["spent_from"], "day__lte": given["spent_to"]}
+        of = {f"{name}__public_id": given[name] for name in Dimension.values if given[name] and given[name] != NONE}
+        without = {name: None for name in Dimension.values if given[name] == NONE}
+        return SpendLine.objects.filter(**{lookup: day for lookup, day in ends.items() if day}, **of, **without)
 
 
 TransactionFilter.base_filters["from"] = filters.DateFilter(

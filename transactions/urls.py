@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from transactions.views import approvals, funding, policies, purchases, receipts, settings
+from transactions.views import approvals, coding, funding, policies, purchases, receipts, settings
 from transactions.viewsets.approvals import ApprovalViewSet, DelegationViewSet
 from transactions.viewsets.cards import PreviewViewSet
 from transactions.viewsets.company import BlockListViewSet, CompanyViewSet
@@ -37,6 +37,8 @@ api = [
 ]
 pages = [
     path("transactions/", purchases.transactions, name="transactions"),
+    path("transactions/describe/", coding.describe_all, name="transactions-describe"),
+    path("transactions/<slug:public_id>/split/", coding.split, name="transaction-split"),
     path("transactions/<slug:public_id>/", purchases.transaction, name="transaction"),
     path("transactions/<slug:public_id>/describe/", purchases.describe, name="transaction-describe"),
     path("transactions/<slug:public_id>/submit/", purchases.submit, name="transaction-submit"),
@@ -60,6 +62,8 @@ pages = [
     path("settings/blocks/", settings.blocks, name="block-list"),
     path("settings/departments/new/", settings.department, name="new-department"),
     path("settings/departments/<slug:public_id>/", settings.department, name="department"),
+    path("settings/tags/new/", settings.tag, name="new-tag"),
+    path("settings/tags/<slug:public_id>/", settings.tag, name="tag"),
     path("settings/categories/new/", settings.category, name="new-category"),
     path("settings/categories/<slug:public_id>/", settings.category, name="category"),
 ]

@@ -217,7 +217,7 @@ PAGES = {
     "/requests/": 11,
     "/cards/new/": 5,
     "/people/": 7,
-    "/settings/": 6,
+    "/settings/": 7,
     "/account/": 4,
     "/funding/": 5,
     "/funding/?day=2026-03-10": 7,

@@ -6,11 +6,12 @@ in blocks, so that memory does not grow with them; no transaction is open meanwh
 
 from __future__ import annotations
 
+from reports.verification.claims import claims, repayments
 from reports.verification.company import chains, events, owners
 from reports.verification.ledger import balances, bank_transfers, holds, imported, postings, purchases
 from reports.verification.limits import budgets, counters, requests, windows
 from reports.verification.papers import approval_steps, approvals, missing_items, receipts
-from reports.verification.spend import coding, day_rollup, month_rollup, spend_lines
+from reports.verification.spend import coding, day_rollup, month_rollup, spend_lines, split_parts
 from reports.verification.tenancy import relations
 from reports.verification.walking import Check, Told
 
@@ -29,6 +30,9 @@ COMPANY_CHECKS: dict[str, Check] = {
     "day rollup": day_rollup,
     "month rollup": month_rollup,
     "coding": coding,
+    "splits": split_parts,
+    "claims": claims,
+    "repayments": repayments,
     "approvals": approvals,
     "approval steps": approval_steps,
     "missing items": missing_items,
@@ -45,10 +49,13 @@ __all__ = [
     "approval_steps",
     "approvals",
     "chains",
+    "claims",
     "coding",
     "day_rollup",
     "missing_items",
     "month_rollup",
     "relations",
+    "repayments",
     "spend_lines",
+    "split_parts",
 ]

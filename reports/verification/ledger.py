@@ -116,7 +116,9 @@ def _purchases(part: QuerySet[Transaction]) -> Iterator[str]:
     for purchase in purchases:
         yield from _purchase(purchase, messages[purchase.pk], moved)
     entries = hanging_on(Entry, transaction__in=part)
-    for public_id, owner in entries.filter(message=None).order_by("pk").values_list("public_id", "transaction__public_id"):
+    for public_id, owner in (
+        entries.filter(message=None).exclude(kind=EntryKind.REPAYMENT).order_by("pk").values_list("public_id", "transaction__public_id")
+    ):
         yield f"entry {public_id} of transaction {owner} stands for no message"
     foreign = entries.exclude(account__currency=F("transaction__currency")).order_by("pk")
     for public_id, owner in foreign.values_list("public_id", "transaction__public_id"):
@@ -162,7 +164,7 @@ def imported(told: Told = NOBODY) -> Iterator[str]:
     lines = Transaction.objects.filter(source=TransactionSource.STATEMENT)
     for part in parts(lines, told=told):
         found = listed(part, "public_id", "amount_minor", "currency")
-        moved = _by_key(hanging_on(Posting, entry__transaction__in=part), "entry__transaction_id")
+        moved = _by_key(hanging_on(Posting, entry__transaction__in=part, entry__kind=EntryKind.IMPORT), "entry__transaction_id")
         for line in found:
             move, rows = move_of(Money(line.amount_minor, line.currency)), moved[line.pk]
             if [row[1:] for row in rows] != [(str(move.source), str(move.target), move.amount)]:

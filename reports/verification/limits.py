@@ -17,7 +17,7 @@ from cards.counters import window_end
 from cards.models import Budget, Card, CardRequest, Interval, LimitCounter, LimitGrant, RequestKind, RequestStatus
 from reports.verification.walking import NOBODY, Told, confirmed, hanging_on, listed, parts
 from spendtrackr.periods import month_of
-from transactions.models import ApprovalState, Draw, Transaction, TransactionSource
+from transactions.models import ApprovalState, Draw, Split, Transaction, TransactionSource
 
 _COUNTER = (
     "card_id", "budget_id", "grant_id", "interval", "starts_on", "opening_held_minor", "opening_posted_minor", "opening_purchases",
@@ -183,10 +183,19 @@ def _card_windows(cards: list[int]) -> Iterator[str]:
 def _budget_windows(budgets: list[Any]) -> Iterator[str]:
     """A budget is drawn from by what lies inside it, too."""
     for budget in budgets:
-        days = _Days(_by(Transaction.objects.filter(budget__chain__startswith=budget.chain), "occurred_on"))
+        inside = Transaction.objects.filter(budget__chain__startswith=budget.chain)
+        days = _Days([*_by(inside, "occurred_on"), *_parts_elsewhere(budget)])
         for counter in listed(hanging_on(LimitCounter, budget_id=budget.pk), *_COUNTER):
             end = window_end(Interval(counter.interval), counter.starts_on)
             yield from _compared(counter, days.between(counter.starts_on, end))
+
+
+def _parts_elsewhere(budget: Any) -> Iterator[tuple[date, int, int, int]]:
+    """What parts of other purchases are booked to a budget, less what parts of its own are booked elsewhere, by day."""
+    for of, sign in (("budget", 1), ("transaction__budget", -1)):
+        rows = Split.objects.filter(**{f"{of}__chain__startswith": budget.chain}).exclude(posted_minor=0)
+        for day, minor in rows.values_list("transaction__occurred_on").annotate(total=Sum("posted_minor")).order_by():
+            yield day, 0, sign * minor, 0
 
 
 def _grant_windows(grants: list[int]) -> Iterator[str]:

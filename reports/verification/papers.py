@@ -24,6 +24,7 @@ from transactions.models import (
     Assignment,
     Outcome,
     Receipt,
+    Split,
     StepStatus,
     Transaction,
 )
@@ -53,9 +54,10 @@ def _approvals(part: QuerySet[Transaction]) -> Iterator[str]:
     asked = ("public_id", "transaction_id", "status", "decided_by_id", "open_key", "seen")
     for approval in listed(hanging_on(Approval, transaction__in=part), *asked):
         found[approval.transaction_id].append(approval)
-    papers = _papers([pk for pk, approvals in found.items() if approvals[-1].open_key])
+    open_ones = [pk for pk, approvals in found.items() if approvals[-1].open_key]
+    papers, coded = _papers(open_ones), _parts_of(open_ones)
     for row in rows:
-        yield from _approved(row, found[row.pk], papers[row.pk])
+        yield from _approved(row, found[row.pk], papers[row.pk], coded[row.pk])
     yield from _own_decisions(part)
 
 
@@ -74,7 +76,15 @@ def _papers(transactions: list[int]) -> dict[int, list[str | None]]:
     return found
 
 
-def _approved(row: Any, approvals: list[Any], papers: list[str | None]) -> Iterator[str]:
+def _parts_of(transactions: list[int]) -> dict[int, list[Split]]:
+    """The parts that each is split into, in order."""
+    found: dict[int, list[Split]] = defaultdict(list)
+    for part in hanging_on(Split, transaction_id__in=transactions).order_by("position"):
+        found[part.transaction_id].append(part)
+    return found
+
+
+def _approved(row: Any, approvals: list[Any], papers: list[str | None], coded: list[Split]) -> Iterator[str]:
     for approval in approvals:
         if approval.decided_by_id and approval.decided_by_id == row.member_id:
             yield f"approval {approval.public_id} was decided by the owner of the purchase"
@@ -85,7 +95,7 @@ def _approved(row: Any, approvals: list[Any], papers: list[str | None]) -> Itera
     latest = approvals[-1]
     if row.approval not in _AFTER.get(latest.status, {latest.status}):
         yield f"transaction {row.public_id} is {row.approval}, its approval {latest.status}"
-    elif latest.open_key and latest.seen != seen_as(row, papers):
+    elif latest.open_key and latest.seen != seen_as(row, papers, coded):
         yield f"approval {latest.public_id} waits for a yes to what transaction {row.public_id} is not any more"
 
 

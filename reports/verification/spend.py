@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 from django.db import connection
-from django.db.models import Case, F, Min, Q, QuerySet, Sum, When
+from django.db.models import Case, F, Min, Q, Sum, When
 
-from reports.verification.walking import BLOCK, NOBODY, PART, Told, hanging_on, parts
+from reports.verification.walking import BLOCK, NOBODY, PART, Told, confirmed, hanging_on, parts
 from spendtrackr.periods import Period, month_of
 from spendtrackr.tenancy import current_company
-from transactions.models import Account, DaySpend, Dimension, Entry, MonthSpend, Posting, SpendLine
+from transactions import splits
+from transactions.models import Account, DaySpend, Dimension, Entry, MonthSpend, Posting, SpendLine, Split, Transaction
 from transactions.models.spend import Rollup
 
 
@@ -95,27 +96,57 @@ def _months(rollup: type[Rollup], dimension: str) -> Iterator[Period]:
 
 
 def coding(told: Told = NOBODY) -> Iterator[str]:
-    """All that a transaction spent stands under the category that it has."""
+    """All that a transaction spent stands where it is booked to, whole or in the parts that it is split into."""
     for part in parts(SpendLine.objects.all(), told=told, size=PART):
-        # Lines that were taken back, and what took them back: few, and together nothing.
-        coded = _coded_otherwise(part).values_list("transaction_id", flat=True).distinct().order_by("transaction_id")
-        ids = list(coded)
+        # Lines that were taken back, and what took them back: few, and together nothing. Of what is split, all lines.
+        asked = part.filter(_elsewhere() | Q(transaction__is_split=True))
+        ids = list(asked.values_list("transaction_id", flat=True).distinct().order_by("transaction_id"))
         for start in range(0, len(ids), BLOCK):
-            yield from _coding(ids[start : start + BLOCK])
+            yield from confirmed(_coding, ids[start : start + BLOCK])
 
 
-def _coded_otherwise(lines: QuerySet[SpendLine]) -> QuerySet[SpendLine]:
-    known = Q(category__isnull=False) | Q(transaction__category__isnull=False)
-    return lines.exclude(category=F("transaction__category")).filter(known)
+_BOOKED = ("category", "department", "member", "budget")
+
+
+def _elsewhere() -> Q:
+    """Lines whose category, department, owner or budget is not the transaction's."""
+    found = Q()
+    for name in _BOOKED:
+        known = Q(**{f"{name}__isnull": False}) | Q(**{f"transaction__{name}__isnull": False})
+        same = Q(**{name: F(f"transaction__{name}")})
+        found |= known & ~same
+    return found
 
 
 def _coding(transactions: list[int]) -> Iterator[str]:
-    sums = (
-        _coded_otherwise(hanging_on(SpendLine, transaction_id__in=transactions))
-        .values_list("transaction__public_id", "entry_id", "category_id")
-        .annotate(total=Sum("amount_minor"), items=Sum("counts"))
-        .order_by("transaction__public_id")
-    )
-    for public_id, _, category_id, total, items in sums:
-        if total or items:
-            yield f"transaction {public_id} has {total} standing under category {category_id}, which is not its own"
+    for purchase in Transaction.objects.filter(pk__in=transactions).order_by("pk"):
+        for entry, there in splits.standing_by_entry(purchase).items():
+            for place, (minor, items) in splits.differences(entry, purchase, there).items():
+                where = [f"{name.removesuffix('_id')} {pk}" for name, pk in zip(splits.DIMENSIONS, place, strict=True) if pk]
+                off = f"{-minor} and {-items} items too much"
+                yield f"transaction {purchase.public_id} has {off} standing under {', '.join(where) or 'nothing'}"
+
+
+def split_parts(told: Told = NOBODY) -> Iterator[str]:
+    """The parts of each split add up to its transaction, and budgets count what they come to."""
+    for part in parts(Split.objects.all(), told=told):
+        ids = sorted(set(part.values_list("transaction_id", flat=True)))
+        for start in range(0, len(ids), BLOCK):
+            yield from confirmed(_split_parts, ids[start : start + BLOCK])
+    unsplit = Transaction.objects.filter(is_split=True).exclude(pk__in=Split.objects.values("transaction_id"))
+    for public_id in unsplit.order_by("pk").values_list("public_id", flat=True)[:PART]:
+        yield f"transaction {public_id} is said to be split, and has no parts"
+
+
+def _split_parts(transactions: list[int]) -> Iterator[str]:
+    found: dict[int, list[Split]] = defaultdict(list)
+    for one in hanging_on(Split, transaction_id__in=transactions).select_related("budget").order_by("position"):
+        found[one.transaction_id].append(one)
+    for purchase in Transaction.objects.filter(pk__in=transactions).order_by("pk"):
+        rows = found[purchase.pk]
+        kept = [(one.amount_minor, one.posted_minor) for one in rows]
+        expected = list(zip(splits.shared(purchase.amount_minor, rows), splits.counted(purchase, rows), strict=True))
+        if not purchase.is_split:
+            yield f"transaction {purchase.public_id} is in one piece, and has parts"
+        elif kept != expected:
+            yield f"the parts of transaction {purchase.public_id} are {kept}; they should be {expected}"

@@ -26,7 +26,7 @@ class TransactionAdmin(ReadOnlyAdmin[models.Transaction]):
     list_filter = ["status", "source", "approval"]
     also_read = ["member__user"]
     search_fields = ["public_id", "descriptor", "card__public_id", "member__public_id", "member__user__email_key"]
-    panels = ["messages", "refusal", "entries", "spend_lines", "draws", "receipts", "approvals"]
+    panels = ["messages", "refusal", "entries", "parts", "spend_lines", "draws", "receipts", "approvals"]
 
     def person(self, purchase: models.Transaction) -> Any:
         return member_link(purchase.member)
@@ -48,6 +48,16 @@ class TransactionAdmin(ReadOnlyAdmin[models.Transaction]):
         found = everywhere(models.Entry).filter(transaction=purchase).order_by("pk")
         rows = [(link(e, e.public_id), e.kind, e.day, postings_in_words(moved[e.pk], purchase.currency), e.at) for e in found]
         return table("Entry", "Kind", "Day", "Postings", "At", rows=rows)
+
+    def parts(self, purchase: models.Transaction) -> Any:
+        found = (
+            everywhere(models.Split).filter(transaction=purchase).select_related("category", "department", "budget").order_by("position")
+        )
+        rows = [
+            (link(one, one.position), Money(one.amount_minor, purchase.currency), one.category, one.department, one.budget, one.tax_code)
+            for one in found.order_by("position")
+        ]
+        return table("Part", "Amount", "Category", "Department", "Budget", "Tax code", rows=rows)
 
     def spend_lines(self, purchase: models.Transaction) -> Any:
         found = everywhere(models.SpendLine).filter(transaction=purchase).select_related("category", "department").order_by("pk")
@@ -123,3 +133,16 @@ class DrawAdmin(ReadOnlyAdmin[models.Draw]):
     ]
     list_filter = ["is_approval"]
     search_fields = ["message__public_id", "message__transaction__public_id"]
+
+
+@admin.register(models.Split)
+class SplitAdmin(ReadOnlyAdmin[models.Split]):
+    list_display = ["id", "company_link", "transaction", "position", "amount", "category", "department", "budget"]
+    also_read = ["transaction"]
+    search_fields = ["transaction__public_id", "category__name"]
+
+
+@admin.register(models.Tagging)
+class TaggingAdmin(ReadOnlyAdmin[models.Tagging]):
+    list_display = ["id", "company_link", "transaction", "tag"]
+    search_fields = ["transaction__public_id", "tag__name"]

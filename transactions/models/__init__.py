@@ -17,6 +17,20 @@ from transactions.models.approvals import (
     ReceiptType,
     StepStatus,
 )
+from transactions.models.claims import (
+    LIVE_KEY,
+    Claim,
+    PaidFrom,
+    Payout,
+    PayoutStatus,
+    Reimbursement,
+    ReimbursementStatus,
+    Repayment,
+    RepaymentPart,
+    RepaymentStatus,
+)
+from transactions.models.coding import Split, Tagging
+from transactions.models.comments import Comment
 from transactions.models.ledger import Account, Entry, EntryKind, FundingAccount, Posting
 from transactions.models.policies import Policy, PolicyActivation
 from transactions.models.purchases import (
@@ -35,6 +49,7 @@ from transactions.models.spend import DaySpend, Dimension, MonthSpend, SpendLine
 from transactions.models.statements import ImportedLine, StatementImport, StatementMapping, StatementSource
 
 __all__ = [
+    "LIVE_KEY",
     "OPEN_KEY",
     "REQUESTS",
     "Account",
@@ -45,6 +60,8 @@ __all__ = [
     "ApprovalStep",
     "Assignment",
     "Because",
+    "Claim",
+    "Comment",
     "DaySpend",
     "Delegation",
     "DelegationState",
@@ -59,16 +76,26 @@ __all__ = [
     "MessageKind",
     "MonthSpend",
     "Outcome",
+    "PaidFrom",
+    "Payout",
+    "PayoutStatus",
     "Policy",
     "PolicyActivation",
     "Posting",
     "Receipt",
     "ReceiptType",
+    "Reimbursement",
+    "ReimbursementStatus",
+    "Repayment",
+    "RepaymentPart",
+    "RepaymentStatus",
     "SpendLine",
+    "Split",
     "StatementImport",
     "StatementMapping",
     "StatementSource",
     "StepStatus",
+    "Tagging",
     "Transaction",
     "TransactionQuerySet",
     "TransactionSource",

@@ -90,6 +90,16 @@ class EntryKind(models.TextChoices):
     CHARGEBACK = "chargeback"
     CHARGEBACK_REVERSAL = "chargeback_reversal"
     IMPORT = "import"
+    # Money that people paid themselves: approved, and an approval taken back.
+    CLAIM = "claim"
+    CLAIM_VOID = "claim_void", "Claim taken back"
+    # Paid to them by the company's bank or from the balance, and what came back of that.
+    PAYOUT = "payout"
+    PAYOUT_FAILED = "payout_failed"
+    BALANCE_PAYOUT = "balance_payout", "Payout from the balance"
+    BALANCE_PAYOUT_FAILED = "balance_payout_failed", "Payout from the balance failed"
+    # What an owner gave back of a purchase that was rejected.
+    REPAYMENT = "repayment"
 
 
 class Entry(AppendOnlyModel):
@@ -98,7 +108,7 @@ class Entry(AppendOnlyModel):
     public_id = PublicIdField("ent")
     # Without an index of its own: those by day and by instant begin with the company and it.
     account = models.ForeignKey(FundingAccount, models.PROTECT, db_constraint=False, db_index=False, related_name="entries")
-    kind = MachineTextField(max_length=20, choices=EntryKind)
+    kind = MachineTextField(max_length=30, choices=EntryKind)
     transaction = models.ForeignKey("transactions.Transaction", models.PROTECT, null=True, related_name="+")
     message = models.ForeignKey("transactions.Message", models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField()

@@ -114,6 +114,10 @@ class Transaction(TenantModel):
     occurred_on = models.DateField()
     posted_on = models.DateField(null=True)
     memo = models.CharField(max_length=500, default="")
+    tax_code = models.CharField(max_length=20, default="")
+    tax_minor = models.BigIntegerField(null=True)
+    # Booked in parts (`Split`): its own category is that of the largest.
+    is_split = models.BooleanField(default=False)
     # How many receipts are attached, kept under this row's lock.
     receipt_count = models.PositiveSmallIntegerField(default=0)
     # Why there is no receipt, and there will be none.
@@ -169,6 +173,10 @@ class Transaction(TenantModel):
     def decline_reason(self) -> str:
         """The code as a phrase for people: `Over monthly limit`."""
         return str(self.decline_code).replace("_", " ").capitalize()
+
+    @property
+    def tax(self) -> Money | None:
+        return None if self.tax_minor is None else Money(self.tax_minor, self.currency)
 
     @property
     def held(self) -> Money:

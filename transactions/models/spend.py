@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 
-from cards.models import Card
+from cards.models import Budget, Card
 from companies.models import Category, Department
 from spendtrackr.ids import MachineTextField
 from spendtrackr.tenancy import AppendOnlyModel, TenantModel
@@ -28,6 +28,7 @@ class SpendLine(AppendOnlyModel):
     card = models.ForeignKey(Card, models.PROTECT, null=True, related_name="+")
     merchant = models.ForeignKey(Merchant, models.PROTECT, null=True, related_name="+")
     department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+")
+    budget = models.ForeignKey(Budget, models.PROTECT, null=True, db_constraint=False, related_name="+")
     # How many happenings the line stands for: 1, and -1 for a line that takes an earlier one back when it is coded anew.
     counts = models.SmallIntegerField(default=1)
 
@@ -45,19 +46,18 @@ class SpendLine(AppendOnlyModel):
         return f"line {self.pk}: {self.amount_minor} {self.currency} on {self.day}"
 
     @classmethod
-    def of(cls, entry: Entry, purchase: Transaction, amount_minor: int) -> SpendLine:
-        """A line, not saved yet, with the entry's day and all dimensions of the purchase."""
+    def of(cls, entry: Entry, purchase: Transaction, amount_minor: int, **other: Any) -> SpendLine:
+        """A line, not saved yet, with the entry's day and all dimensions of the purchase, or `other` ones."""
         return cls(
             entry=entry,
             transaction=purchase,
             day=entry.day,
             currency=purchase.currency,
             amount_minor=amount_minor,
-            category_id=purchase.category_id,
             member_id=purchase.member_id,
             card_id=purchase.card_id,
             merchant_id=purchase.merchant_id,
-            department_id=purchase.department_id,
+            **{"department_id": purchase.department_id, "budget_id": purchase.budget_id, "category_id": purchase.category_id, **other},
         )
 
 
@@ -69,6 +69,7 @@ class Dimension(models.TextChoices):
     MEMBER = "member"
     CARD = "card"
     MERCHANT = "merchant"
+    BUDGET = "budget"
 
 
 class Rollup(TenantModel):

@@ -15,7 +15,7 @@ from typing import Any
 from companies.models import Company
 from spendtrackr import errors, events
 from spendtrackr.retry import operation
-from transactions import chasing, draws, policies, queries
+from transactions import chasing, claims, draws, policies, queries, repayments, splits
 from transactions.locks import lock_purchase
 from transactions.models import (
     OPEN_KEY,
@@ -28,6 +28,7 @@ from transactions.models import (
     Receipt,
     StepStatus,
     Transaction,
+    TransactionSource,
     TransactionStatus,
 )
 from transactions.operations import steps
@@ -155,10 +156,23 @@ def _end(approval: Approval, status: ApprovalStatus, *, reason: str, actor: Memb
     approval.save(update_fields=["status", "open_key", "decided_by", "decided_at", "reason"])
     steps.close_all(approval, at=at)
     purchase = approval.transaction
+    _follow_up(purchase, status, at=at)
     _move(purchase, ApprovalState(status))
     events.record(f"approval.{status}", approval, actor=actor, at=at, transaction=purchase.public_id)
     settle(purchase, at=at)
     return approval
+
+
+def _follow_up(purchase: Transaction, status: ApprovalStatus, *, at: datetime) -> None:
+    """What a decision means for money: a claim is booked or falls; what was bought and rejected is to be repaid."""
+    if purchase.source == TransactionSource.CLAIM:
+        if status == ApprovalStatus.APPROVED:
+            claims.book(purchase, at=at)
+        elif status == ApprovalStatus.REJECTED:
+            purchase.status, purchase.decline_code = TransactionStatus.DECLINED, "rejected"
+            purchase.save(update_fields=["status", "decline_code"])
+    elif status == ApprovalStatus.REJECTED:
+        repayments.ask(purchase, at=at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +228,8 @@ def void(purchase: Transaction, *, because: str, actor: Membership | None, at: d
     """Take a request or a yes back: what was seen is no longer what is there. The caller holds the purchase's lock."""
     if purchase.approval not in {ApprovalState.WAITING, ApprovalState.APPROVED}:
         return
+    if purchase.source == TransactionSource.CLAIM and purchase.approval == ApprovalState.APPROVED:
+        claims.take_back(purchase, at=at)
     standing = Approval.objects.filter(transaction=purchase, status__in=[ApprovalStatus.WAITING, ApprovalStatus.APPROVED])
     for approval in standing.order_by("pk"):
         approval.status, approval.open_key = ApprovalStatus.VOID, None
@@ -227,22 +243,30 @@ def amount_changed(purchase: Transaction, *, before_minor: int, at: datetime) ->
     """The network said something. More money than was seen voids a yes; a purchase that came to nothing needs none."""
     if purchase.status != TransactionStatus.DECLINED and not purchase.held_minor and not purchase.captured_minor:
         void(purchase, because="reversed", actor=None, at=at)
-        _move(purchase, ApprovalState.NONE)
-    elif purchase.amount_minor > before_minor:
+        come_to_nothing(purchase, at=at)
+        return
+    if purchase.amount_minor > before_minor:
         void(purchase, because="amount_raised", actor=None, at=at)
+    settle(purchase, at=at)
+
+
+def come_to_nothing(purchase: Transaction, *, at: datetime) -> None:
+    """Nobody's yes is needed any more, and nothing is missing."""
+    _move(purchase, ApprovalState.NONE)
     settle(purchase, at=at)
 
 
 def seen(purchase: Transaction) -> str:
     """What a decision is bound to: amount, coding and papers, as one hash."""
     papers = Receipt.objects.filter(transaction=purchase, attached_hash__isnull=False).order_by("attached_hash")
-    return seen_as(purchase, list(papers.values_list("attached_hash", flat=True)))
+    return seen_as(purchase, list(papers.values_list("attached_hash", flat=True)), splits.parts_of(purchase))
 
 
-def seen_as(purchase: Any, papers: list[str | None]) -> str:
-    """The same of a row that was read elsewhere, with the hashes of its papers in their order."""
+def seen_as(purchase: Any, papers: list[str | None], parts: Iterable[Any]) -> str:
+    """The same of a row that was read elsewhere, with the hashes of its papers, and the parts of its split, in their order."""
     said = [purchase.public_id, purchase.amount_minor, purchase.currency, purchase.category_id, purchase.memo, purchase.no_receipt_reason]
-    return hashlib.sha256(json.dumps([*said, papers]).encode()).hexdigest()
+    coded = splits.as_seen(parts)
+    return hashlib.sha256(json.dumps([*said, papers, *([coded] if coded else [])]).encode()).hexdigest()
 
 
 def _of_that_day_too(purchase: Transaction, verdict: Verdict, company: Company) -> Verdict:
@@ -254,6 +278,7 @@ def _of_that_day_too(purchase: Transaction, verdict: Verdict, company: Company) 
 
 def _approve_by_policy(purchase: Transaction, verdict: Verdict, *, actor: Membership | None, at: datetime) -> Transaction:
     approval = _ask(purchase, ApprovalStatus.APPROVED, verdict, actor=actor, at=at)
+    _follow_up(purchase, ApprovalStatus.APPROVED, at=at)
     _move(purchase, ApprovalState.APPROVED)
     events.record("approval.approved", approval, actor=None, at=at, transaction=purchase.public_id, because="policy")
     settle(purchase, at=at)

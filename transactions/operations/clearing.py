@@ -12,16 +12,13 @@ from companies.queries import category_of_code
 from spendtrackr import errors, events
 from spendtrackr.money import Money
 from spendtrackr.retry import again_if_taken, operation
-from transactions import draws, ledger, merchants, rollups
+from transactions import draws, ledger, merchants, repayments, rollups, splits
 from transactions.models import (
     REQUESTS,
-    Account,
     ApprovalState,
-    Entry,
     EntryKind,
     Message,
     MessageKind,
-    SpendLine,
     Transaction,
     TransactionSource,
     TransactionStatus,
@@ -29,7 +26,7 @@ from transactions.models import (
 from transactions.operations import approvals
 from transactions.operations.coding import default_category
 from transactions.operations.swipes import NetworkIdReused
-from transactions.purchases import STATE, Move, Purchase, fold, moves_between, state_of
+from transactions.purchases import STATE, Purchase, fold, moves_between, state_of
 from users.models import Membership
 
 # How long a merchant has to collect. Networks give 7 days for most purchases (Visa Core Rules; Mastercard Authorization Manual).
@@ -209,17 +206,28 @@ def _apply(card: Card, purchase: Transaction, messages: list[Message], message: 
     purchase.company = company
     day, day_before, amount_before = company.day_of(message.at), purchase.occurred_on, purchase.amount_minor
     was_approved = purchase.approval == ApprovalState.APPROVED
+    used_before = _gather(purchase, message) if purchase.is_split else {}
     state_of(purchase, after, company, before=before)
     # The counters open from what is in the database, so they come before the purchase is saved.
     draws.follow(card, purchase, message, before.share, after.share, day_before=day_before, is_approved=was_approved, at=message.at)
     purchase.save(update_fields=STATE)
+    if purchase.is_split:
+        splits.spread(purchase, message=message, used_before=used_before, at=message.at)
+    if purchase.approval == ApprovalState.REJECTED:
+        repayments.follow(purchase, at=message.at)
     approvals.amount_changed(purchase, before_minor=amount_before, at=message.at)
     events.record(f"transaction.{EVENTS[MessageKind(message.kind)]}", purchase, actor=actor, at=message.at, message=message.public_id)
     if moves := moves_between(before, after):
         account = ledger.funding_account(purchase.currency)
         entry = ledger.post(account, EntryKind(message.kind), moves, at=message.at, day=day, purchase=purchase, message=message)
-        rollups.add(_spend_lines(entry, purchase, moves))
+        rollups.add(splits.write_lines(entry, purchase, moves))
     return purchase
+
+
+def _gather(purchase: Transaction, message: Message) -> dict[int, int]:
+    """All budgets around the purchase and its parts are locked at once, in their one order."""
+    lock_budgets(*splits.chains(purchase))
+    return splits.gather(purchase, message=message, at=message.at)
 
 
 EVENTS = {
@@ -233,16 +241,6 @@ EVENTS = {
     MessageKind.CHARGEBACK: "charged_back",
     MessageKind.CHARGEBACK_REVERSAL: "chargeback_reversed",
 }
-
-
-def _spend_lines(entry: Entry, purchase: Transaction, moves: list[Move]) -> list[SpendLine]:
-    """A line for what the entry moved into `spent`, or out of it."""
-    spent = ledger.net(moves)[Account.SPENT]
-    if not spent:
-        return []
-    line = SpendLine.of(entry, purchase, spent)
-    line.save(force_insert=True)
-    return [line]
 
 
 def expire(purchase: Transaction, *, at: datetime) -> bool:

@@ -19,7 +19,7 @@ from cards.queries import live_grants
 from spendtrackr import errors, events, retry
 from spendtrackr.models import Event
 from spendtrackr.money import Money
-from transactions import chasing, draws, ledger, merchants, queries, rollups, swipe_sql
+from transactions import chasing, draws, ledger, merchants, queries, rollups, splits, swipe_sql
 from transactions.draws import Ceiling, Ceilings
 from transactions.models import (
     REQUESTS,
@@ -28,7 +28,6 @@ from transactions.models import (
     FundingAccount,
     Message,
     MessageKind,
-    SpendLine,
     Transaction,
     TransactionSource,
     TransactionStatus,
@@ -45,6 +44,8 @@ class Decision:
 
     transaction: Transaction
     message: Message
+    # The purchase begins with it, so nobody can have written anything on it yet.
+    is_first: bool = False
 
     @property
     def approved(self) -> bool:
@@ -187,6 +188,8 @@ def _read(card: Card, swipe: Swipe, found: Situation, *, lock: bool) -> _Case:
     kind = MessageKind.FINANCIAL if swipe.is_financial else MessageKind.INCREMENT if purchase else MessageKind.AUTHORIZATION
     day = _day(found, swipe, purchase, before)
     chain = (purchase.budget.chain if purchase.budget else "") if purchase else found.budget_chain
+    if lock and purchase and purchase.is_split:
+        lock_budgets(*splits.chains(purchase))
     budgets = lock_budgets(chain) if lock else read_budgets(chain)
     limits = [Limit.of(row) for row in json.loads(found.controls["limits"])]
     grants = _grants(found, swipe, purchase)
@@ -320,6 +323,8 @@ def _approve(case: _Case, amount: int, done: list[Check]) -> Decision:
     message.transaction = purchase
     swipe_sql.insert([message])
     _draw(case, purchase, message, after)
+    if purchase.is_split:
+        splits.spread(purchase, message=message, used_before={}, at=message.at)
     if case.purchase:
         if case.purchase.approval == ApprovalState.APPROVED:
             approvals.void(purchase, because="amount_raised", actor=None, at=message.at)
@@ -329,7 +334,7 @@ def _approve(case: _Case, amount: int, done: list[Check]) -> Decision:
         key = controls.merchant_key(case.swipe.merchant_name, case.swipe.merchant_id)
         Card.objects.filter(pk=case.card.pk).update(merchant_key=key)
     _take(case, purchase, message, after)
-    return Decision(purchase, message)
+    return Decision(purchase, message, is_first=case.purchase is None)
 
 
 def _take(case: _Case, purchase: Transaction, message: Message, after: Purchase) -> None:
@@ -342,7 +347,7 @@ def _take(case: _Case, purchase: Transaction, message: Message, after: Purchase)
     if moves:
         swipe_sql.insert(ledger.postings_of(entry, account, moves))
     spent = after.spent - case.before.spent
-    lines = [SpendLine.of(entry, purchase, spent)] if spent else []
+    lines = splits.spend_lines(entry, purchase, spent) if spent else []
     if lines:
         swipe_sql.insert(lines)
     version = case.found.block_version
@@ -394,7 +399,7 @@ def _decline(case: _Case, done: list[Check]) -> Decision:
     told = events.unwritten("transaction.declined", purchase, actor=None, at=message.at, card=case.card.public_id, reason=failed.decline)
     swipe_sql.insert([message])
     swipe_sql.insert([told])
-    return Decision(purchase, message)
+    return Decision(purchase, message, is_first=case.purchase is None)
 
 
 def _told(case: _Case, purchase: Transaction, message: Message) -> list[Event]:

@@ -70,8 +70,8 @@ def is_too_long_to_add_up(rows: QuerySet[Transaction]) -> bool:
 
 
 def totals(rows: QuerySet[Transaction], *, counted: bool) -> Totals:
-    """What a list adds up to, in one query."""
-    of_each = Sum(F("held_minor") + POSTED) if counted else Sum("amount_minor", filter=~_NOTHING_CAME_OF)
+    """What a list adds up to, in one query; `counted`, of rows `with_counted`."""
+    of_each = Sum("counted_minor") if counted else Sum("amount_minor", filter=~_NOTHING_CAME_OF)
     parts = list(
         rows.order_by()
         .values_list("currency")

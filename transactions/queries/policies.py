@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, reduce
 from operator import or_
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from cards.models import Budget
 from companies.models import Category, Company, Department
 from transactions import policies
-from transactions.models import Merchant, Policy, PolicyActivation, Transaction
+from transactions.models import Merchant, Policy, PolicyActivation, Split, Transaction
 from transactions.policies import ApproverKind, Facts, Known, Rules
 from users.models import DepartmentHead, Membership, MembershipStatus
 from users.queries import deciders
@@ -121,17 +121,19 @@ def facts_of(purchase: Transaction, *, role: str | None = None) -> Facts:
     """All that a policy asks about a purchase, as its row stands. The owner's `role` is looked up where it is not known."""
     if role is None:
         role = purchase.member.role if purchase.member else ""
+    parts = list(Split.objects.filter(transaction=purchase)) if purchase.is_split else []
+    categories = [part.category_id for part in parts] or [purchase.category_id]
     return Facts(
         # With what is still on hold: a yes gives its room back as well.
         amount_minor=max(purchase.amount_minor, purchase.captured_minor + purchase.held_minor),
         currency=purchase.currency,
         has_receipt=purchase.receipt_count > 0,
         has_memo=bool(purchase.memo),
-        has_category=purchase.category_id is not None,
+        has_category=None not in categories,
         is_excused=bool(purchase.no_receipt_reason),
-        categories=_set(purchase.category_id),
-        departments=_set(purchase.department_id),
-        budgets=_set(purchase.budget_id),
+        categories=_set(categories),
+        departments=_set([part.department_id or purchase.department_id for part in parts] or [purchase.department_id]),
+        budgets=_set([part.budget_id or purchase.budget_id for part in parts] or [purchase.budget_id]),
         merchant=purchase.merchant_id,
         merchant_code=purchase.merchant_code,
         member=purchase.member_id,
@@ -140,16 +142,16 @@ def facts_of(purchase: Transaction, *, role: str | None = None) -> Facts:
     )
 
 
-def _set(pk: int | None) -> frozenset[int]:
-    return frozenset() if pk is None else frozenset({pk})
+def _set(pks: Iterable[int | None]) -> frozenset[int]:
+    return frozenset(pk for pk in pks if pk is not None)
 
 
 def versions() -> QuerySet[Policy]:
     """All versions, each with `activated_at`, when it last came into force, and `is_in_force`."""
-    latest = _activated().values("policy_id")[:1]
+    latest = Subquery(_activated().values("policy_id")[:1])
     mine = _activated().filter(policy=OuterRef("pk"))
     return Policy.objects.select_related("created_by__user").annotate(
-        activated_at=mine.values("at")[:1], is_in_force=Exists(Policy.objects.filter(pk=OuterRef("pk"), pk__in=latest))
+        activated_at=mine.values("at")[:1], is_in_force=Exists(Policy.objects.filter(pk=OuterRef("pk")).filter(pk=latest))
     )
 
 

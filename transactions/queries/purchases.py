@@ -7,7 +7,6 @@ from dataclasses import fields
 
 from django.db.models import Q, QuerySet
 
-from companies.models import Category
 from spendtrackr import errors
 from spendtrackr.money import Money
 from spendtrackr.pagination import take_page
@@ -70,19 +69,3 @@ def _request(message: Message, currency: str) -> Request:
 def hidden_from(member: Membership) -> tuple[str, ...]:
     """The checks of which this member is told the outcome only."""
     return (() if member.sees("accounts") else FUNDS) + (() if member.sees("budgets") else BUDGETS)
-
-
-def choosable_categories(purchase: Transaction) -> list[tuple[str, str]]:
-    """Ids and names, by name: those in use, and the purchase's own."""
-    rows = Category.objects.filter(Q(archived_at=None) | Q(pk=purchase.category_id)).order_by("name")
-    return list(rows.values_list("public_id", "name"))
-
-
-def category_choice(purchase: Transaction, public_id: str) -> Category | None:
-    """The category that somebody chose for a purchase; blank is none. Raises `Invalid` for one that cannot be chosen."""
-    if not public_id:
-        return None
-    found = Category.objects.filter(public_id=public_id).first()
-    if found is None or (found.archived_at and found.pk != purchase.category_id):
-        raise errors.Invalid("There is no such category.", field="category", code="does_not_exist")
-    return found

@@ -7,10 +7,39 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from spendtrackr.serializers import CountryField, MerchantCodeField, MoneyField, PlainCharField, PositiveMoneyField, StrictSerializer
-from transactions.models import REQUESTS, Transaction
+from spendtrackr.serializers import (
+    AnyMoneyField,
+    CountryField,
+    ErrorRowSerializer,
+    MerchantCodeField,
+    MoneyField,
+    PlainCharField,
+    PlainListField,
+    PositiveMoneyField,
+    StrictSerializer,
+)
+from transactions.models import REQUESTS, Split, Transaction
 from transactions.policies import ITEMS
 from transactions.purchases import Flag
+
+
+class SplitSerializer(serializers.ModelSerializer[Split]):
+    """One part of a split transaction."""
+
+    amount = MoneyField(read_only=True, help_text="What it comes to of the amount as it is now; together they are the amount.")
+    category = serializers.CharField(source="category.public_id", read_only=True, allow_null=True, default=None)
+    department = serializers.CharField(
+        source="department.public_id", read_only=True, allow_null=True, default=None, help_text="Null: the transaction's."
+    )
+    budget = serializers.CharField(
+        source="budget.public_id", read_only=True, allow_null=True, default=None, help_text="Null: what the transaction draws from."
+    )
+    tax = MoneyField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Split
+        fields = ["amount", "category", "department", "budget", "memo", "tax_code", "tax"]
+        read_only_fields = fields
 
 
 class TransactionSerializer(serializers.ModelSerializer[Transaction]):
@@ -36,6 +65,9 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
     budget = serializers.CharField(
         source="budget.public_id", read_only=True, allow_null=True, default=None, help_text="What it draws from, for good."
     )
+    splits = SplitSerializer(source="parts", many=True, read_only=True, help_text="Its parts; empty where it is in one piece.")
+    tags = serializers.SerializerMethodField(help_text="Ids of the tags that it carries.")
+    tax = MoneyField(read_only=True, allow_null=True, help_text="Of the whole; of a split one each part has its own.")
     merchant_amount = MoneyField(read_only=True, allow_null=True, help_text="In the merchant's currency, where it is known.")
     ref = serializers.CharField(
         source="network_ref", read_only=True, allow_null=True, help_text="The network's name for the purchase. A decline leaves none."
@@ -78,6 +110,10 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
             "occurred_on",
             "posted_on",
             "memo",
+            "splits",
+            "tags",
+            "tax_code",
+            "tax",
             "receipt_count",
             "no_receipt_reason",
             "missing_items",
@@ -89,6 +125,25 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
     def get_flags(self, purchase: Transaction) -> list[str]:
         return str(purchase.flags).split()
 
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_tags(self, purchase: Transaction) -> list[str]:
+        return [tag.public_id for tag in purchase.tags]  # type: ignore[attr-defined]  # by `queries.with_parts`
+
+
+_TAX_CODE = "As your general ledger names it, such as `V19`."
+
+
+class SplitBody(StrictSerializer):
+    amount = AnyMoneyField(help_text="Of the same sign as the transaction; the parts must add up to it.")
+    category = PlainCharField(max_length=40, required=False, default=None, allow_null=True, help_text="A category's id, or null.")
+    department = PlainCharField(
+        max_length=40, required=False, default=None, allow_null=True, help_text="By bookkeepers; null is the transaction's."
+    )
+    budget = PlainCharField(max_length=40, required=False, default=None, allow_null=True, help_text="What counts this part instead.")
+    memo = PlainCharField(max_length=200, required=False, default="", allow_blank=True)
+    tax_code = PlainCharField(max_length=20, required=False, default="", allow_blank=True, help_text=_TAX_CODE)
+    tax = AnyMoneyField(required=False, default=None, allow_null=True, help_text="Included in the amount.")
+
 
 class DescriptionBody(StrictSerializer):
     memo = PlainCharField(max_length=500, required=False, allow_blank=True, help_text="What it was for.")
@@ -96,6 +151,39 @@ class DescriptionBody(StrictSerializer):
         max_length=300, required=False, allow_blank=True, help_text="Stands in for a receipt; then somebody always has to approve."
     )
     category = PlainCharField(max_length=40, required=False, allow_null=True, help_text="A category's id, or null.")
+    department = PlainCharField(max_length=40, required=False, allow_null=True, help_text="By bookkeepers: a department's id, or null.")
+    member = PlainCharField(max_length=40, required=False, allow_null=True, help_text="By bookkeepers: whose an imported line is.")
+    tags = PlainListField(child=PlainCharField(max_length=40), required=False, max_length=20, help_text="All of its tags, by id.")
+    tax_code = PlainCharField(max_length=20, required=False, allow_blank=True, help_text=_TAX_CODE)
+    tax = AnyMoneyField(required=False, allow_null=True, help_text="Included in the amount.")
+    splits = SplitBody(many=True, required=False, max_length=50, help_text="All of its parts; empty puts it back into one piece.")  # type: ignore[call-arg]
+
+
+class DescribeAllBody(StrictSerializer):
+    """The same of several transactions. What is not named stays."""
+
+    transactions = PlainListField(child=PlainCharField(max_length=40), min_length=1, max_length=200)
+    memo = PlainCharField(max_length=500, required=False, allow_blank=True)
+    category = PlainCharField(max_length=40, required=False, allow_null=True)
+    department = PlainCharField(max_length=40, required=False, allow_null=True)
+    tax_code = PlainCharField(max_length=20, required=False, allow_blank=True)
+    add_tags = PlainListField(child=PlainCharField(max_length=40), required=False, default=list, max_length=20)
+    remove_tags = PlainListField(child=PlainCharField(max_length=40), required=False, default=list, max_length=20)
+
+
+class DescribedSerializer(serializers.Serializer[Any]):
+    """What became of one of several."""
+
+    transaction = serializers.CharField(source="purchase.public_id")
+    done = serializers.SerializerMethodField()
+    error = ErrorRowSerializer(source="refusal", allow_null=True, help_text="Why it was refused; null when it is done.")
+
+    def get_done(self, result: Any) -> bool:
+        return result.refusal is None
+
+
+class DescribedAllSerializer(serializers.Serializer[Any]):
+    results = DescribedSerializer(many=True, help_text="In the order of the transactions.")
 
 
 class ChangeSerializer(serializers.Serializer[Any]):

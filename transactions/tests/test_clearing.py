@@ -56,7 +56,14 @@ def test_spend_has_a_line_with_all_dimensions_on_the_posting_day(bought):
     line = SpendLine.objects.get()
     assert (line.day.isoformat(), line.amount_minor, line.currency) == ("2026-03-11", 100_00, "USD")
     assert (line.member, line.card, line.category.name, line.merchant.name) == (bought.bob, bought.card, "Meals", "Blue Bottle Coffee")
-    cells = {"category": line.category_id, "department": 0, "member": bought.bob.pk, "card": bought.card.pk, "merchant": line.merchant_id}
+    cells = {
+        "category": line.category_id,
+        "department": 0,
+        "member": bought.bob.pk,
+        "card": bought.card.pk,
+        "merchant": line.merchant_id,
+        "budget": 0,
+    }
     for rollup, day in ((DaySpend, 11), (MonthSpend, 1)):
         kept = rollup.objects.values_list("dimension", "value_id", "starts_on__day", "line_count", "item_count", "amount_minor")
         assert sorted(kept) == sorted((dimension, value, day, 1, 1, 100_00) for dimension, value in cells.items())
@@ -176,7 +183,7 @@ def test_rollups_add_up_purchases_of_one_day_and_category(acme):
         purchase = authorize(acme.card, swipe(minor)).transaction
         clear(purchase, Clearing("capture", f"sum-{number}", LATER, is_final=True), actor=None)
     for rollup in (DaySpend, MonthSpend):
-        assert list(rollup.objects.values_list("line_count", "item_count", "amount_minor")) == [(3, 3, 17_50)] * 5
+        assert list(rollup.objects.values_list("line_count", "item_count", "amount_minor")) == [(3, 3, 17_50)] * 6
 
 
 def test_what_is_left_of_a_hold_after_a_part_was_captured_expires_too(acme):

@@ -8,20 +8,21 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 
-from cards.models import Budget, CardStatus
-from companies.models import Category, Department
+from cards.models import Budget
+from companies.models import Category, Department, Tag
 from spendtrackr import errors
-from spendtrackr.money import Money
+from spendtrackr.money import Money, parse_decimal
 from spendtrackr.permissions import find, require
 from spendtrackr.text import plain_line
-from transactions import queries, timeline
-from transactions.decisions import Explanation
-from transactions.draws import share_of
+from transactions import queries
 from transactions.filters import UNAPPROVED, TransactionFilter
 from transactions.forms.addresses import AmountRange
-from transactions.models import Approval, ApprovalState, Receipt, Transaction, TransactionStatus
+from transactions.forms.coding import Described
+from transactions.models import ApprovalState, Transaction, TransactionStatus
 from transactions.operations import approvals, coding
 from transactions.policies import ITEMS
+from transactions.views.coding import bulk_choices
+from transactions.views.panel import detail
 from users.models import Membership
 from users.views import action, page
 
@@ -73,6 +74,7 @@ def transactions(request: HttpRequest, member: Membership) -> HttpResponse:
         "attributions": queries.attributions(rows),
         "open": detail(member, shown) if shown else None,
         "panel_href": f"{request.path}?{_with(here, show=shown)}" if shown else "",
+        "bulk": bulk_choices(member),
         **_form(given, member),
     }
     return render(request, "transactions/list.html", context, status=400 if problems else 200)
@@ -90,15 +92,21 @@ def _problems(filters: TransactionFilter) -> list[str]:
     return [] if filters.is_valid() else [f"{_LABELS.get(name, name.capitalize())}: {found[0]}" for name, found in filters.errors.items()]
 
 
+_MORE = ("category", "department", "member", "min", "max", "missing", "approval", "budget", "tag")
+
+
 def _form(given: Any, member: Membership) -> dict[str, Any]:
     """What the filter form offers, and what was chosen in it."""
     people = Membership.objects.visible_to(member).select_related("user").order_by("user__name")
     return {
         "given": given.dict(),
         "is_filtered": _is_filtered(given),
-        "more_given": any(given.get(name) for name in ("category", "department", "member", "min", "max", "missing", "approval", "budget")),
+        "more_given": any(
+            given.get(name) for name in ("category", "department", "member", "min", "max", "missing", "approval", "budget", "tag")
+        ),
         # What a link brought along and the form does not show.
         "kept": ["spent_from", "spent_to", "currency", "card", "counts_with", "grant", "counting", "merchant", "source", "on_hold"],
+        "tags": list(Tag.objects.order_by("name").values_list("public_id", "name")),
         "categories": list(Category.objects.order_by("name").values_list("public_id", "name")),
         "departments": list(Department.objects.order_by("name").values_list("public_id", "name")),
         "budgets": list(Budget.objects.visible_to(member).order_by("name", "pk").values_list("public_id", "name")),
@@ -127,7 +135,7 @@ def _totals(filters: Any, rows: list[Transaction], *, goes_on: bool) -> queries.
         return None
     if counted:
         for row in rows:
-            row.part = Money(share_of(row).used_minor, row.currency)  # type: ignore[attr-defined]  # for the template alone
+            row.part = Money(row.counted_minor, row.currency)  # type: ignore[attr-defined]  # for the template alone
     return queries.totals(filters.qs, counted=counted)
 
 
@@ -152,52 +160,6 @@ def transaction(request: HttpRequest, member: Membership, public_id: str) -> Htt
     return render(request, "transactions/detail.html", context)
 
 
-def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
-    """All that is shown of one transaction, or None where this member knows no such one."""
-    row = queries.readable(member).filter(public_id=public_id).first()
-    if row is None:
-        return None
-    asked = list(Approval.objects.filter(transaction=row).select_related("transaction__member", "policy").order_by("-pk")[:1])
-    latest = queries.with_steps(asked)[0] if asked else None
-    waiting = latest if latest and latest.open_key else None
-    queries.with_refusals([row])
-    may_describe = member.may("transactions.describe", row) and row.status != TransactionStatus.DECLINED
-    refusal = queries.decision_of(row, member) if row.status == TransactionStatus.DECLINED else None
-    return {
-        "row": row,
-        "receipts": list(Receipt.objects.filter(transaction=row, attached_hash__isnull=False).order_by("pk")),
-        "history": timeline.happenings(row),
-        "refusal": refusal,
-        **(_way_out(row, refusal, member) if refusal else {}),
-        "approval": latest if row.approval not in {ApprovalState.NONE, ApprovalState.OPEN} else None,
-        "waiting": waiting,
-        "may_describe": may_describe,
-        "may_attach": may_describe and row.status != TransactionStatus.DECLINED,
-        "may_submit": row.approval in approvals.SUBMITTABLE and member.may("transactions.submit", row),
-        "may_withdraw": bool(waiting) and member.may("transactions.submit", row),
-        "may_decide": bool(waiting) and member.pk in {one.member.pk for one in waiting.waits_for},  # type: ignore[union-attr]
-        "categories": queries.choosable_categories(row) if may_describe else [],
-    }
-
-
-# What a grant makes room for, so that whoever carries the card asks for it; and what may need nobody else, as a freeze of one's own.
-_ASKED_FOR, _DONE_ALONE = {"raise_limit", "grant"}, {"use_another_card", "ask", "lift_freeze", "none"}
-
-
-def _way_out(row: Transaction, refusal: Explanation, member: Membership) -> dict[str, Any]:
-    """What a reader is told to do about a decline: to ask for so much more, where they carry the card; and what else it takes."""
-    runs_cards = bool(row.card and member.may("cards.control", row.card))
-    card = row.card if row.card and row.card.holder_id == member.pk and not runs_cards and member.may("requests.ask") else None
-    wanted = [change.amount for change in refusal.changes if change.amount and change.what in _ASKED_FOR]
-    is_asked = bool(wanted and card and card.status in {CardStatus.ACTIVE, CardStatus.PENDING})
-    rest = [change for change in refusal.changes if not (is_asked and change.what in _ASKED_FOR)]
-    return {
-        "more": max(wanted) if is_asked else None,
-        "advice": rest,
-        "is_for_others": not runs_cards and any(change.what not in _DONE_ALONE for change in rest),
-    }
-
-
 def _named(member: Membership, public_id: str, rule: str) -> Transaction:
     """The purchase of an action's address. Raises `Missing`, or `Forbidden`."""
     row: Transaction = find(queries.readable(member), public_id)
@@ -216,17 +178,29 @@ def typed(request: HttpRequest, name: str) -> str:
 @action
 def describe(request: HttpRequest, member: Membership, public_id: str) -> str:
     row = _named(member, public_id, "transactions.describe")
-    changes: dict[str, Any] = {}
-    if "memo" in request.POST:
-        changes["memo"] = typed(request, "memo")
-        if len(changes["memo"]) > 500:
-            raise errors.Invalid("A memo has at most 500 characters.", field="memo")
-    if "category" in request.POST:
-        changes["category"] = queries.category_choice(row, request.POST["category"])
-    if "no_receipt_reason" in request.POST:
-        changes["no_receipt_reason"] = typed(request, "no_receipt_reason")[:300]
-    coding.describe(row, changes, actor=member, at=timezone.now())
+    body = {name: request.POST[name] for name in ("category", "department", "member") if name in request.POST}
+    for name, longest in (("memo", 500), ("no_receipt_reason", 300), ("tax_code", 20)):
+        if name in request.POST:
+            body[name] = typed(request, name)
+            if len(body[name]) > longest:
+                raise errors.Invalid(f"{name.replace('_', ' ').capitalize()}: at most {longest} characters.", field=name)
+    more: dict[str, Any] = {**body, **_amount_of_tax(request, row)}
+    if "tags_shown" in request.POST:
+        more["tags"] = request.POST.getlist("tags")
+    coding.describe(row, Described(row, member).changes(more), actor=member, at=timezone.now())
     return "Saved."
+
+
+def _amount_of_tax(request: HttpRequest, row: Transaction) -> dict[str, Money | None]:
+    """Typed without a sign: that of the transaction."""
+    if "tax" not in request.POST:
+        return {}
+    text = request.POST["tax"].strip()
+    try:
+        amount = Money.parse(parse_decimal(text), row.currency) if text else None
+    except ValueError as error:
+        raise errors.Invalid(f"Tax: write an amount in {row.currency}, such as 12.50.", field="tax") from error
+    return {"tax": -amount if amount and row.amount_minor < 0 else amount}
 
 
 @action

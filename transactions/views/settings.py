@@ -1,4 +1,4 @@
-"""The settings of a company: its profile, its departments, its categories, where no card may be used.
+"""The settings of a company: its profile, its departments, categories and tags, where no card may be used.
 
 Here and not in `companies`, because the currency is fixed once money was posted, and departments have heads.
 """
@@ -16,8 +16,8 @@ from django.utils import timezone
 from cards.forms import BlockListForm, as_typed
 from cards.queries import block_list
 from companies import operations as companies
-from companies.forms import CategoryForm, CompanyForm, DepartmentForm
-from companies.models import Category, Company, Department
+from companies.forms import CategoryForm, CompanyForm, DepartmentForm, TagForm
+from companies.models import Category, Company, Department, Tag
 from companies.queries import department_choices, department_tree
 from spendtrackr import errors
 from spendtrackr.forms import show_refusal
@@ -71,6 +71,7 @@ def _shown(request: HttpRequest, member: Membership, form: CompanyForm, blocks_f
     blocked = _blocked()
     blocks_form = blocks_form or BlockListForm.of(blocked)
     categories = list(Category.objects.with_codes().order_by("name"))
+    tags = list(Tag.objects.order_by("name"))
     context = {
         "nav": "settings",
         "company": member.company,
@@ -86,6 +87,9 @@ def _shown(request: HttpRequest, member: Membership, form: CompanyForm, blocks_f
         "blocked": [(label, as_typed(name, blocked[name]).replace("\n", ", ")) for label, name in _BLOCKED],
         "may_change_departments": member.may("departments.change"),
         "may_change_categories": member.may("categories.change"),
+        "tags": [row for row in tags if not row.is_archived],
+        "archived_tags": [row for row in tags if row.is_archived],
+        "may_change_tags": member.may("tags.change"),
     }
     return render(request, "companies/settings.html", context, status=400 if form.errors or blocks_form.errors else 200)
 
@@ -192,6 +196,30 @@ def category(request: HttpRequest, member: Membership, public_id: str = "") -> H
             messages.success(request, _said(changes, row))
             return redirect("settings")
     return _edit(request, "category", row, form)
+
+
+@form_page
+def tag(request: HttpRequest, member: Membership, public_id: str = "") -> HttpResponse:
+    """One tag, or with no id a new one."""
+    require("tags.change", member)
+    row = _found(Tag.objects.all(), public_id)
+    form = TagForm(initial={"name": row.name if row else ""})
+    if request.method == "POST":
+        changes = _archive_button(request) if row else None
+        if changes is None:
+            form = TagForm(request.POST)
+            changes = form.cleaned_data if form.is_valid() else None
+        if changes is not None and _done(_bound(form), lambda: _save_tag(row, changes, member)):
+            messages.success(request, _said(changes, row))
+            return redirect("settings")
+    return _edit(request, "tag", row, form)
+
+
+def _save_tag(row: Any, changes: dict[str, Any], member: Membership) -> None:
+    if row is None:
+        companies.add_tag(**changes, actor=member, at=timezone.now())
+    else:
+        companies.change_tag(row, changes, actor=member, at=timezone.now())
 
 
 def _save_category(row: Any, changes: dict[str, Any], member: Membership) -> None:

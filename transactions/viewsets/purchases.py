@@ -16,6 +16,7 @@ from spendtrackr import errors
 from spendtrackr.viewsets import APIRequest, TenantViewSet
 from transactions import queries
 from transactions.filters import TransactionFilter
+from transactions.forms.coding import Described
 from transactions.models import Transaction
 from transactions.operations import approvals, coding
 from transactions.serializers import purchases as shapes
@@ -31,10 +32,18 @@ _ORDERING = OpenApiParameter("ordering", {"type": "string", "enum": list(queries
     ),
     retrieve=extend_schema(summary="Show a transaction"),
     partial_update=extend_schema(
-        summary="Write a memo or choose a category",
-        description="By its owner or a bookkeeper. A new category moves the spend on its original days, and voids what was approved.",
+        summary="Describe and code a transaction",
+        description="By its owner or a bookkeeper: memo, category, tags, tax, and the parts that it is split into. Another category or "
+        "other parts move the spend on its original days and void what was approved. 409 `over_budget` where a hard budget has not the "
+        "room for a part.",
         request=shapes.DescriptionBody,
         responses={200: shapes.TransactionSerializer},
+    ),
+    describe_all=extend_schema(
+        summary="Describe several",
+        description="Each by itself: one that is refused does not hold up the others.",
+        request=shapes.DescribeAllBody,
+        responses={200: shapes.DescribedAllSerializer},
     ),
     decision=extend_schema(
         summary="Explain the decision",
@@ -68,6 +77,7 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         "list": "transactions.see",
         "retrieve": "transactions.see",
         "partial_update": "transactions.describe",
+        "describe_all": "transactions.describe",
         "submit": "transactions.submit",
         "withdraw": "transactions.submit",
         "decision": "transactions.see",
@@ -80,14 +90,35 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def rows(self) -> QuerySet[Any]:
         return queries.visible(self.request.membership) if self.action == "list" else queries.readable(self.request.membership)
 
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        return queries.with_parts(page) if page is not None else None
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self._reply(self.get_object())
+
     def _reply(self, purchase: Transaction) -> Response:
-        return self.reply(self.rows().get(pk=purchase.pk))
+        return self.reply(queries.with_parts([self.rows().get(pk=purchase.pk)])[0])
 
     def partial_update(self, request: APIRequest, public_id: str) -> Response:
-        purchase, changes = self.get_object(), self.body(shapes.DescriptionBody)
-        if "category" in changes:
-            changes["category"] = queries.category_choice(purchase, changes["category"] or "")
+        purchase = self.get_object()
+        changes = Described(purchase, request.membership).changes(self.body(shapes.DescriptionBody))
         return self._reply(coding.describe(purchase, changes, actor=request.membership, at=timezone.now()))
+
+    @action(detail=False, methods=["post"], url_path="describe")
+    def describe_all(self, request: APIRequest) -> Response:
+        body, me = self.body(shapes.DescribeAllBody), request.membership
+        wanted = body.pop("transactions")
+        found = {purchase.public_id: purchase for purchase in self.rows().filter(public_id__in=wanted)}
+        for place, public_id in enumerate(wanted):
+            if public_id not in found:
+                raise errors.Invalid("There is nothing with this id.", field=f"transactions.{place}", code="does_not_exist")
+        tags = {name: queries.tag_choices(None, body.pop(name), field=name) for name in ("add_tags", "remove_tags")}
+        changes = Described(Transaction(), me).changes(body)
+        mine = [found[public_id] for public_id in wanted if me.may("transactions.describe", found[public_id])]
+        done = {one.purchase.pk: one for one in coding.describe_all(mine, changes, **tags, actor=me, at=timezone.now())}
+        results = [done.get(found[public_id].pk) or coding.Described(found[public_id], errors.Forbidden()) for public_id in wanted]
+        return Response(shapes.DescribedAllSerializer({"results": results}).data)
 
     @action(detail=True, methods=["get"], query_parameters=("request",))
     def decision(self, request: APIRequest, public_id: str) -> Response:

@@ -114,6 +114,10 @@ class AuthorizationViewSet(SimulatorViewSet):
         decision.transaction.card = card
         if decision.transaction.member_id == card.holder_id:
             decision.transaction.member = card.holder
+        if decision.is_first:
+            decision.transaction.parts, decision.transaction.tags = [], []  # type: ignore[attr-defined]  # as `queries.with_parts`
+        else:
+            queries.with_parts([decision.transaction])
         return Response(represent(shapes.DecisionSerializer, decision, self.get_serializer_context()), status=201)
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -169,7 +173,7 @@ class AuthorizationViewSet(SimulatorViewSet):
             raise errors.Invalid(f"This purchase is in {purchase.currency}.", field="amount.currency")
         message = clearing.Clearing(kind, _network_id(body), timezone.now(), amount.minor if amount else None, is_final)
         clearing.clear(purchase, message, actor=self.request.membership)
-        return self.reply(self.rows().get(pk=purchase.pk))
+        return self.reply(queries.with_parts([self.rows().get(pk=purchase.pk)])[0])
 
 
 @extend_schema(tags=["simulator"])
@@ -197,7 +201,7 @@ class MessageViewSet(SimulatorViewSet):
         amount = body.pop("amount", Money(0, card.currency))
         fact = clearing.Fact(kind=MessageKind(body.pop("kind")), amount=amount, is_final=body.pop("final"), at=at, **body)
         purchase = clearing.book(card, fact, actor=request.membership)
-        return self.reply(self.rows().get(pk=purchase.pk), status=201)
+        return self.reply(queries.with_parts([self.rows().get(pk=purchase.pk)])[0], status=201)
 
 
 EARLIEST_YEAR = 2000

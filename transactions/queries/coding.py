@@ -1,0 +1,118 @@
+"""How transactions are booked: their parts and tags, what can be chosen for them, and what of them a budget counts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import BigIntegerField, Case, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce
+
+from cards.models import Budget
+from companies.models import Category, Department, Tag
+from spendtrackr import errors
+from transactions.models import Split, Tagging, Transaction
+from transactions.queries.figures import POSTED
+from users.models import Membership
+
+
+def with_parts(purchases: list[Transaction]) -> list[Transaction]:
+    """Each with `parts`, what it is split into, and `tags`, in two queries for any number; one where nothing is split."""
+    parts: dict[int, list[Split]] = defaultdict(list)
+    split = [purchase.pk for purchase in purchases if purchase.is_split]
+    rows = Split.objects.filter(transaction__in=split).select_related("category", "department", "budget", "transaction")
+    for part in rows.order_by("transaction_id", "position") if split else ():
+        parts[part.transaction_id].append(part)
+    tags: dict[int, list[Tag]] = defaultdict(list)
+    for tagging in Tagging.objects.filter(transaction__in=purchases).select_related("tag").order_by("tag__name_key"):
+        tags[tagging.transaction_id].append(tagging.tag)
+    for purchase in purchases:
+        purchase.parts, purchase.tags = parts[purchase.pk], tags[purchase.pk]  # type: ignore[attr-defined]
+    return purchases
+
+
+def booked_to(relation: str, pk: int | None) -> Q:
+    """Transactions of a category or a department, whole or in a part; None for without one."""
+    whole, parts = Q(**{relation: pk}), Split.objects.filter(**{relation: pk}).values("transaction_id")
+    if relation == "department":
+        # A part without one of its own is of the transaction's.
+        inherited = whole & Q(pk__in=Split.objects.filter(department=None).values("transaction_id"))
+        return (whole & Q(is_split=False)) | inherited | (Q(pk__in=parts) if pk else Q(pk__in=[]))
+    return (whole & Q(is_split=False)) | Q(pk__in=parts)
+
+
+def drawn_from(budget: Budget) -> Q:
+    """Transactions that draw from a budget or one that lies inside it, whole or in a part."""
+    inside = Budget.objects.filter(chain__startswith=budget.chain)
+    return Q(budget__in=inside) | Q(pk__in=Split.objects.filter(budget__in=inside).values("transaction_id"))
+
+
+def with_counted(rows: QuerySet[Transaction], budget: Budget | None) -> QuerySet[Transaction]:
+    """Each with `counted_minor`: what a limit, or this budget, counts of it."""
+    whole = F("held_minor") + POSTED
+    if budget is None:
+        return rows.annotate(counted_minor=whole)
+    inside = Budget.objects.filter(chain__startswith=budget.chain)
+    own = Case(When(budget__in=inside, then=whole - _sum_of(Split.objects.all())), default=Value(0), output_field=BigIntegerField())
+    return rows.annotate(counted_minor=own + _sum_of(Split.objects.filter(budget__in=inside)))
+
+
+def _sum_of(parts: QuerySet[Split]) -> Coalesce:
+    of_one = parts.filter(transaction=OuterRef("pk")).order_by().values("transaction").annotate(total=Sum("posted_minor")).values("total")
+    return Coalesce(Subquery(of_one, output_field=BigIntegerField()), Value(0), output_field=BigIntegerField())
+
+
+def choosable_categories(purchase: Transaction) -> list[tuple[str, str]]:
+    """Ids and names, by name: those in use, and the purchase's own."""
+    rows = Category.objects.filter(Q(archived_at=None) | Q(pk=purchase.category_id) | Q(pk__in=_of_parts(purchase, "category")))
+    return list(rows.order_by("name").values_list("public_id", "name"))
+
+
+def category_choice(purchase: Transaction, public_id: str | None, *, field: str = "category") -> Category | None:
+    """The category that somebody chose for a purchase; blank is none. Raises `Invalid` for one that cannot be chosen."""
+    there = {purchase.category_id, *_of_parts(purchase, "category")}
+    found: Category | None = _choice(Category.objects.all(), public_id, there, field, "There is no such category.")
+    return found
+
+
+def department_choice(purchase: Transaction, public_id: str | None, *, field: str = "department") -> Department | None:
+    """The same of a department."""
+    there = {purchase.department_id, *_of_parts(purchase, "department")}
+    found: Department | None = _choice(Department.objects.all(), public_id, there, field, "There is no such department.")
+    return found
+
+
+def budget_choice(purchase: Transaction, public_id: str | None, member: Membership, *, field: str) -> Budget | None:
+    """A budget that this member may see, for a part; one that is closed only where it is there already."""
+    if not public_id:
+        return None
+    found: Budget | None = Budget.objects.visible_to(member).filter(public_id=public_id).first()
+    if found is None or (not found.is_open and found.pk not in _of_parts(purchase, "budget")):
+        raise errors.Invalid("There is no such budget, or it is closed.", field=field, code="does_not_exist")
+    return found
+
+
+def tag_choices(purchase: Transaction | None, public_ids: Iterable[str], *, field: str = "tags") -> list[Tag]:
+    """The tags that somebody chose; one that is archived only where it is there already."""
+    wanted = list(dict.fromkeys(public_ids))
+    known = {tag.public_id: tag for tag in Tag.objects.filter(public_id__in=wanted)}
+    there = set(Tagging.objects.filter(transaction=purchase).values_list("tag_id", flat=True)) if purchase else set()
+    for place, public_id in enumerate(wanted):
+        tag = known.get(public_id)
+        if tag is None or (tag.is_archived and tag.pk not in there):
+            raise errors.Invalid("There is no such tag.", field=f"{field}.{place}", code="does_not_exist")
+    return [known[public_id] for public_id in wanted]
+
+
+def _of_parts(purchase: Transaction, relation: str) -> list[int | None]:
+    return list(Split.objects.filter(transaction=purchase).values_list(f"{relation}_id", flat=True)) if purchase.is_split else []
+
+
+def _choice(rows: Any, public_id: str | None, there: set[int | None], field: str, message: str) -> Any:
+    if not public_id:
+        return None
+    found = rows.filter(public_id=public_id).first()
+    if found is None or (found.archived_at and found.pk not in there):
+        raise errors.Invalid(message, field=field, code="does_not_exist")
+    return found

@@ -1,0 +1,78 @@
+"""One transaction with all that is shown beside it, and what its reader may do there, as plain data for the template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+
+from cards.models import CardStatus
+from companies.models import Department, Tag
+from transactions import queries, timeline
+from transactions.decisions import Explanation
+from transactions.models import Approval, ApprovalState, Receipt, Transaction, TransactionSource, TransactionStatus
+from transactions.operations import approvals
+from users.models import Membership
+
+
+def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
+    """All that is shown of one transaction, or None where this member knows no such one."""
+    row = queries.readable(member).filter(public_id=public_id).first()
+    if row is None:
+        return None
+    asked = list(Approval.objects.filter(transaction=row).select_related("transaction__member", "policy").order_by("-pk")[:1])
+    latest = queries.with_steps(asked)[0] if asked else None
+    waiting = latest if latest and latest.open_key else None
+    queries.with_refusals([row])
+    may_describe = member.may("transactions.describe", row) and row.status != TransactionStatus.DECLINED
+    refusal = queries.decision_of(row, member) if row.status == TransactionStatus.DECLINED else None
+    return {
+        "row": row,
+        "receipts": list(Receipt.objects.filter(transaction=row, attached_hash__isnull=False).order_by("pk")),
+        "history": timeline.happenings(row),
+        "refusal": refusal,
+        **(_way_out(row, refusal, member) if refusal else {}),
+        "approval": latest if row.approval not in {ApprovalState.NONE, ApprovalState.OPEN} else None,
+        "waiting": waiting,
+        "may_describe": may_describe,
+        "may_attach": may_describe and row.status != TransactionStatus.DECLINED,
+        "may_submit": row.approval in approvals.SUBMITTABLE and member.may("transactions.submit", row),
+        "may_withdraw": bool(waiting) and member.may("transactions.submit", row),
+        "may_decide": bool(waiting) and member.pk in {one.member.pk for one in waiting.waits_for},  # type: ignore[union-attr]
+        "categories": queries.choosable_categories(row) if may_describe else [],
+        **_coding(row, member, may_describe=may_describe),
+    }
+
+
+def _coding(row: Transaction, member: Membership, *, may_describe: bool) -> dict[str, Any]:
+    """The parts and tags of a transaction, and what may be chosen for it."""
+    queries.with_parts([row])
+    may_assign = may_describe and member.may("transactions.assign")
+    is_lost = row.source == TransactionSource.STATEMENT and row.approval in {ApprovalState.NONE, ApprovalState.OPEN}
+    carried = {tag.pk for tag in row.tags}  # type: ignore[attr-defined]
+    departments = Department.objects.filter(Q(archived_at=None) | Q(pk=row.department_id))
+    return {
+        "may_split": may_describe and row.status in {TransactionStatus.PENDING, TransactionStatus.POSTED},
+        "tags": list(Tag.objects.filter(Q(archived_at=None) | Q(pk__in=carried)).order_by("name")) if may_describe else [],
+        "carried": carried,
+        "departments": list(departments.order_by("name")) if may_assign else [],
+        "owners": list(Membership.objects.active().select_related("user").order_by("user__name")) if may_assign and is_lost else [],
+    }
+
+
+# What a grant makes room for, so that whoever carries the card asks for it; and what may need nobody else, as a freeze of one's own.
+_ASKED_FOR, _DONE_ALONE = {"raise_limit", "grant"}, {"use_another_card", "ask", "lift_freeze", "none"}
+
+
+def _way_out(row: Transaction, refusal: Explanation, member: Membership) -> dict[str, Any]:
+    """What a reader is told to do about a decline: to ask for so much more, where they carry the card; and what else it takes."""
+    runs_cards = bool(row.card and member.may("cards.control", row.card))
+    card = row.card if row.card and row.card.holder_id == member.pk and not runs_cards and member.may("requests.ask") else None
+    wanted = [change.amount for change in refusal.changes if change.amount and change.what in _ASKED_FOR]
+    is_asked = bool(wanted and card and card.status in {CardStatus.ACTIVE, CardStatus.PENDING})
+    rest = [change for change in refusal.changes if not (is_asked and change.what in _ASKED_FOR)]
+    return {
+        "more": max(wanted) if is_asked else None,
+        "advice": rest,
+        "is_for_others": not runs_cards and any(change.what not in _DONE_ALONE for change in rest),
+    }
