@@ -13,7 +13,7 @@ from reports.overview import Change, change_between
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, month_of
 from transactions import queries as transactions
-from transactions.models import Dimension, Transaction
+from transactions.models import Dimension, Repayment, Transaction
 from users.models import Membership
 
 MOST = 12
@@ -38,6 +38,9 @@ class MySpend:
     to_do_count: int
     cards: list[cards.Standing]
     latest: list[Transaction]
+    # What one is asked to repay; and what one gets back for approved claims, by currency.
+    owes: list[Repayment]
+    gets_back: list[Money]
 
 
 def my_spend(member: Membership, *, at: datetime) -> MySpend:
@@ -50,6 +53,8 @@ def my_spend(member: Membership, *, at: datetime) -> MySpend:
         to_do_count=transactions.to_do(member).count(),
         cards=cards.standings(mine, member.company, at=at, reader=member),
         latest=transactions.page(latest, cursor=None, limit=8)[0],
+        owes=transactions.owes(member),
+        gets_back=transactions.gets_back(member),
     )
 
 

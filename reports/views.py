@@ -75,7 +75,9 @@ def my_spend(request: HttpRequest, member: Membership) -> HttpResponse:
     """One's own purchases, what they still need, and one's cards: the page to have on a phone."""
     shown = spending.my_spend(member, at=timezone.now())
     return render(
-        request, "reports/my_spend.html", {"nav": "my-spend", "mine": shown, "me": member, "may_issue": member.may("cards.issue")}
+        request,
+        "reports/my_spend.html",
+        {"nav": "my-spend", "mine": shown, "me": member, "may_issue": member.may("cards.issue"), "may_claim": member.may("claims.make")},
     )
 
 

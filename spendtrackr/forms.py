@@ -6,12 +6,37 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+from django import forms
 from django.forms import Form
 
 from spendtrackr.errors import DomainError, Invalid
 from spendtrackr.periods import INSTANT_LOOKS_LIKE, parse_instant
+from spendtrackr.text import plain_line
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2099, 12, 31)
+
+
+class LineField(forms.CharField):
+    """One line of text, as the API takes it: no control characters, no marks that turn its direction."""
+
+    def clean(self, value: Any) -> str:
+        text = str(super().clean(value))
+        try:
+            line = plain_line(text)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+        if self.required and not line:
+            raise forms.ValidationError(self.error_messages["required"], code="required")
+        return line
+
+
+class DayInput(forms.DateInput):
+    """A calendar where the browser has one."""
+
+    input_type = "date"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs, format="%Y-%m-%d")
 
 
 def show_refusal(form: Form, error: DomainError) -> None:

@@ -14,7 +14,7 @@ from spendtrackr.errors import one_of
 from spendtrackr.forms import EARLIEST, LATEST
 from spendtrackr.money import CURRENCIES, MAX_MINOR, Money
 from spendtrackr.periods import INSTANT_LOOKS_LIKE, parse_instant
-from spendtrackr.text import plain_line
+from spendtrackr.text import plain_line, plain_text
 
 T = TypeVar("T")
 
@@ -260,6 +260,21 @@ class PlainCharField(serializers.CharField):
         if text and not line and not self.allow_blank:
             self.fail("blank")
         return line
+
+
+class PlainTextField(serializers.CharField):
+    """Some lines of text that can be seen, by the same rules as one line."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        try:
+            text = plain_text(super().to_internal_value(data))
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+        if not text and not self.allow_blank:
+            self.fail("blank")
+        return text
 
 
 class ErrorRowSerializer(serializers.Serializer[Any]):

@@ -234,6 +234,9 @@ SPECTACULAR_SETTINGS = {
         "PolicyStatusEnum": "transactions.serializers.policies.STATUSES",
         "RequirementEnum": "transactions.serializers.policies.WHENS",
         "LedgerAccountEnum": "transactions.models.Account",
+        "ReimbursementStatusEnum": "transactions.models.ReimbursementStatus",
+        "PayoutStatusEnum": "transactions.models.PayoutStatus",
+        "RepaymentStatusEnum": "transactions.models.RepaymentStatus",
     },
 }
 

@@ -1,4 +1,4 @@
-"""One line of text from a person: what is kept of it, and what is refused."""
+"""Text from a person: what is kept of it, and what is refused."""
 
 from __future__ import annotations
 
@@ -18,3 +18,10 @@ def plain_line(text: str) -> str:
         raise ValueError("Control characters are not allowed.")
     line = " ".join(text.translate(_TURNS).split())
     return line if any(unicodedata.category(c) not in _INVISIBLE for c in line) else ""
+
+
+def plain_text(text: str) -> str:
+    """Several lines, each by `plain_line`, with at most one blank one between two; blank when nothing in it can be seen."""
+    lines = [plain_line(line) for line in text.splitlines()]
+    kept = [line for place, line in enumerate(lines) if line or (place and lines[place - 1])]
+    return "\n".join(kept).strip("\n")

@@ -103,8 +103,8 @@ def test_what_was_planned_is_what_happened():
     for company in demo.COMPANIES:
         planned = demo.plans(company, UNTIL, MONTHS)
         with company_scope(Company.objects.get(name=company.name).pk):
-            assert Transaction.objects.count() == len(planned)
-            assert Transaction.objects.filter(status="declined").count() == sum(plan.ending == "decline" for plan in planned)
+            assert Transaction.objects.filter(source="card").count() == len(planned)
+            assert Transaction.objects.filter(status="declined", source="card").count() == sum(plan.ending == "decline" for plan in planned)
             assert not Transaction.objects.filter(category=None).exclude(status="declined").exists()
 
 

@@ -20,7 +20,7 @@ OURS = ["spendtrackr", "companies", "users", "cards", "transactions", "reports"]
 GLOBAL = {"companies.Company", "users.User", "users.EmailLink", "spendtrackr.ThrottleCounter"}
 APPEND_ONLY = {
     "Event", "CardControls", "Message", "Draw", "Entry", "Posting", "SpendLine", "StatementImport", "ImportedLine", "Policy",
-    "PolicyActivation", "ApprovalDecision",
+    "PolicyActivation", "ApprovalDecision", "Comment", "RepaymentPart",
 }  # fmt: skip
 # Inside an app every file has one of a few names, and each name means the same everywhere.
 FILES = {

@@ -19,10 +19,10 @@ from spendtrackr.tenancy import company_scope
 from tests.factories import swipe
 from tests.papers import picture
 from tests.routes import all_routes
-from tests.rules import adopt, document, rule
+from tests.rules import adopt, decide, document, rule
 from transactions.documents import inspect
-from transactions.models import Approval, Delegation, FundingAccount, Policy, StatementImport, Transaction
-from transactions.operations import accounts, approvals, delegations, receipts
+from transactions.models import Approval, Delegation, FundingAccount, Payout, Policy, Repayment, Split, StatementImport, Transaction
+from transactions.operations import accounts, approvals, claims, coding, delegations, receipts, reimbursements
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -33,10 +33,31 @@ AT = datetime(2026, 1, 10, 15, tzinfo=UTC)
 MONEY = {"minor": 1_00, "currency": "USD"}
 
 LATER = "2099-01-01T00:00:00Z"
+CLAIM = {"spent_on": "2026-01-08", "amount": MONEY, "merchant_name": "Hers"}
 WANTED = {"kind": "card", "name": "Hers", "amount": MONEY, "reason": "Hers"}
 
 # For each route that names an object: what Mallory sends. The object is Acme's, then one that never existed.
 BY_ID = {
+    "GET /api/v1/claims/{public_id}/": ("claim", None),
+    "PATCH /api/v1/claims/{public_id}/": ("claim", {"memo": "Mine"}),
+    "POST /api/v1/claims/{public_id}/cancel/": ("claim", {}),
+    "GET /api/v1/reimbursements/{public_id}/": ("reimbursement", None),
+    "GET /api/v1/reimbursements/{public_id}/export/": ("reimbursement", None),
+    "POST /api/v1/reimbursements/{public_id}/pay/": ("reimbursement", {"paid_from": "bank", "reference": "Mine"}),
+    "POST /api/v1/reimbursements/{public_id}/cancel/": ("reimbursement", {}),
+    "GET /api/v1/payouts/{public_id}/": ("payout", None),
+    "POST /api/v1/payouts/{public_id}/remove/": ("payout", {}),
+    "POST /api/v1/payouts/{public_id}/fail/": ("payout", {"reason": "Mine"}),
+    "GET /api/v1/repayments/{public_id}/": ("repayment", None),
+    "POST /api/v1/repayments/{public_id}/receive/": ("repayment", {"amount": {"minor": 1, "currency": "USD"}}),
+    "POST /api/v1/repayments/{public_id}/waive/": ("repayment", {"reason": "Mine"}),
+    "GET /api/v1/transactions/{public_id}/comments/": ("transaction", None),
+    "POST /api/v1/transactions/{public_id}/comments/": ("transaction", {"text": "Mine"}),
+    "GET /api/v1/transactions/{public_id}/history/": ("transaction", None),
+    "GET /api/v1/card-requests/{public_id}/comments/": ("request", None),
+    "POST /api/v1/card-requests/{public_id}/comments/": ("request", {"text": "Mine"}),
+    "GET /claims/{public_id}/change/": ("claim", None),
+    "POST /claims/{public_id}/change/": ("claim", {"do": "add"}),
     "GET /api/v1/cards/{public_id}/": ("card", None),
     "PATCH /api/v1/cards/{public_id}/": ("card", {"name": "Mine"}),
     "POST /api/v1/cards/{public_id}/freeze/": ("card", {}),
@@ -111,6 +132,18 @@ BY_ID = {
 }
 # The same for pages.
 PAGES_BY_ID = {
+    "POST /claims/{public_id}/cancel/": ("claim", {}),
+    "GET /reimbursements/{public_id}/": ("reimbursement", None),
+    "GET /reimbursements/{public_id}/export/": ("reimbursement", None),
+    "POST /reimbursements/{public_id}/pay/": ("reimbursement", {"paid_from": "bank", "reference": "Mine"}),
+    "POST /reimbursements/{public_id}/cancel/": ("reimbursement", {}),
+    "POST /payouts/{public_id}/remove/": ("payout", {}),
+    "POST /payouts/{public_id}/fail/": ("payout", {"reason": "Mine"}),
+    "POST /repayments/{public_id}/receive/": ("repayment", {"amount": "1"}),
+    "POST /repayments/{public_id}/waive/": ("repayment", {"reason": "Mine"}),
+    "POST /transactions/{public_id}/comments/": ("transaction", {"text": "Mine"}),
+    "GET /requests/{public_id}/": ("request", None),
+    "POST /requests/{public_id}/comments/": ("request", {"text": "Mine"}),
     "GET /receipts/{public_id}/": ("receipt", None),
     "POST /transactions/{public_id}/receipts/": ("transaction", {}),
     "POST /account/sessions/{public_id}/revoke/": ("session", {}),
@@ -145,6 +178,14 @@ PAGES_BY_ID = {
 }
 # Lists, reports and pages: none of Acme's ids, names or figures may be in the answer.
 BY_READING = {
+    "GET /api/v1/claims/": "",
+    "GET /api/v1/reimbursements/": "",
+    "GET /api/v1/reimbursements/owed/": "",
+    "GET /api/v1/payouts/": "",
+    "GET /api/v1/repayments/": "",
+    "GET /claims/": "",
+    "GET /reimbursements/": "",
+    "GET /repayments/": "",
     "GET /api/v1/cards/": "",
     "GET /api/v1/budgets/": "",
     "GET /api/v1/card-requests/": "",
@@ -188,6 +229,13 @@ BY_READING = {
 }
 # Routes that take ids in their body, or act for the whole company.
 BY_BODY = {
+    "POST /api/v1/claims/": lambda acme: {**CLAIM, "lines": [{"amount": MONEY, "category": acme["category"]}]},
+    "GET /claims/new/": lambda acme: {},
+    "POST /claims/new/": lambda acme: {
+        "merchant_name": "Hers", "spent_on": "2026-03-08", "currency": "USD", "part-0-amount": "1", "part-0-category": acme["category"],
+    },
+    "POST /api/v1/reimbursements/": lambda acme: {"claims": [acme["unpaid"]]},
+    "POST /reimbursements/gather/": lambda acme: {"claim": acme["unpaid"]},
     "POST /api/v1/cards/": lambda acme: {"holder": acme["member"]},
     "POST /api/v1/budgets/": lambda acme: {
         "name": "Hers", "limit": MONEY, "interval": "month", "is_hard": True, "parent": acme["budget"],
@@ -273,6 +321,9 @@ OPEN = {
     "POST /accept-invitation/",
 }
 FILTERS = {
+    "/api/v1/claims/": {"member": "member"},
+    "/api/v1/payouts/": {"member": "member", "claim": "unpaid", "reimbursement": "reimbursement"},
+    "/api/v1/repayments/": {"member": "member", "transaction": "transaction"},
     "/api/v1/cards/": {"holder": "member", "budget": "budget"},
     "/api/v1/budgets/": {"parent": "budget", "owner": "member"},
     "/api/v1/card-requests/": {"requester": "member"},
@@ -306,6 +357,24 @@ FILTERS = {
 }
 
 
+def _wish() -> claims.Wish:
+    lines = [Split(share_minor=678_90, category=Category.objects.get(name="Meals"))]
+    return claims.Wish(AT.date(), Money(678_90, "USD"), "Acme inn", "Acme trip", lines)
+
+
+def _approved_claim(world) -> Transaction:
+    claim = claims.make(_wish(), actor=world.bob, at=AT)
+    decide(_submitted(world, claim), world.alice, at=AT)
+    return claim
+
+
+def _submitted(world, purchase: Transaction) -> Approval:
+    """Of Bob's, without a receipt."""
+    coding.describe(purchase, {"no_receipt_reason": "Acme lost it"}, actor=world.bob, at=AT)
+    approvals.submit(purchase, actor=world.bob, at=AT)
+    return Approval.objects.get(transaction=purchase)
+
+
 def _file() -> SimpleUploadedFile:
     return SimpleUploadedFile("s.csv", b"Date,Amount,Merchant\n2026-01-05,1.00,Shop\n")
 
@@ -325,6 +394,11 @@ def theirs(world) -> dict[str, str]:
         stored_as = receipts.store(content, company=world.acme)
         receipt = receipts.attach(purchase, inspect(content, "Acme dinner.png"), stored_as, actor=world.bob, at=AT)
         approvals.submit(purchase, actor=world.bob, at=AT)
+        paid, unpaid = (_approved_claim(world) for _ in range(2))
+        batch = reimbursements.gather("USD", [paid], actor=world.alice, at=AT)
+        owed = authorize(world.card, swipe(1_00, at=AT, merchant_name="Acme private", network_id="owed")).transaction
+        clear(owed, Clearing("capture", "owed-c", AT, is_final=True), actor=None)
+        decide(_submitted(world, owed), world.alice, outcome="rejected", reason="Acme private", at=AT)
         budget = budgets.create(
             name="Acme Budget", limit=Money(678_90, "USD"), interval=BudgetInterval.MONTH, is_hard=True, owner=world.bob,
             members=[world.bob], actor=world.alice, at=AT,
@@ -347,7 +421,12 @@ def theirs(world) -> dict[str, str]:
             "department": operations.add_department(name="Acme Sales", actor=world.alice, at=AT).public_id,
             "transaction": purchase.public_id,
             "receipt": receipt.public_id,
-            "approval": Approval.objects.get().public_id,
+            "approval": Approval.objects.get(transaction=purchase).public_id,
+            "claim": claims.make(_wish(), actor=world.alice, at=AT).public_id,
+            "unpaid": unpaid.public_id,
+            "reimbursement": batch.public_id,
+            "payout": Payout.objects.get().public_id,
+            "repayment": Repayment.objects.get().public_id,
             "policy": adopt(world, rule("Acme rule", merchants=[purchase.merchant.public_id], flag="Acme secret")).public_id,
             "delegation": delegations.delegate(
                 world.bob, world.alice, starts_on=AT.date(), ends_on=AT.date(), actor=world.bob, at=AT
@@ -413,7 +492,7 @@ def test_another_companys_page_answers_like_one_that_never_existed(world, theirs
         send = getattr(pages(who), method.lower())
         foreign, unknown = (send(path.replace("{public_id}", id_), body) for id_ in (theirs[kind], f"{prefix}_00000000000000000000000000"))
         assert (foreign.status_code == 404, unknown.status_code) == (foreign_status == 404, 404)
-        told = [re.sub(rb"req_\w+", b"", answer.content) for answer in (foreign, unknown)]
+        told = [re.sub(rb"req_\w+", b"", b"".join(answer)) for answer in (foreign, unknown)]
         assert (told[0] == told[1]) is (who is world.mallory)
 
 

@@ -420,7 +420,7 @@ class Life(RuleBasedStateMachine):
         for line in SpendLine.objects.select_related("entry"):
             assert line.day == line.entry.day == day_of(line.entry.at, self.zone)
             told[line.entry_id] += line.amount_minor
-            for dimension in ("category", "department", "member", "card", "merchant"):
+            for dimension in ("category", "department", "member", "card", "merchant", "budget"):
                 value = getattr(line, f"{dimension}_id") or 0
                 for cells, start in ((days, line.day), (months, line.day.replace(day=1))):
                     cell = cells[start, line.currency, dimension, value]

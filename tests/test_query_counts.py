@@ -6,17 +6,19 @@ import pytest
 from django.utils import timezone
 
 from cards import operations as cards
-from cards.models import BudgetInterval, RequestKind
+from cards.models import BudgetInterval, CardRequest, RequestKind
 from cards.operations import budgets, requests
 from companies import operations as companies
+from companies.models import Category
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, PASSWORD, swipe
 from tests.papers import picture
-from tests.rules import adopt
+from tests.rules import adopt, decide
 from transactions.documents import inspect
-from transactions.models import Split
-from transactions.operations import approvals, coding, receipts
+from transactions.models import Approval, Repayment, Split
+from transactions.operations import approvals, claims, coding, comments, receipts, reimbursements, repayments
+from transactions.operations.claims import Wish
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -46,11 +48,34 @@ COUNTS = {
     "/api/v1/reports/spend/?group_by=card": 4,
     "/api/v1/reports/spend/?group_by=merchant": 4,
     "/api/v1/approvals/": 5,
+    "/api/v1/claims/": 4,
+    "/api/v1/reimbursements/": 2,
+    "/api/v1/reimbursements/owed/": 3,
+    "/api/v1/payouts/": 2,
+    "/api/v1/repayments/": 3,
 }
 
 
 # Pages: their session and the signed-in member are two, then what they show, and what their forms offer.
 PAGES = {"/people/": 7, "/settings/": 7}
+
+
+def pay_back(world, number: int) -> None:
+    """A claim that is approved and one that is in a batch besides, a rejected purchase of which a part came back, and words about them."""
+    for place in range(2):
+        lines = [Split(share_minor=2_00, category=Category.objects.get(name="Meals"))]
+        wish = Wish(NOON.date(), Money(2_00, "USD"), f"Inn {number}", "Trip", lines)
+        claim = claims.make(wish, actor=world.bob, at=NOON)
+        decide(Approval.objects.get(transaction=approvals.submit(claim, actor=world.bob, at=NOON)), world.alice, at=NOON)
+        if place:
+            reimbursements.gather("USD", [claim], actor=world.alice, at=NOON)
+    purchase = authorize(world.card, swipe(1_00, merchant_name=f"Shop {number}")).transaction
+    clear(purchase, Clearing("capture", f"r{number}", NOON, is_final=True), actor=None)
+    asked = Approval.objects.get(transaction=approvals.submit(purchase, actor=world.bob, at=NOON))
+    decide(asked, world.alice, outcome="rejected", reason="Private", at=NOON)
+    repayments.receive(Repayment.objects.get(transaction=purchase), Money(50, "USD"), reference="T", actor=world.alice, at=NOON)
+    for about in (purchase, CardRequest.objects.latest("pk")):
+        comments.say(about, "Why?", actor=world.alice, at=NOON)
 
 
 def fill(world, rounds: int, start: int) -> None:
@@ -72,6 +97,7 @@ def fill(world, rounds: int, start: int) -> None:
             coding.describe(purchase, {"tags": [tag], "splits": parts}, actor=world.alice, at=NOON)
             approvals.submit(purchase, actor=world.bob, at=NOON)
             receipts.attach(purchase, inspect(picture(), "r.png"), f"r{number}", actor=world.bob, at=NOON)
+            pay_back(world, number)
             people.sign_in(world.alice.user.email, PASSWORD, at=timezone.now())
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
             people.add_department(name=f"Team {number}", head=world.bob, actor=world.alice, at=NOON)

@@ -139,6 +139,18 @@ TransactionFilter.base_filters["from"] = filters.DateFilter(
 TransactionFilter.base_filters["to"] = filters.DateFilter("occurred_on", lookup_expr="lte", help_text="Last day of purchase, included.")
 
 
+class ClaimFilter(filters.FilterSet):  # type: ignore[misc]
+    status = filters.ChoiceFilter(choices=TransactionStatus.choices)
+    approval = filters.ChoiceFilter(choices=ApprovalState.choices)
+    payment = filters.ChoiceFilter(
+        method="by_payment", choices=[(name, name) for name in queries.PAYMENTS], help_text="Of approved ones, where the money is."
+    )
+    member = filters.CharFilter("member__public_id", max_length=40, help_text="A member's id.")
+
+    def by_payment(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(queries.where_payment(value))
+
+
 class ReceiptFilter(filters.FilterSet):  # type: ignore[misc]
     transaction = filters.CharFilter("transaction__public_id", max_length=40)
 

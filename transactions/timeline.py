@@ -1,4 +1,4 @@
-"""What happened to a purchase, in the order of its happening and in words: network, papers, decisions."""
+"""What happened to a purchase, in the order of its happening and in words: network, papers, decisions, money that was paid back, words."""
 
 from __future__ import annotations
 
@@ -6,9 +6,25 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spendtrackr.money import Money
-from transactions.models import Approval, ApprovalDecision, Message, MessageKind, Outcome, Receipt, Transaction
+from transactions.models import (
+    Approval,
+    ApprovalDecision,
+    Comment,
+    Message,
+    MessageKind,
+    Outcome,
+    Payout,
+    PayoutStatus,
+    Receipt,
+    ReimbursementStatus,
+    Repayment,
+    RepaymentPart,
+    RepaymentStatus,
+    Transaction,
+    TransactionSource,
+)
 
-_SAID = {
+_NETWORK = {
     MessageKind.AUTHORIZATION: "Approved on the card",
     MessageKind.INCREMENT: "More approved on the card",
     MessageKind.FINANCIAL: "Approved and collected at once",
@@ -36,7 +52,7 @@ class Happening:
 
 def happenings(purchase: Transaction) -> list[Happening]:
     """The oldest first."""
-    told = [*_network(purchase), *_papers(purchase), *_decisions(purchase)]
+    told = [*_network(purchase), *_papers(purchase), *_decisions(purchase), *_paid_back(purchase), *_owed(purchase), *_said(purchase)]
     return sorted(told, key=lambda happening: happening.at)
 
 
@@ -45,7 +61,7 @@ def _network(purchase: Transaction) -> list[Happening]:
     return [
         Happening(
             message.at,
-            _SAID[MessageKind(message.kind)] if message.is_approved else "Declined",
+            _NETWORK[MessageKind(message.kind)] if message.is_approved else "Declined",
             note=str(Money(message.amount_minor, purchase.currency)),
         )
         for message in messages
@@ -79,6 +95,38 @@ def _decisions(purchase: Transaction) -> list[Happening]:
         instead = f" in place of {_name(decision.instead_of)}" if decision.instead_of else ""
         told.append(Happening(decision.at, _OUTCOMES[Outcome(decision.outcome)], f"{_name(decision.actor)}{instead}", decision.reason))
     return told
+
+
+def _paid_back(claim: Transaction) -> list[Happening]:
+    told: list[Happening] = []
+    if claim.source != TransactionSource.CLAIM:
+        return told
+    for payout in Payout.objects.filter(transaction=claim).select_related("reimbursement__ended_by__user", "ended_by__user"):
+        batch = payout.reimbursement
+        if batch.status == ReimbursementStatus.PAID and payout.status != PayoutStatus.REMOVED and batch.ended_at:
+            told.append(Happening(batch.ended_at, f"Paid back, {payout.amount}", _name(batch.ended_by), batch.reference))
+        if payout.status == PayoutStatus.FAILED and payout.ended_at:
+            told.append(Happening(payout.ended_at, "The transfer came back", _name(payout.ended_by), payout.reason))
+    return told
+
+
+def _owed(purchase: Transaction) -> list[Happening]:
+    """What its owner was asked for. That it is all back is told by its last part."""
+    repayment = Repayment.objects.filter(transaction=purchase).select_related("ended_by__user", "member__user").first()
+    if repayment is None:
+        return []
+    told = [Happening(repayment.opened_at, f"{_name(repayment.member)} was asked to repay it")]
+    for part in RepaymentPart.objects.filter(repayment=repayment).select_related("recorded_by__user"):
+        amount = Money(part.amount_minor, purchase.currency)
+        told.append(Happening(part.at, f"Repaid, {amount}", _name(part.recorded_by), part.reference))
+    if repayment.status == RepaymentStatus.WAIVED and repayment.ended_at:
+        told.append(Happening(repayment.ended_at, "Not to be repaid any more", _name(repayment.ended_by), repayment.reason))
+    return told
+
+
+def _said(purchase: Transaction) -> list[Happening]:
+    rows = Comment.objects.filter(transaction=purchase).select_related("author__user")
+    return [Happening(comment.at, "Comment", _name(comment.author), comment.text) for comment in rows]
 
 
 def _name(member: object) -> str:

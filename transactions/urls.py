@@ -5,9 +5,23 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from transactions.views import approvals, coding, funding, policies, purchases, receipts, settings
+from transactions.views import (
+    approvals,
+    claims,
+    coding,
+    comments,
+    funding,
+    policies,
+    purchases,
+    receipts,
+    reimbursements,
+    repayments,
+    settings,
+)
 from transactions.viewsets.approvals import ApprovalViewSet, DelegationViewSet
 from transactions.viewsets.cards import PreviewViewSet
+from transactions.viewsets.claims import ClaimViewSet, PayoutViewSet, ReimbursementViewSet, RepaymentViewSet
+from transactions.viewsets.comments import RequestCommentViewSet, TransactionCommentViewSet
 from transactions.viewsets.company import BlockListViewSet, CompanyViewSet
 from transactions.viewsets.funding import FundingAccountViewSet
 from transactions.viewsets.policies import PolicyViewSet
@@ -21,6 +35,10 @@ router.register("transactions", TransactionViewSet, basename="transaction")
 router.register("approvals", ApprovalViewSet, basename="approval")
 router.register("delegations", DelegationViewSet, basename="delegation")
 router.register("policies", PolicyViewSet, basename="policy")
+router.register("claims", ClaimViewSet, basename="claim")
+router.register("reimbursements", ReimbursementViewSet, basename="reimbursement")
+router.register("payouts", PayoutViewSet, basename="payout")
+router.register("repayments", RepaymentViewSet, basename="repayment")
 router.register("receipts", ReceiptViewSet, basename="receipt")
 router.register("accounts", FundingAccountViewSet, basename="account")
 router.register("imports", ImportViewSet, basename="import")
@@ -32,6 +50,16 @@ router.register("simulator/authorizations", AuthorizationViewSet, basename="simu
 api = [
     *router.urls,
     path("cards/<slug:public_id>/authorizations/preview/", PreviewViewSet.as_view({"post": "preview"}), name="authorization-preview"),
+    path(
+        "transactions/<slug:public_id>/comments/",
+        TransactionCommentViewSet.as_view({"get": "list", "post": "create"}),
+        name="transaction-comments",
+    ),
+    path(
+        "card-requests/<slug:public_id>/comments/",
+        RequestCommentViewSet.as_view({"get": "list", "post": "create"}),
+        name="request-comments",
+    ),
     path("company/", CompanyViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="company"),
     path("block-list/", BlockListViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="block-list"),
 ]
@@ -40,9 +68,27 @@ pages = [
     path("transactions/describe/", coding.describe_all, name="transactions-describe"),
     path("transactions/<slug:public_id>/split/", coding.split, name="transaction-split"),
     path("transactions/<slug:public_id>/", purchases.transaction, name="transaction"),
+    path("transactions/<slug:public_id>/comments/", comments.say_of_transaction, name="transaction-comment"),
     path("transactions/<slug:public_id>/describe/", purchases.describe, name="transaction-describe"),
     path("transactions/<slug:public_id>/submit/", purchases.submit, name="transaction-submit"),
     path("transactions/<slug:public_id>/withdraw/", purchases.withdraw, name="transaction-withdraw"),
+    path("claims/", claims.claims, name="claims"),
+    path("claims/new/", claims.new, name="claim-new"),
+    path("claims/<slug:public_id>/change/", claims.change, name="claim-change"),
+    path("claims/<slug:public_id>/cancel/", claims.cancel, name="claim-cancel"),
+    path("reimbursements/", reimbursements.reimbursements, name="reimbursements"),
+    path("reimbursements/gather/", reimbursements.gather, name="reimbursement-new"),
+    path("reimbursements/<slug:public_id>/", reimbursements.reimbursement, name="reimbursement"),
+    path("reimbursements/<slug:public_id>/pay/", reimbursements.pay, name="reimbursement-pay"),
+    path("reimbursements/<slug:public_id>/cancel/", reimbursements.cancel, name="reimbursement-cancel"),
+    path("reimbursements/<slug:public_id>/export/", reimbursements.export, name="reimbursement-export"),
+    path("payouts/<slug:public_id>/remove/", reimbursements.remove, name="payout-remove"),
+    path("payouts/<slug:public_id>/fail/", reimbursements.fail, name="payout-fail"),
+    path("repayments/", repayments.repayments, name="repayments"),
+    path("repayments/<slug:public_id>/receive/", repayments.receive, name="repayment-receive"),
+    path("repayments/<slug:public_id>/waive/", repayments.waive, name="repayment-waive"),
+    path("requests/<slug:public_id>/", comments.card_request, name="request"),
+    path("requests/<slug:public_id>/comments/", comments.say_of_request, name="request-comment"),
     path("funding/", funding.funding, name="funding"),
     path("approvals/", approvals.approvals, name="approvals"),
     path("approvals/<slug:public_id>/approve/", approvals.approve, name="approval-approve"),

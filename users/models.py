@@ -168,6 +168,11 @@ class Membership(TenantModel):
         """The same."""
         return self.sees("policies")
 
+    @property
+    def sees_reimbursements(self) -> bool:
+        """The same."""
+        return self.sees("reimbursements")
+
     def is_below(self, other: Membership) -> bool:
         return self.pk != other.pk and self.chain.startswith(other.chain)
 

@@ -81,6 +81,7 @@ TABLE: dict[str, Grant] = {
     "reimbursements.pay": Grant("Gather approved claims, pay them, and say what failed", BOOKS),
     "repayments.see": Grant("See what people owe for purchases that were rejected", SEES, own=True, below=True),
     "repayments.settle": Grant("Record what was repaid; waive it, never one's own", BOOKS),
+    "comments.say": Grant("Comment on transactions and requests that one sees", EVERYBODY - {Role.AUDITOR}),
     "transactions.submit": Grant("Submit for approval", BOOKS, own=True),
     "approvals.see": Grant("See approvals", SEES, own=True, below=True, routed=True),
     "approvals.decide": Grant("Approve, send back and reject, never one's own", routed=True),

@@ -187,6 +187,31 @@ class Attempt:
     hour: int = 15
 
 
+class PocketFate(StrEnum):
+    """How far a claim got. What is done is in whichever batch came after it."""
+
+    DONE = "done"
+    CAME_BACK = "came back"
+    REJECTED = "rejected"
+    WAITING = "waiting"
+    DRAFT = "draft"
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfPocket:
+    """What somebody paid themselves, so many days before the end. A line is an amount, a category and a memo."""
+
+    days_ago: int
+    email: str
+    merchant: str
+    memo: str
+    lines: tuple[tuple[int, str, str], ...]
+    fate: PocketFate = PocketFate.DONE
+    currency: str = ""
+    rate: str = ""
+    answer: str = ""
+
+
 class Fate(StrEnum):
     """How far the paper of a purchase got."""
 
@@ -228,6 +253,7 @@ class DemoCompany:
     budgets: tuple[Envelope, ...] = ()
     asks: tuple[Ask, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
+    claims: tuple[OutOfPocket, ...] = ()
     categories: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     blocks: dict[str, list[str]] = field(default_factory=dict)
     pace: float = 1

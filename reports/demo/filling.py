@@ -18,6 +18,8 @@ from companies.models import Category, Department
 from reports.demo.cast import Ask, Deed, DemoCompany, Envelope, Person, Turn, Wallet
 from reports.demo.papers import paper_for
 from reports.demo.planning import Plan, evening_before, first_day, instant, plans, workday
+from reports.demo.pocket import Pocket, PocketStep
+from reports.demo.pocket import steps as pocket_steps
 from reports.demo.policy import policy_of
 from reports.demo.steps import Step, Verb, steps_of
 from spendtrackr.money import Money
@@ -56,7 +58,7 @@ class Answer:
 
 
 # Money comes from the bank; below zero it goes back there.
-Item = Deal | Turn | Money | Ask | Answer
+Item = Deal | Turn | Money | Ask | Answer | PocketStep
 
 
 def fill(company: DemoCompany, password: str, *, until: date, months: int, now: datetime, told: Told) -> int:
@@ -102,6 +104,7 @@ def _timeline(company: DemoCompany, found: list[Plan], until: date, months: int,
         items.append((asked, ask))
         if ask.by:
             items.append((min(asked + timedelta(days=ask.answered, hours=3), end), Answer(ask)))
+    items += pocket_steps(company, until, end)
     for number, plan in enumerate(found):
         items += [(step.at, Deal(number, plan, step)) for step in steps_of(plan, company, end)]
     return sorted(items, key=lambda pair: pair[0])
@@ -213,10 +216,16 @@ class History:
     bought: dict[int, Transaction] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     asked: dict[Ask, CardRequest] = field(default_factory=dict)
+    pocket: Pocket = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pocket = Pocket(self.company, self.crew)
 
     def play(self, at: datetime, item: Item) -> None:
         if isinstance(item, Deal):
             self._deal(item)
+        elif isinstance(item, PocketStep):
+            self.pocket.play(item, at)
         elif isinstance(item, Turn):
             self._turn(item, at)
         elif isinstance(item, Ask):

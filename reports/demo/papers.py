@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from io import BytesIO
 
 from PIL import Image, ImageDraw
@@ -22,6 +23,12 @@ def paper_for(plan: Plan, currency: str) -> tuple[str, bytes]:
     if plan.shop.code in _AT_A_COUNTER and plan.minor % 4 == 0:
         return f"{stem}.png", _till_roll(lines)
     return f"{stem}.pdf", _page([*lines, "", f"For {plan.person.name}"])
+
+
+def paper_of(merchant: str, day: date, amount: Money, how: str) -> tuple[str, bytes]:
+    """The same of something that somebody paid themselves."""
+    lines = [merchant, "", f"Date      {day:%d %b %Y}", f"Total     {amount.currency} {amount.decimal}", "", how]
+    return f"{merchant} {day:%Y-%m-%d}.png", _till_roll(lines)
 
 
 def _till_roll(lines: list[str]) -> bytes:

@@ -209,8 +209,8 @@ def test_names_from_outside_are_escaped(world, pages):
 SCRIPTS = {"/static/spendtrackr.js", "/static/django_htmx/htmx-2.min.js"}
 PAGES = {
     "/": 14,
-    "/transactions/": 7,
-    "/my-spend/": 11,
+    "/transactions/": 10,
+    "/my-spend/": 13,
     "/approvals/": 11,
     "/cards/": 7,
     "/budgets/": 4,
@@ -267,7 +267,7 @@ def test_one_transaction_beside_the_list_costs_a_fixed_number_more(world, pages,
     client = pages(world.alice)
     with company_scope(world.acme.pk):
         purchase = authorize(world.card, swipe(1_00)).transaction
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(24):
         client.get("/transactions/", {"show": purchase.public_id})
 
 

@@ -12,6 +12,7 @@ from cards.forms import AmountField
 from cards.models import Budget
 from companies.models import Department
 from spendtrackr import errors
+from spendtrackr.forms import LineField
 from spendtrackr.money import Money
 from spendtrackr.permissions import require
 from transactions import queries
@@ -93,8 +94,8 @@ class PartForm(forms.Form):
     category = forms.ChoiceField(label="Category", required=False)
     department = forms.ChoiceField(label="Department", required=False)
     budget = forms.ChoiceField(label="Budget", required=False)
-    memo = forms.CharField(label="Memo", max_length=200, required=False)
-    tax_code = forms.CharField(label="Tax code", max_length=20, required=False)
+    memo = LineField(label="Memo", max_length=200, required=False)
+    tax_code = LineField(label="Tax code", max_length=20, required=False)
     tax = AmountField(label="Tax")
 
     def __init__(self, *args: Any, currency: str, choices: dict[str, list[tuple[str, str]]], **kwargs: Any) -> None:
@@ -130,7 +131,7 @@ class SplitForm:
         self.purchase, self.member, self.whole = purchase, member, whole_of(purchase)
         known = queries.with_parts([purchase])[0].parts  # type: ignore[attr-defined]
         typed = [self._typed(part) for part in known] or [self._whole()]
-        lines = min(MOST_PARTS, _lines(data) if data is not None else len(typed) + _SPARE)
+        lines = min(MOST_PARTS, lines_sent(data) if data is not None else len(typed) + _SPARE)
         choices = self._choices()
         starts = [*typed, *[{}] * max(0, lines - len(typed))][:lines]
         self.parts = [
@@ -203,7 +204,7 @@ def _positive(amount: Money) -> Money:
     return Money(abs(amount.minor), amount.currency)
 
 
-def _lines(data: QueryDict) -> int:
+def lines_sent(data: QueryDict) -> int:
     """How many lines were sent, and two more where that was asked for."""
     numbers = [name.removeprefix("part-").partition("-")[0] for name in data if name.startswith("part-")]
     sent = 1 + max((int(number) for number in numbers if number.isascii() and number.isdigit() and int(number) < MOST_PARTS), default=0)

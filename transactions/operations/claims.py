@@ -56,7 +56,7 @@ def make(wish: Wish, *, actor: Membership, at: datetime) -> Transaction:
 def change(purchase: Transaction, wish: Wish, *, actor: Membership, at: datetime) -> Transaction:
     """Write it anew, before anybody has said yes; a request for one is taken back. Raises `InvalidState` once it is decided for good."""
     purchase = lock_purchase(purchase)
-    if purchase.approval not in _CHANGEABLE or purchase.status != TransactionStatus.PENDING:
+    if purchase.approval not in CHANGEABLE or purchase.status != TransactionStatus.PENDING:
         raise errors.InvalidState(f"It is {purchase.get_approval_display().lower()}, and cannot be changed any more.")
     approvals.void(purchase, because="claim_changed", actor=actor, at=at)
     _write(purchase, wish, actor=actor, at=at)
@@ -68,7 +68,7 @@ def change(purchase: Transaction, wish: Wish, *, actor: Membership, at: datetime
     return purchase
 
 
-_CHANGEABLE = {ApprovalState.OPEN, ApprovalState.WAITING, ApprovalState.CHANGES_REQUESTED}
+CHANGEABLE = {ApprovalState.OPEN, ApprovalState.WAITING, ApprovalState.CHANGES_REQUESTED}
 
 
 @operation

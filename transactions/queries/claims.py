@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
@@ -16,11 +17,14 @@ from transactions.models import (
     Reimbursement,
     Repayment,
     RepaymentPart,
+    RepaymentStatus,
+    Split,
     Transaction,
     TransactionQuerySet,
     TransactionSource,
     TransactionStatus,
 )
+from transactions.queries.coding import with_parts
 from transactions.queries.purchases import readable, visible
 from transactions.repayments import outstanding_minor
 from users.models import Membership
@@ -54,6 +58,34 @@ def where_payment(payment: str) -> Q:
 _STANDING = (PayoutStatus.READY, PayoutStatus.PAID)
 
 
+def with_claim(claims: list[Transaction]) -> list[Transaction]:
+    """Each with its `written_lines`, its latest `payout` and its `payment`. A few queries for any number."""
+    for claim in with_parts(with_payment(claims)):
+        claim.written_lines = claim.parts or [whole_line(claim)]  # type: ignore[attr-defined]
+        claim.payment = _payment(claim)  # type: ignore[attr-defined]
+    return claims
+
+
+def whole_line(claim: Transaction) -> Split:
+    """A claim in one piece, as the one line that it was written with. Not saved."""
+    return Split(
+        transaction=claim, share_minor=(claim.merchant_amount or claim.amount).minor, amount_minor=claim.amount_minor,
+        category=claim.category, tax_code=claim.tax_code, tax_minor=claim.tax_minor,
+    )  # fmt: skip
+
+
+def rate_of(claim: Transaction) -> Decimal | None:
+    """How much of the company's currency one unit was worth of what was paid; None where that is the same."""
+    return Decimal(claim.claim_details.rate) if claim.claim_details.rate else None
+
+
+def _payment(claim: Transaction) -> str | None:
+    payout: Payout | None = claim.payout  # type: ignore[attr-defined]
+    if payout and payout.live_key:
+        return PAID if payout.status == PayoutStatus.PAID else GATHERED
+    return UNPAID if claim.approval == ApprovalState.APPROVED and claim.status == TransactionStatus.POSTED else None
+
+
 def with_payment(purchases: list[Transaction]) -> list[Transaction]:
     """Each with `payout`, the latest that it was in, or None. One query for any number."""
     rows = Payout.objects.filter(transaction__in=purchases).select_related("reimbursement").order_by("pk")
@@ -79,6 +111,20 @@ def owed() -> list[Owed]:
     people = Membership.objects.select_related("user").in_bulk({member for member, *_ in found})
     rows = [Owed(people[member], Money(total, currency), n) for member, currency, total, n in found]
     return sorted(rows, key=lambda row: (row.amount.currency, -row.amount.minor, row.member.pk))
+
+
+def gets_back(member: Membership) -> list[Money]:
+    """What this member waits for: approved claims that are not paid yet, by currency."""
+    paid = Payout.objects.filter(transaction=OuterRef("pk"), live_key__isnull=False, status=PayoutStatus.PAID)
+    approved = Transaction.objects.filter(member=member, claim_details__isnull=False, approval=ApprovalState.APPROVED)
+    sums = approved.filter(~Exists(paid)).order_by("currency").values_list("currency").annotate(total=Sum("amount_minor"))
+    return [Money(total, currency) for currency, total in sums]
+
+
+def owes(member: Membership) -> list[Repayment]:
+    """What this member is asked to repay, the oldest first, as `with_outstanding`."""
+    rows = Repayment.objects.filter(member=member, status=RepaymentStatus.OPEN).select_related("transaction__merchant", "member__user")
+    return with_outstanding(rows.order_by("pk"))
 
 
 def reimbursements() -> QuerySet[Reimbursement]:
@@ -112,5 +158,7 @@ def with_outstanding(rows: Iterable[Repayment]) -> list[Repayment]:
         purchase = repayment.transaction
         repayment.outstanding = Money(outstanding_minor(purchase, repayment), purchase.currency)  # type: ignore[attr-defined]
         repayment.repaid = Money(repayment.repaid_minor, purchase.currency)  # type: ignore[attr-defined]
+        for part in parts[repayment.pk]:
+            part.repayment = repayment
         repayment.received = parts[repayment.pk]  # type: ignore[attr-defined]
     return found

@@ -11,7 +11,7 @@ from companies.models import Department, Tag
 from transactions import queries, timeline
 from transactions.decisions import Explanation
 from transactions.models import Approval, ApprovalState, Receipt, Transaction, TransactionSource, TransactionStatus
-from transactions.operations import approvals
+from transactions.operations import approvals, claims
 from users.models import Membership
 
 
@@ -39,8 +39,24 @@ def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
         "may_submit": row.approval in approvals.SUBMITTABLE and member.may("transactions.submit", row),
         "may_withdraw": bool(waiting) and member.may("transactions.submit", row),
         "may_decide": bool(waiting) and member.pk in {one.member.pk for one in waiting.waits_for},  # type: ignore[union-attr]
+        "may_say": member.may("comments.say"),
+        "repayment": next(iter(queries.with_outstanding(queries.repayments(member).filter(transaction=row))), None),
+        "may_settle": member.may("repayments.settle") and row.member_id != member.pk,
+        **(_claim(row, member) if row.source == TransactionSource.CLAIM else {}),
         "categories": queries.choosable_categories(row) if may_describe else [],
         **_coding(row, member, may_describe=may_describe),
+    }
+
+
+def _claim(row: Transaction, member: Membership) -> dict[str, Any]:
+    """Where the money of a claim is, and what may be done to it."""
+    queries.with_claim([row])
+    is_mine = member.may("claims.change", row)
+    is_there = row.status in {TransactionStatus.PENDING, TransactionStatus.POSTED} and row.approval != ApprovalState.REJECTED
+    return {
+        "may_change": is_mine and row.status == TransactionStatus.PENDING and row.approval in claims.CHANGEABLE,
+        "may_cancel": is_mine and is_there and row.payment in {None, queries.UNPAID},  # type: ignore[attr-defined]  # by the query
+        "may_see_batch": member.may("reimbursements.see"),
     }
 
 

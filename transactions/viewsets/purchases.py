@@ -14,12 +14,13 @@ from rest_framework.response import Response
 
 from spendtrackr import errors
 from spendtrackr.viewsets import APIRequest, TenantViewSet
-from transactions import queries
+from transactions import queries, timeline
 from transactions.filters import TransactionFilter
 from transactions.forms.coding import Described
 from transactions.models import Transaction
 from transactions.operations import approvals, coding
 from transactions.serializers import purchases as shapes
+from transactions.serializers.comments import HistorySerializer
 
 _ORDERING = OpenApiParameter("ordering", {"type": "string", "enum": list(queries.ORDERINGS), "default": "-occurred_on"})
 
@@ -53,6 +54,11 @@ _ORDERING = OpenApiParameter("ordering", {"type": "string", "enum": list(queries
         parameters=[OpenApiParameter("request", str, description="Id of one of the `requests`.")],
         responses={200: shapes.PastDecisionSerializer},
     ),
+    history=extend_schema(
+        summary="Tell what happened",
+        description="To this transaction, the oldest first: what the network said, papers, decisions, comments, money paid back.",
+        responses={200: HistorySerializer},
+    ),
     submit=extend_schema(
         summary="Submit for approval",
         description="Approved at once where the policy in force, and that of the day of the purchase, approve it by themselves; else it "
@@ -81,6 +87,7 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         "submit": "transactions.submit",
         "withdraw": "transactions.submit",
         "decision": "transactions.see",
+        "history": "transactions.see",
     }
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -124,6 +131,10 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def decision(self, request: APIRequest, public_id: str) -> Response:
         asked = request.query_params.get("request", "")
         return Response(shapes.PastDecisionSerializer(queries.decision_of(self.get_object(), request.membership, asked)).data)
+
+    @action(detail=True, methods=["get"])
+    def history(self, request: APIRequest, public_id: str) -> Response:
+        return Response(HistorySerializer({"happenings": timeline.happenings(self.get_object())}).data)
 
     @action(detail=True, methods=["post"], takes_body=False)
     def submit(self, request: APIRequest, public_id: str) -> Response:

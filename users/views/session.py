@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.middleware.csrf import rotate_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -26,7 +26,7 @@ from users.forms import SignInForm
 from users.models import Membership, SessionKind, email_key
 from users.operations import SignedIn
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def page(view: View) -> View:
@@ -88,7 +88,7 @@ def next_of(request: HttpRequest) -> str:
 def _for_members(view: View, *methods: str, always_writable: bool = False) -> View:
     @functools.wraps(view)
     @open_page(*methods)
-    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         member: Membership | None = getattr(request, "membership", None)
         if member is None:
             back = {"next": request.get_full_path()} if request.method in {"GET", "HEAD"} else {}
