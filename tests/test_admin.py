@@ -372,7 +372,7 @@ def test_no_company_gives_itself_credit(world, pages):
 
 LISTS = ["users/membership", "users/session", "cards/card", "cards/cardcontrols", "cards/freeze", "transactions/transaction",
          "transactions/message", "transactions/posting", "transactions/approval", "transactions/receipt", "transactions/spendline",
-         "transactions/importedline", "spendtrackr/event", "users/user", "users/notification", "users/notificationpreference"]  # fmt: skip
+         "transactions/importedline", "spendtrackr/event", "users/user", "users/notification"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -124,7 +124,7 @@ class DepartmentHeadAdmin(ReadOnlyAdmin[DepartmentHead]):
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin[Notification]):
     list_display = ["public_id", "company_link", "person", "kind", "at", "read_at", "mail_due_at", "mail_sent_at", "mail_failure"]
-    list_filter = ["kind", "mail_failure"]
+    list_filter = ["kind"]
     also_read = ["membership__user"]
     search_fields = ["public_id", "about_id", "event__public_id", "membership__public_id", "membership__user__email_key"]
 
