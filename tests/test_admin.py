@@ -21,12 +21,14 @@ from tests.factories import NOON, PASSWORD, swipe
 from tests.rules import decide
 from tests.test_house import OUR_MODELS
 from tests.test_query_counts import fill
+from transactions import tasks
 from transactions.models import Approval, FundingAccount, Message, StatementMapping, Transaction
 from transactions.operations import delegations
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.swipes import authorize
 from users import operations
 from users.models import Membership, RefreshToken, User
+from users.notices import Choice, Delivery, Kind
 
 OURS = [model for model in admin.site._registry if model in OUR_MODELS]
 TENANT = [model for model in OURS if issubclass(model, TenantModel)]
@@ -92,7 +94,10 @@ def busy(world):
         StatementMapping.objects.create(header_hash="h" * 64, mapping="{}", updated_at=NOON)
     operations.sign_in(world.alice.user.email, PASSWORD, at=timezone.now())
     operations.request_reset(world.alice.user.email, at=timezone.now())
+    with company_scope(world.acme.pk):
+        operations.choose(world.bob, {Kind.COMMENT: Choice(Delivery.DAILY)}, at=NOON)
     events.seal_all()
+    tasks.notify(NOON)
     ThrottleCounter.objects.create(subject_hash="s" * 64, window_number=1, attempts=1)
     return world
 
@@ -362,7 +367,7 @@ def test_no_company_gives_itself_credit(world, pages):
 
 LISTS = ["users/membership", "users/session", "cards/card", "cards/cardcontrols", "cards/freeze", "transactions/transaction",
          "transactions/message", "transactions/posting", "transactions/approval", "transactions/receipt", "transactions/spendline",
-         "transactions/importedline", "spendtrackr/event", "users/user"]  # fmt: skip
+         "transactions/importedline", "spendtrackr/event", "users/user", "users/notification"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -14,12 +14,14 @@ from cards.models import BlockList, Budget, BudgetInterval, CardRequest, LimitGr
 from cards.operations import budgets, requests
 from companies import operations as companies
 from companies.models import Category, Company, Department, Tag
+from spendtrackr import events
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import swipe
 from tests.papers import picture
 from tests.routes import all_routes
 from tests.rules import adopt, decide, document, rule
+from transactions import tasks
 from transactions.documents import inspect
 from transactions.models import Approval, Delegation, FundingAccount, Payout, Policy, Repayment, Split, StatementImport, Transaction
 from transactions.operations import accounts, approvals, claims, coding, delegations, receipts, reimbursements
@@ -27,7 +29,7 @@ from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
 from users import operations
-from users.models import Invitation, Session
+from users.models import Invitation, Notification, NotificationPreference, Session
 
 AT = datetime(2026, 1, 10, 15, tzinfo=UTC)
 MONEY = {"minor": 1_00, "currency": "USD"}
@@ -126,6 +128,7 @@ BY_ID = {
     "GET /api/v1/accounts/{public_id}/statement/": ("account", None),
     "GET /api/v1/accounts/{public_id}/entries/": ("account", None),
     "GET /api/v1/imports/{public_id}/": ("import", None),
+    "POST /api/v1/notifications/{public_id}/read/": ("notification", {}),
     "POST /api/v1/simulator/authorizations/{public_id}/capture/": ("transaction", {}),
     "POST /api/v1/simulator/authorizations/{public_id}/reverse/": ("transaction", {}),
     "POST /api/v1/simulator/authorizations/{public_id}/refund/": ("transaction", {}),
@@ -146,6 +149,7 @@ PAGES_BY_ID = {
     "POST /requests/{public_id}/comments/": ("request", {"text": "Mine"}),
     "GET /receipts/{public_id}/": ("receipt", None),
     "POST /transactions/{public_id}/receipts/": ("transaction", {}),
+    "POST /notifications/{public_id}/open/": ("notification", {}),
     "POST /account/sessions/{public_id}/revoke/": ("session", {}),
     "POST /receipts/{public_id}/remove/": ("receipt", {}),
     "GET /transactions/{public_id}/": ("transaction", None),
@@ -223,6 +227,8 @@ BY_READING = {
     "GET /api/v1/auth/me/": "",
     "GET /api/v1/auth/sessions/": "",
     "GET /account/": "",
+    "GET /api/v1/notifications/": "",
+    "GET /notifications/": "",
     "GET /api/v1/reports/spend/": "?group_by=category&from=2026-01-01&to=2026-12-31",
     "GET /": "?from=2026-01-01&to=2026-12-31",
     "GET /transactions/": "",
@@ -288,6 +294,12 @@ BY_BODY = {
     "PATCH /api/v1/auth/me/": lambda acme: {"name": "Mallory"},
     "POST /api/v1/companies/": lambda acme: {"company_name": "x", "country": "DE", "currency": "EUR", "time_zone": "Europe/Berlin"},
     "POST /account/": lambda acme: {"rename": "1", "name": "Mallory"},
+    "POST /api/v1/notifications/read/": lambda acme: {},
+    "GET /api/v1/notification-preferences/": lambda acme: {},
+    "PATCH /api/v1/notification-preferences/": lambda acme: {"comment": {"mail": "never"}},
+    "POST /notifications/read/": lambda acme: {},
+    "GET /notifications/preferences/": lambda acme: {},
+    "POST /notifications/preferences/": lambda acme: {},
     "POST /account/switch/": lambda acme: {"company": acme["company"]},
     "POST /account/sessions/revoke-others/": lambda acme: {},
     "POST /confirm-address/resend/": lambda acme: {},
@@ -408,9 +420,13 @@ def theirs(world) -> dict[str, str]:
         grant = cards.grant(
             world.card, Money(5_00, "USD"), expires_at=datetime.fromisoformat(LATER), reason="Acme fair", actor=world.alice, at=AT
         )
+        requested = requests.ask(wish, actor=world.bob, at=AT).public_id
+        events.seal_all()
+        tasks.notify(AT)
         return {
+            "notification": Notification.objects.filter(membership=world.alice).latest("pk").public_id,
             "budget": budget.public_id,
-            "request": requests.ask(wish, actor=world.bob, at=AT).public_id,
+            "request": requested,
             "own_request": requests.ask(wish, actor=world.alice, at=AT).public_id,
             "grant": grant.public_id,
             "card": world.card.public_id,
@@ -550,6 +566,7 @@ def test_another_companys_id_in_a_body_is_unknown(world, theirs, browse, route):
 
 
 DOING = [
+    "POST /api/v1/notifications/read/", "POST /notifications/read/", "PATCH /api/v1/notification-preferences/",
     "PATCH /api/v1/block-list/", "POST /budgets/new/", "POST /requests/new/",
     "POST /cards/new/",
     "POST /api/v1/invitations/", "POST /api/v1/simulator/topups/", "POST /api/v1/simulator/withdrawals/", "POST /api/v1/imports/",
@@ -571,6 +588,7 @@ def test_what_mallory_does_changes_nothing_of_acmes(world, theirs, browse, route
                 list(Invitation.objects.values()), list(Budget.objects.values()), list(BlockList.objects.values()),
                 list(CardRequest.objects.values()), list(LimitGrant.objects.values()), list(Approval.objects.values()),
                 list(Delegation.objects.values()), list(Policy.objects.values()), list(Tag.objects.values()),
+                list(Notification.objects.values()), list(NotificationPreference.objects.values()),
             )  # fmt: skip
 
     before = acme()

@@ -24,6 +24,7 @@ from cards.operations import budgets, requests
 from companies import operations as companies
 from companies.models import Category, Company
 from conftest import build_world, client_of
+from spendtrackr import events
 from spendtrackr.ids import new_id
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
@@ -39,7 +40,8 @@ from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
 from users import operations as people
-from users.models import Membership, Session, SessionKind
+from users.models import Membership, Notification, Session, SessionKind
+from users.notices import About, Kind
 from users.roles import TABLE, Role
 
 # The line of the table that shows an object of each kind.
@@ -59,6 +61,7 @@ SEEN_BY = {
     "account": "accounts.see",
     "import": "imports.see",
     "session": "profile.own",
+    "notification": "notifications.own",
     "policy": "policies.see",
     "delegation": "delegations.see",
     "claim": "transactions.see",
@@ -351,6 +354,16 @@ CASES: dict[str, Case] = {
     "POST /settings/categories/new/": Case("categories.change", body={"name": "New"}),
     "GET /settings/categories/{public_id}/": Case("categories.change", "category"),
     "POST /settings/categories/{public_id}/": Case("categories.change", "category", {"do": "archive"}),
+    "GET /api/v1/notifications/": Case("notifications.own", lists="notification"),
+    "POST /api/v1/notifications/{public_id}/read/": Case("notifications.own", "notification", {}),
+    "POST /api/v1/notifications/read/": Case("notifications.own", body={}),
+    "GET /api/v1/notification-preferences/": Case("notifications.own"),
+    "PATCH /api/v1/notification-preferences/": Case("notifications.own", body={"comment": {"mail": "daily"}}),
+    "GET /notifications/": Case("notifications.own", lists="notification"),
+    "POST /notifications/{public_id}/open/": Case("notifications.own", "notification", {}),
+    "POST /notifications/read/": Case("notifications.own", body={}),
+    "GET /notifications/preferences/": Case("notifications.own"),
+    "POST /notifications/preferences/": Case("notifications.own", body=lambda: PREFERENCES),
     "GET /account/": Case("profile.own"),
     "POST /account/": Case("profile.own", body={"rename": "1", "name": "N"}),
     "POST /account/switch/": Case("profile.own", body=lambda: {"company": Company.objects.get(name="Acme").public_id}),
@@ -360,6 +373,7 @@ CASES: dict[str, Case] = {
     "GET /companies/new/": Case("profile.own"),
     "POST /companies/new/": Case("profile.own", body=FOUND),
 }  # fmt: skip
+PREFERENCES = {f"{kind.value}-mail": "daily" for kind in Kind}
 PROFILE = {
     "name": "Acme Ltd", "country": "US", "currency": "USD", "time_zone": "America/New_York", "fiscal_year_start_month": "1",
 }  # fmt: skip
@@ -455,9 +469,15 @@ class Cast:
             "claim": claim(member).public_id,
             "owed": owed.public_id,
             "repayment": Repayment.objects.get(transaction=owed).public_id,
+            "notification": self._told(member),
             "request": requests.ask(wish, actor=member, at=NOON).public_id,
         }
         return Somebody(member, ids, client_of(member), Client())
+
+    def _told(self, member: Membership) -> str:
+        event = events.record("card.closed", member, actor=None, at=NOON)
+        told = {"kind": Kind.CARD, "about": About.CARD, "about_id": new_id("card"), "text": "Told", "at": NOON}
+        return Notification.objects.create(membership=member, event=event, **told).public_id
 
     def _companys(self, owner: Membership) -> dict[str, str]:
         invitation, _ = people.invite(email="late@acme.example", role="employee", actor=owner, at=timezone.now())
@@ -506,7 +526,7 @@ def may(role: str, rule: str, whose: str, kind: str = "") -> bool:
     """What the table says."""
     if whose == FOREIGN:
         return False
-    if kind == "session":
+    if kind in {"session", "notification"}:
         return whose == OWN
     if rule in NEVER_OWN and whose == OWN:
         return False

@@ -10,11 +10,13 @@ from cards.models import BudgetInterval, CardRequest, RequestKind
 from cards.operations import budgets, requests
 from companies import operations as companies
 from companies.models import Category
+from spendtrackr import events
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, PASSWORD, swipe
 from tests.papers import picture
 from tests.rules import adopt, decide
+from transactions import tasks
 from transactions.documents import inspect
 from transactions.models import Approval, Repayment, Split
 from transactions.operations import approvals, claims, coding, comments, receipts, reimbursements, repayments
@@ -42,6 +44,8 @@ COUNTS = {
     "/api/v1/auth/me/": 2,
     "/api/v1/reports/spend/?group_by=month&from=2026-01-01&to=2026-12-31": 2,
     "/api/v1/auth/sessions/": 2,
+    "/api/v1/notifications/": 2,
+    "/api/v1/notification-preferences/": 2,
     "/api/v1/reports/spend/?group_by=category": 4,
     "/api/v1/reports/spend/?group_by=department": 3,
     "/api/v1/reports/spend/?group_by=member": 4,
@@ -56,8 +60,8 @@ COUNTS = {
 }
 
 
-# Pages: their session and the signed-in member are two, then what they show, and what their forms offer.
-PAGES = {"/people/": 7, "/settings/": 7}
+# Pages: their session and the signed-in member are two, the bell is one, then what they show, and what their forms offer.
+PAGES = {"/people/": 8, "/settings/": 8, "/notifications/": 4, "/notifications/preferences/": 4}
 
 
 def pay_back(world, number: int) -> None:
@@ -104,6 +108,8 @@ def fill(world, rounds: int, start: int) -> None:
             world.hire(f"Hand{number}", "employee")
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"
             import_statement(world.acme, StatementFile(rows.encode(), "s.csv"), actor=world.alice, at=NOON)
+    events.seal_all()
+    tasks.notify(NOON)
 
 
 @pytest.mark.parametrize("path", COUNTS)

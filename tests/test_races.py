@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -28,14 +29,15 @@ from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from tests.papers import picture
 from tests.rules import adopt, decide
-from transactions import balances, draws
+from transactions import balances, draws, tasks
 from transactions.documents import inspect
 from transactions.models import Approval, Draw, Entry, FundingAccount, Posting, Receipt, Transaction
 from transactions.operations import accounts, approvals, coding, receipts, statements, swipes
 from transactions.operations.clearing import Clearing, Fact, book, clear
 from transactions.operations.swipes import authorize
 from users import operations as people
-from users.models import Membership
+from users import tasks as people_tasks
+from users.models import Membership, Notification
 
 THREADS, ROUNDS = 8, 20
 
@@ -741,3 +743,23 @@ def test_a_fact_and_a_swipe_at_a_new_merchant_on_one_budget_wait_for_each_other_
 
         assert not [said for said in at_once(world, work, 2) if isinstance(said, str)]
     assert connection.vendor == "sqlite" or not found
+
+
+def test_however_many_workers_tell_and_mail_at_once_each_is_told_and_mailed_once(world, monkeypatch):
+    """Each event is one row, and each row is in one mail, while somebody else reads theirs."""
+    sent: list[str] = []
+    monkeypatch.setattr("users.operations.notifications.BLOCK", 10)
+    monkeypatch.setattr("users.operations.MOST_IN_A_MAIL", 1_000)
+    monkeypatch.setattr(people_tasks, "send_mail", lambda subject, text, sender, to, **more: sent.extend(re.findall("Declined", text)))
+    for round_ in range(1, 6):
+        with company_scope(world.acme.pk):
+            for _ in range(40):
+                authorize(world.reload(), swipe(9_999_00))
+            events.seal_all()
+        answers = at_once(world, lambda number: tasks.notify(NOON) if number else people.read_all(world.alice, at=NOON))
+        assert not [said for said in answers if isinstance(said, str)]
+        assert not [said for said in at_once(world, lambda _: people_tasks.post_due(NOON)) if isinstance(said, str)]
+        with company_scope(world.acme.pk):
+            declines = Notification.objects.filter(membership=world.bob, kind="decline")
+            assert (declines.count(), declines.filter(mail_sent_at=NOON).count(), len(sent)) == (40 * round_, 40 * round_, 40 * round_)
+            assert list(verification.notifications()) == []

@@ -12,6 +12,7 @@ from django.db import connection
 from cards import operations as cards
 from cards.models import BudgetInterval, CardMode, RequestKind
 from cards.operations import budgets, requests
+from reports import verification
 from reports.verification import walking
 from spendtrackr import events
 from spendtrackr.models import Event
@@ -19,7 +20,7 @@ from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from tests.papers import picture
-from transactions import ledger, rollups
+from transactions import ledger, rollups, tasks
 from transactions.documents import inspect
 from transactions.models import Account, Entry, FundingAccount, Message, Posting, Receipt, SpendLine, Transaction
 from transactions.operations import accounts, approvals, receipts
@@ -54,6 +55,7 @@ def books(world, monkeypatch):
             world.acme, StatementFile(b"Date,Amount,Merchant\n2026-01-05,4.00,A\n2026-01-06,-1.00,B\n", "s.csv"), actor=None, at=NOON
         )
     events.seal_all()
+    tasks.notify(NOON)
     return world
 
 
@@ -77,6 +79,7 @@ def _in_small_parts(monkeypatch) -> None:
         monkeypatch.setattr(f"reports.verification.{name}.parts", lambda rows, *, told, size=0: walking.parts(rows, told=told, size=2))
     monkeypatch.setattr("reports.verification.limits._DRAWS", 2)
     monkeypatch.setattr("reports.verification.company._BLOCK", 2)
+    monkeypatch.setattr("reports.verification.notices._BLOCK", 2)
     monkeypatch.setattr("reports.verification.tenancy.PART", 2)
 
 
@@ -166,6 +169,7 @@ def test_a_posting_that_was_deleted_is_missed(books, capsys):
         ("UPDATE receipts SET attached_hash = NULL WHERE attached_hash IS NOT NULL", "receipts", "counts 1 receipts; 0 are attached"),
         ("UPDATE events SET type = 'card.closed' WHERE sequence = 3", "events", "does not fit the chain"),
         ("UPDATE events SET sequence = sequence + 100 WHERE sequence > 3", "events", "event number 4 is missing"),
+        ("DELETE FROM notifications WHERE kind = 'approval'", "notifications", "was not told of the event"),
         ("UPDATE event_chains SET last_sequence = last_sequence + 1", "events", "the chain ends at"),
         ("UPDATE memberships SET role = 'admin' WHERE role = 'owner'", "owners", "no active owner"),
         ("UPDATE memberships SET chain = '1.2.3.' WHERE role = 'employee'", "managers", "their manager says"),
@@ -193,6 +197,18 @@ def test_a_receipt_whose_file_was_deleted_is_named(books, capsys):
     code, told = verify(capsys)
     assert code == 1
     assert f"receipt {receipt.public_id} has no file at {receipt.stored_as}" in told
+
+
+def test_what_was_told_to_somebody_whom_it_does_not_concern_is_named(books, capsys):
+    damage("UPDATE notifications SET membership_id = %s WHERE kind = 'decline'", books.alice.pk)
+    with company_scope(books.acme.pk):
+        found = list(verification.notifications())
+    assert [sentence.rpartition("(transaction.declined)")[2] for sentence in found] == [
+        " as decline",
+        " as decline, which does not concern them",
+    ]
+    assert [books.bob.public_id in found[0], books.alice.public_id in found[1]] == [True, True]
+    assert verify(capsys)[0] == 1
 
 
 def test_a_relation_into_another_company_is_found(books, capsys):
@@ -318,7 +334,7 @@ def test_every_promise_is_asked_for():
         "postings", "balances", "bank transfers", "purchases", "imported lines", "holds", "limit counters", "limit windows", "budgets",
         "requests", "spend lines", "day rollup", "month rollup", "coding", "splits", "claims", "repayments", "approvals", "approval steps",
         "missing items", "receipts",
-        "events", "owners", "managers",
+        "events", "notifications", "owners", "managers",
     ]  # fmt: skip
 
 

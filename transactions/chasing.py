@@ -33,6 +33,11 @@ def look(purchase: Transaction, facts: Facts, rules: Rules, company: Company, *,
     return stood != [getattr(purchase, name) for name in FIELDS]
 
 
+def whose(purchase: Transaction) -> dict[str, str]:
+    """What an event says of whom to tell: the owner at that moment, by their id."""
+    return {"member": purchase.member.public_id} if purchase.member else {}
+
+
 def next_time(purchase: Transaction, reminders: Reminders, company: Company) -> datetime | None:
     """The next morning on which there is something to say or to do; None for never."""
     due = [*reminders.missing_items_after[purchase.reminded :][:1]]

@@ -12,8 +12,11 @@ from django.utils import timezone
 
 from companies.models import Company
 from spendtrackr.tenancy import company_scope
+from transactions import notices
 from transactions.models import ApprovalStep, Delegation, DelegationState, Transaction
 from transactions.operations import chasing, clearing, delegations, steps
+from users import operations as people
+from users.queries import companies_with_news
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +77,20 @@ def follow_people(at: datetime | None = None) -> int:
             except Exception:  # one company must not stand in the way of the others
                 log.exception("The open steps of company %s could not be followed", company)
     return moved
+
+
+def notify(at: datetime | None = None) -> int:
+    """Tell people what the newest sealed events mean for them; answers how many events."""
+    at = at or timezone.now()
+    passed = 0
+    for company in companies_with_news():
+        with company_scope(company):
+            try:
+                while count := people.tell(notices.TYPES, notices.notices_of, at=at):
+                    passed += count
+            except Exception:  # one company must not stand in the way of the others
+                log.exception("The people of company %s could not be told", company)
+    return passed
 
 
 def _each(rows: QuerySet[Any], work: Work, *, at: datetime, size: int = 500) -> int:

@@ -8,7 +8,18 @@ from typing import Any
 from django.contrib import admin
 
 from spendtrackr.admin import ReadOnlyAdmin, everywhere, link, table
-from users.models import DepartmentHead, EmailLink, Invitation, Membership, RefreshToken, Session, User
+from users.models import (
+    DepartmentHead,
+    EmailLink,
+    Invitation,
+    Membership,
+    Notification,
+    NotificationCursor,
+    NotificationPreference,
+    RefreshToken,
+    Session,
+    User,
+)
 
 
 def member_link(member: Membership | None) -> Any:
@@ -108,3 +119,30 @@ class DepartmentHeadAdmin(ReadOnlyAdmin[DepartmentHead]):
 
     def person(self, head: DepartmentHead) -> Any:
         return member_link(head.member)
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin[Notification]):
+    list_display = ["public_id", "company_link", "person", "kind", "at", "read_at", "mail_due_at", "mail_sent_at", "mail_failure"]
+    list_filter = ["kind"]
+    also_read = ["membership__user"]
+    search_fields = ["public_id", "about_id", "event__public_id", "membership__public_id", "membership__user__email_key"]
+
+    def person(self, row: Notification) -> Any:
+        return member_link(row.membership)
+
+
+@admin.register(NotificationCursor)
+class NotificationCursorAdmin(ReadOnlyAdmin[NotificationCursor]):
+    list_display = ["id", "company_link", "sequence"]
+
+
+@admin.register(NotificationPreference)
+class NotificationPreferenceAdmin(ReadOnlyAdmin[NotificationPreference]):
+    list_display = ["id", "company_link", "person", "kind", "mail", "feed"]
+    list_filter = ["kind", "mail"]
+    also_read = ["membership__user"]
+    search_fields = ["membership__public_id", "membership__user__email_key"]
+
+    def person(self, row: NotificationPreference) -> Any:
+        return member_link(row.membership)

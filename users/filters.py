@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
 from users.models import MembershipStatus, email_key
+from users.notices import Kind
 from users.roles import Role
 
 
@@ -22,3 +23,10 @@ class MemberFilter(filters.FilterSet):  # type: ignore[misc]
 
     def by_name(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(Q(user__name__icontains=value) | Q(user__email_key__contains=email_key(value)))
+
+
+class NotificationFilter(filters.FilterSet):  # type: ignore[misc]
+    """Of one's own."""
+
+    unread = filters.BooleanFilter("read_at", lookup_expr="isnull", help_text="`true` for those that are new, `false` for the others.")
+    kind = filters.ChoiceFilter(choices=Kind.choices)

@@ -14,6 +14,7 @@ from companies.operations import COUNTRIES
 from spendtrackr import errors
 from spendtrackr.money import CURRENCIES
 from spendtrackr.periods import TIME_ZONES
+from users.notices import MAY_BE_SILENT, SAYS, Choice, Delivery, Kind
 
 T = TypeVar("T")
 _GOOD_PASSWORD = "Ten characters or more, not a common one."  # noqa: S105 -- advice
@@ -139,3 +140,37 @@ class ProfileForm(OperationForm):
 class PasswordForm(OperationForm):
     current = PasswordField(label="Current password", autocomplete="current-password")
     new = PasswordField(label="New password", autocomplete="new-password", help_text=_GOOD_PASSWORD)
+
+
+class PreferencesForm(forms.Form):
+    """How somebody is told: for each kind when it is mailed, and whether the feed shows it where that may be chosen."""
+
+    def __init__(self, sent: Any = None, *, now: dict[Kind, Choice]) -> None:
+        super().__init__(sent)
+        for kind, choice in now.items():
+            says = SAYS[kind][0]
+            self.fields[f"{kind.value}-mail"] = forms.ChoiceField(
+                choices=Delivery.choices, initial=choice.mail, label=f"{says}, by mail", label_suffix=""
+            )
+            if kind in MAY_BE_SILENT:
+                self.fields[f"{kind.value}-feed"] = forms.BooleanField(
+                    required=False, initial=choice.feed, label=f"{says}, in the feed", label_suffix=""
+                )
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """What a table shows: a line for each kind."""
+        return [
+            {
+                "name": SAYS[kind][0],
+                "says": SAYS[kind][1],
+                "mail": self[f"{kind.value}-mail"],
+                "feed": self[f"{kind.value}-feed"] if kind in MAY_BE_SILENT else None,
+            }
+            for kind in Kind
+        ]
+
+    @property
+    def chosen(self) -> dict[Kind, Choice]:
+        given = self.cleaned_data
+        return {kind: Choice(Delivery(given[f"{kind.value}-mail"]), feed=given.get(f"{kind.value}-feed", True)) for kind in Kind}

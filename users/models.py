@@ -16,12 +16,17 @@ from companies.models import Department
 from spendtrackr import errors
 from spendtrackr.ids import MachineTextField, PublicIdField
 from spendtrackr.tenancy import TenantManager, TenantModel, TenantQuerySet
+from users.notices import About, Delivery, Kind, page_of
 from users.roles import TABLE, Role
 
 
 class AddressUnconfirmed(errors.Forbidden):
     code = "address_unconfirmed"
     message = "Confirm your e-mail address first: follow the link that we sent, or ask for another."
+
+
+# More than a bell can show.
+MOST_UNREAD = 100
 
 
 class MembershipStatus(models.TextChoices):
@@ -181,6 +186,16 @@ class Membership(TenantModel):
         """This member and everybody below, as database ids."""
         return list(Membership.objects.filter(chain__startswith=self.chain).order_by("pk").values_list("pk", flat=True))
 
+    @cached_property
+    def unread(self) -> int:
+        """How many notifications they have not seen, up to a hundred: for the navigation of every page."""
+        return Notification.objects.filter(membership=self, read_at=None)[:MOST_UNREAD].count()
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether anything may be mailed to them: they are active, and the address is known to be theirs."""
+        return self.is_active and self.user.is_active and not self.must_confirm
+
     @property
     def above(self) -> list[int]:
         """The database ids of the managers above, the nearest first."""
@@ -317,3 +332,86 @@ class EmailLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} link of user {self.user_id}"
+
+
+class NotificationCursor(TenantModel):
+    """Up to which sealed event a company's people have been told. Its row is the lock, so two workers take turns."""
+
+    sequence = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        db_table = "notification_cursors"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["company"], name="notification_cursors_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"people of company {self.company_id} were told up to {self.sequence}"
+
+
+class Notification(TenantModel):
+    """One event in words for one member: a line of their feed, and perhaps a mail, of which the row is the queue.
+
+    The words are those of the moment: what is renamed later was told by its old name.
+    """
+
+    public_id = PublicIdField("ntf")
+    membership = models.ForeignKey(Membership, models.PROTECT, related_name="+")
+    event = models.ForeignKey("spendtrackr.Event", models.PROTECT, db_constraint=False, related_name="+")
+    kind = MachineTextField(max_length=12, choices=Kind)
+    about = MachineTextField(max_length=14, choices=About)
+    about_id = MachineTextField(max_length=40)
+    text = models.CharField(max_length=300)
+    at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+    # Left out of the feed: they chose so.
+    is_silent = models.BooleanField(default=False)
+    # When its mail is due, or is tried again; null where none is.
+    mail_due_at = models.DateTimeField(null=True, db_index=True)
+    mail_attempts = models.PositiveSmallIntegerField(default=0)
+    # Whoever took it to send it; a mail may hold several.
+    mail_claim = MachineTextField(max_length=40, default="")
+    mail_sent_at = models.DateTimeField(null=True)
+    # Why the last attempt came to nothing.
+    mail_failure = MachineTextField(max_length=60, default="")
+
+    class Meta:
+        db_table = "notifications"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["membership", "event", "kind"], name="notifications_once"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["company", "membership", "read_at"], name="notifications_unread")]
+
+    def __str__(self) -> str:
+        return f"{self.public_id} ({self.kind})"
+
+    @property
+    def owned_by(self) -> Membership:
+        return self.membership
+
+    @property
+    def is_read(self) -> bool:
+        return self.read_at is not None
+
+    @property
+    def page(self) -> str:
+        """Where it leads."""
+        return page_of(self.about, self.about_id)
+
+
+class NotificationPreference(TenantModel):
+    """How somebody wants to be told of one kind, where that is not as usual."""
+
+    membership = models.ForeignKey(Membership, models.PROTECT, related_name="+")
+    kind = MachineTextField(max_length=12, choices=Kind)
+    mail = MachineTextField(max_length=8, choices=Delivery)
+    feed = models.BooleanField()
+
+    class Meta:
+        db_table = "notification_preferences"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["membership", "kind"], name="notification_preferences_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of member {self.membership_id}: {self.mail}"

@@ -6,11 +6,26 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from companies.models import Department
+from spendtrackr.models import EventChain
 from users import tokens
-from users.models import DepartmentHead, EmailLink, Invitation, Membership, MembershipQuerySet, Session, User, ids_above
+from users.models import (
+    DepartmentHead,
+    EmailLink,
+    Invitation,
+    Membership,
+    MembershipQuerySet,
+    Notification,
+    NotificationCursor,
+    NotificationPreference,
+    Session,
+    User,
+    ids_above,
+)
+from users.notices import USUAL, Choice, Delivery, Kind
 from users.roles import RUNS, Role
 
 
@@ -86,6 +101,36 @@ def mails_due(*, at: datetime, most: int = 50) -> list[EmailLink | Invitation]:
     links = EmailLink.objects.select_related("user").filter(mail_due_at__lte=at).order_by("mail_due_at")[:most]
     invitations = Invitation.across_companies.select_related("company", "invited_by__user").filter(mail_due_at__lte=at)
     return [*links, *invitations.order_by("mail_due_at")[:most]]
+
+
+def companies_with_news() -> list[int]:
+    """The database ids of companies with sealed events that their people have not been told of."""
+    told = NotificationCursor.across_companies.filter(company=OuterRef("company")).values("sequence")
+    chains = EventChain.across_companies.annotate(told=Coalesce(Subquery(told), 0))
+    return list(chains.filter(last_sequence__gt=F("told")).order_by("pk").values_list("company_id", flat=True))
+
+
+def members_to_mail(*, at: datetime, most: int = 200) -> list[tuple[int, int]]:
+    """The database ids of company and member of those to whom notifications are to be mailed, the longest waiting first."""
+    due = Notification.across_companies.filter(mail_due_at__lte=at).order_by().values("company_id", "membership_id")
+    waiting = due.annotate(since=Min("mail_due_at")).order_by("since", "membership_id")
+    return list(waiting.values_list("company_id", "membership_id")[:most])
+
+
+def feed(member: Membership) -> QuerySet[Notification]:
+    """What somebody was told, without what they chose to leave out."""
+    return Notification.objects.filter(membership=member, is_silent=False)
+
+
+def choices_of_all(members: Iterable[int]) -> dict[tuple[int, Kind], Choice]:
+    """How these members, by their database ids, want to be told of each kind for which they chose; `USUAL` for the others."""
+    rows = NotificationPreference.objects.filter(membership__in=list(members))
+    return {(row.membership_id, Kind(row.kind)): Choice(Delivery(row.mail), feed=row.feed) for row in rows}
+
+
+def choices_of(member: Membership) -> dict[Kind, Choice]:
+    """How somebody is told of each kind."""
+    return USUAL | {kind: choice for (_, kind), choice in choices_of_all([member.pk]).items()}
 
 
 def departments() -> QuerySet[Any]:

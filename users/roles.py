@@ -44,6 +44,7 @@ OWNS = frozenset({Role.OWNER})
 
 TABLE: dict[str, Grant] = {
     "profile.own": Grant("Look after one's own profile, password and sessions; switch companies", EVERYBODY),
+    "notifications.own": Grant("Read what one was told, and choose how to be told", EVERYBODY),
     "company.see": Grant("See the company's profile", EVERYBODY),
     "company.change": Grant("Change the company's profile", RUNS),
     "departments.see": Grant("See departments", EVERYBODY),

@@ -12,7 +12,8 @@ from companies.models import Department
 from companies.serializers import CompanySerializer
 from spendtrackr.serializers import CountryField, CurrencyField, PlainCharField, PlainChoiceField, StrictBooleanField, StrictSerializer
 from users import queries
-from users.models import Invitation, Membership, Session
+from users.models import Invitation, Membership, Notification, Session
+from users.notices import MAY_BE_SILENT, SAYS, About, Delivery, Kind
 from users.operations import SignedIn
 from users.roles import Role
 
@@ -241,3 +242,65 @@ class NewDepartmentBody(DepartmentFields):
 class DepartmentChangesBody(DepartmentFields):
     name = PlainCharField(max_length=80, required=False)
     is_archived = StrictBooleanField(required=False)
+
+
+class AboutSerializer(serializers.Serializer[Notification]):
+    """What it leads to."""
+
+    type = serializers.ChoiceField(About.choices, source="about")
+    id = serializers.CharField(source="about_id")
+
+
+class NotificationSerializer(serializers.ModelSerializer[Notification]):
+    """What one member was told, in the words of that moment."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    event = serializers.CharField(source="event.public_id", read_only=True, help_text="Id of the event that it tells of.")
+    about = AboutSerializer(source="*", read_only=True)
+    page = serializers.CharField(read_only=True, help_text="Where a browser sees it: a path on this host.")
+
+    class Meta:
+        model = Notification
+        fields = ["id", "kind", "event", "about", "text", "page", "at", "read_at"]
+        read_only_fields = fields
+        extra_kwargs = {"read_at": {"help_text": "Null while it is new."}}
+
+
+class ReadUpToBody(StrictSerializer):
+    up_to = PlainCharField(max_length=40, required=False, help_text="Id of the newest that was seen; without it, all of them.")
+
+
+class ReadSerializer(serializers.Serializer[Any]):
+    """How many of them were new."""
+
+    read = serializers.IntegerField()
+
+
+class ChoiceSerializer(serializers.Serializer[Any]):
+    """How one kind reaches you."""
+
+    mail = serializers.ChoiceField(Delivery.choices)
+    feed = serializers.BooleanField()
+
+
+class ChoiceBody(StrictSerializer):
+    mail = PlainChoiceField(Delivery.choices, required=False, help_text="`daily` gathers a day's in one mail at nine in the morning.")
+    feed = StrictBooleanField(required=False, help_text="Whether the feed shows it. What has to be acted upon is always shown.")
+
+
+def _says(kind: Kind) -> str:
+    """One line of the contract."""
+    return f"{SAYS[kind][1]}.{'' if kind in MAY_BE_SILENT else ' Always in the feed.'}"
+
+
+# One name a kind, so that a change names what it changes and nothing else.
+PreferencesSerializer = type(
+    "PreferencesSerializer",
+    (serializers.Serializer,),
+    {"__doc__": "How each kind reaches you."} | {kind.value: ChoiceSerializer(help_text=_says(kind)) for kind in Kind},
+)
+PreferencesBody = type(
+    "PreferencesBody",
+    (StrictSerializer,),
+    {"__doc__": "The kinds to change."} | {kind.value: ChoiceBody(required=False, help_text=_says(kind)) for kind in Kind},
+)

@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from spendtrackr.tenancy import company_scope
 from users import operations, queries
 from users.models import EmailLink, Invitation, LinkPurpose
 
@@ -41,6 +42,44 @@ def send_due(at: datetime | None = None) -> int:
         operations.mail_sent(row)
         sent += 1
     return sent
+
+
+def post_due(at: datetime | None = None) -> int:
+    """Mail people what they were told and want to be mailed, all that is due to somebody in one mail; answer how many went out."""
+    at = at or timezone.now()
+    sent = 0
+    for company_id, member_id in queries.members_to_mail(at=at):
+        with company_scope(company_id):
+            post = operations.claim_post(member_id, at=at)
+            if post is None:
+                continue
+            try:
+                _send_post(post)
+            except Exception as error:  # noqa: BLE001 -- whatever one mail does, the others go out
+                operations.post_failed(post, type(error).__name__)
+                log.warning("the mail of notifications to %s failed: %s", post.member.public_id, type(error).__name__)
+                if _is_away(error):
+                    break
+                continue
+            operations.post_sent(post, at=at)
+            sent += 1
+    return sent
+
+
+def _send_post(post: operations.Post) -> None:
+    member, shown = post.member, post.rows[: operations.MOST_IN_A_MAIL]
+    company = member.company.name
+    context = {
+        "name": member.user.name,
+        "company": company,
+        "lines": [{"text": row.text, "link": f"{settings.SITE_URL}{row.page}"} for row in shown],
+        "more": len(post.rows) - len(shown),
+        "feed": f"{settings.SITE_URL}{reverse('notifications')}",
+        "preferences": f"{settings.SITE_URL}{reverse('notification-preferences')}",
+    }
+    subject = f"{company}: {post.rows[0].text}" if len(post.rows) == 1 else f"{company}: {len(post.rows)} things to know"
+    text, html = (render_to_string(f"users/mail/notifications.{kind}", context) for kind in ("txt", "html"))
+    send_mail(operations.clipped(subject, 120), text, None, [member.user.email], html_message=html)
 
 
 def _is_away(error: Exception) -> bool:

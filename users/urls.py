@@ -13,6 +13,8 @@ from users.viewsets import (
     InvitationViewSet,
     MemberViewSet,
     MeViewSet,
+    NotificationViewSet,
+    PreferencesViewSet,
     SessionViewSet,
 )
 
@@ -25,7 +27,16 @@ router.register("members", MemberViewSet, basename="member")
 router.register("invitations", InvitationViewSet, basename="invitation")
 router.register("departments", DepartmentViewSet, basename="department")
 
-api = router.urls
+router.register("notifications", NotificationViewSet, basename="notification")
+
+api = [
+    *router.urls,
+    path(
+        "notification-preferences/",
+        PreferencesViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="api-notification-preferences",
+    ),
+]
 pages = [
     path("sign-in/", views.sign_in, name="sign-in"),
     path("sign-out/", views.sign_out, name="sign-out"),
@@ -36,6 +47,10 @@ pages = [
     path("confirm-address/resend/", views.resend_confirmation, name="resend-confirmation"),
     path("accept-invitation/", views.accept_invitation, name="accept-invitation"),
     path("companies/new/", views.new_company, name="new-company"),
+    path("notifications/", views.notifications, name="notifications"),
+    path("notifications/read/", views.read_notifications, name="notifications-read"),
+    path("notifications/preferences/", views.preferences, name="notification-preferences"),
+    path("notifications/<str:public_id>/open/", views.open_notification, name="notification-open"),
     path("account/", views.account, name="account"),
     path("account/switch/", views.switch_company, name="switch-company"),
     path("account/sessions/revoke-others/", views.revoke_other_sessions, name="revoke-other-sessions"),

@@ -136,7 +136,7 @@ def tell_of_crossed(budget: Budget, period: date, percents: Iterable[int], *, us
     """An event for each threshold that a budget's period has crossed upwards."""
     for percent in percents:
         events.record(
-            "budget.threshold_reached", budget, actor=None, at=at,
+            "budget.threshold_reached", budget, actor=None, at=at, owner=budget.owner.public_id if budget.owner else None,
             percent=percent, period=period.isoformat(), used_minor=used_minor, limit_minor=budget.limit_minor,
         )  # fmt: skip
 

@@ -58,7 +58,9 @@ def ask(wish: Wish, *, actor: Membership, at: datetime) -> CardRequest:
         kind=wish.kind, requester=actor, card=wish.card, name=wish.name, budget=wish.budget, currency=wish.amount.currency,
         amount_minor=wish.amount.minor, interval=wish.interval, until=wish.until, reason=wish.reason.strip(), asked_at=at,
     )  # fmt: skip
-    events.record("request.asked", row, actor=actor, at=at, kind=str(wish.kind), minor=wish.amount.minor, currency=wish.amount.currency)
+    told = {"kind": str(wish.kind), "minor": wish.amount.minor, "currency": wish.amount.currency}
+    members = sorted(member.public_id for member in queries.deciders_of_all([row])[row.pk])
+    events.record("request.asked", row, actor=actor, at=at, members=members, **told)
     return row
 
 

@@ -10,6 +10,7 @@ from reports.verification.claims import claims, repayments
 from reports.verification.company import chains, events, owners
 from reports.verification.ledger import balances, bank_transfers, holds, imported, postings, purchases
 from reports.verification.limits import budgets, counters, requests, windows
+from reports.verification.notices import notifications
 from reports.verification.papers import approval_steps, approvals, missing_items, receipts
 from reports.verification.spend import coding, day_rollup, month_rollup, spend_lines, split_parts
 from reports.verification.tenancy import relations
@@ -38,6 +39,7 @@ COMPANY_CHECKS: dict[str, Check] = {
     "missing items": missing_items,
     "receipts": receipts,
     "events": events,
+    "notifications": notifications,
     "owners": owners,
     "managers": chains,
 }
@@ -54,6 +56,7 @@ __all__ = [
     "day_rollup",
     "missing_items",
     "month_rollup",
+    "notifications",
     "relations",
     "repayments",
     "spend_lines",

@@ -158,7 +158,7 @@ def _end(approval: Approval, status: ApprovalStatus, *, reason: str, actor: Memb
     purchase = approval.transaction
     _follow_up(purchase, status, at=at)
     _move(purchase, ApprovalState(status))
-    events.record(f"approval.{status}", approval, actor=actor, at=at, transaction=purchase.public_id)
+    events.record(f"approval.{status}", approval, actor=actor, at=at, transaction=purchase.public_id, **chasing.whose(purchase))
     settle(purchase, at=at)
     return approval
 
@@ -235,7 +235,8 @@ def void(purchase: Transaction, *, because: str, actor: Membership | None, at: d
         approval.status, approval.open_key = ApprovalStatus.VOID, None
         approval.save(update_fields=["status", "open_key"])
         steps.close_all(approval, at=at)
-        events.record("approval.voided", approval, actor=actor, at=at, transaction=purchase.public_id, because=because)
+        told = {"transaction": purchase.public_id, "because": because, **chasing.whose(purchase)}
+        events.record("approval.voided", approval, actor=actor, at=at, **told)
     _move(purchase, ApprovalState.OPEN)
 
 

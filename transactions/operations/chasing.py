@@ -40,7 +40,7 @@ def _remind(purchase: Transaction, reminders: Reminders, company: Company, *, at
     """Once, however many reminders are due by now."""
     due = sum(morning_after(purchase, days, company) <= at for days in reminders.missing_items_after)
     if due > purchase.reminded:
-        events.record("items.reminded", purchase, actor=None, at=at, items=purchase.missing_items, times=due)
+        events.record("items.reminded", purchase, actor=None, at=at, items=purchase.missing_items, times=due, **chasing.whose(purchase))
     purchase.reminded = max(due, purchase.reminded)
 
 
@@ -49,5 +49,5 @@ def _freeze(purchase: Transaction, reminders: Reminders, company: Company, *, at
     if days is None or purchase.overdue_since or morning_after(purchase, days, company) > at:
         return
     purchase.overdue_since = at
-    events.record("items.overdue", purchase, actor=None, at=at, items=purchase.missing_items)
+    events.record("items.overdue", purchase, actor=None, at=at, items=purchase.missing_items, **chasing.whose(purchase))
     chasing.freeze_cards(purchase, at=at)

@@ -20,6 +20,8 @@ from transactions.models import OPEN_KEY, Approval, ApprovalDecision, ApprovalSt
 from transactions.policies import Facts, Reminders
 from transactions.routing import Asked, Organisation, organisation
 from users.models import Membership
+from users.queries import deciders
+from users.roles import RUNS
 
 
 def write(approval: Approval, steps: Iterable[policies.Step], facts: Facts) -> None:
@@ -150,7 +152,8 @@ def _tell(step: ApprovalStep, approval: Approval, members: list[int], *, at: dat
         ids = list(Membership.objects.filter(pk__in=members).order_by("pk").values_list("public_id", flat=True))
         events.record("approval.assigned", approval, actor=None, at=at, members=ids, **told)
     elif not Assignment.objects.filter(step=step, open_key=OPEN_KEY).exists() and not is_answered(step):
-        events.record("approval.nobody_eligible", approval, actor=None, at=at, **told)
+        runs = list(deciders().filter(role__in=RUNS).order_by("pk").values_list("public_id", flat=True))
+        events.record("approval.nobody_eligible", approval, actor=None, at=at, members=runs, **told)
 
 
 @operation

@@ -105,6 +105,11 @@ def _record_everywhere(type_: str, user: User, *, at: datetime) -> None:
             events.record(type_, member, actor=member, at=at)
 
 
+def next_try(attempts: int, *, at: datetime) -> datetime | None:
+    """When a mail is tried again after so many attempts; None when it is given up."""
+    return None if attempts >= MAIL_ATTEMPTS else at + _WAITS[min(attempts, len(_WAITS)) - 1]
+
+
 @operation
 def claim_mail(row: EmailLink | Invitation, *, at: datetime) -> str | None:
     """Take a mail that is due, before it is sent; answers its secret, or None when another worker took it or nobody wants it.
@@ -112,7 +117,7 @@ def claim_mail(row: EmailLink | Invitation, *, at: datetime) -> str | None:
     Its next try is due from here on, so that a worker that dies between claiming and sending loses nothing.
     """
     secret, attempts = tokens.new_secret("mail"), row.mail_attempts + 1
-    again = None if attempts == MAIL_ATTEMPTS else at + _WAITS[min(attempts, len(_WAITS)) - 1]
+    again = next_try(attempts, at=at)
     is_wanted = _is_wanted(row, at=at)
     changes = (
         {"mail_due_at": again, "mail_attempts": attempts, _hash_of(row): tokens.digest(secret)} if is_wanted else {"mail_due_at": None}

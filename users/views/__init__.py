@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from users.views.account import account, resend_confirmation, revoke_other_sessions, revoke_session, switch_company
 from users.views.joining import accept_invitation, confirm_address, forgot_password, new_company, reset_password, sign_up
+from users.views.notifications import notifications, open_notification, preferences, read_notifications
 from users.views.session import action, form_page, page, sign_in, sign_out
 
 __all__ = [
@@ -14,7 +15,11 @@ __all__ = [
     "forgot_password",
     "form_page",
     "new_company",
+    "notifications",
+    "open_notification",
     "page",
+    "preferences",
+    "read_notifications",
     "resend_confirmation",
     "reset_password",
     "revoke_other_sessions",

@@ -23,8 +23,8 @@ FOLLOW_EVERY, PRUNE_EVERY = 60, 600
 
 class Command(BaseCommand):
     help = (
-        "Seal events, send mails, have issuers make pending cards, let go of old holds, chase what is missing, remind and escalate, "
-        "begin and end delegations, forget old idempotency keys. "
+        "Seal events, tell people of them, send mails, have issuers make pending cards, let go of old holds, chase what is missing, "
+        "remind and escalate, begin and end delegations, forget old idempotency keys. "
         "Stops at SIGTERM after the round."
     )
 
@@ -48,8 +48,8 @@ class Command(BaseCommand):
 
     def _round(self, number: int) -> None:
         works: list[Callable[[], int]] = [
-            events.seal_all, users.send_due, cards.complete_pending, transactions.expire_holds, transactions.turn_delegations,
-            transactions.chase_missing, transactions.remind_approvers, transactions.escalate_steps,
+            events.seal_all, transactions.notify, users.send_due, users.post_due, cards.complete_pending, transactions.expire_holds,
+            transactions.turn_delegations, transactions.chase_missing, transactions.remind_approvers, transactions.escalate_steps,
         ]  # fmt: skip
         if number % FOLLOW_EVERY == 0:
             works.append(transactions.follow_people)
