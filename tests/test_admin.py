@@ -23,7 +23,7 @@ from tests.rules import decide
 from tests.test_house import OUR_MODELS
 from tests.test_query_counts import fill
 from transactions.models import Approval, FundingAccount, Message, Split, StatementMapping, Transaction
-from transactions.operations import approvals, coding, delegations
+from transactions.operations import coding, delegations
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.swipes import authorize
 from users import operations
@@ -87,7 +87,6 @@ def busy(world):
         purchase, tag = Transaction.objects.get(source="card"), companies.add_tag(name="Trip", actor=world.alice, at=NOON)
         parts = [Split(share_minor=purchase.amount_minor, category=purchase.category)]
         coding.describe(purchase, {"tags": [tag], "splits": parts}, actor=world.alice, at=NOON)
-        approvals.submit(Transaction.objects.get(source="card"), actor=world.bob, at=NOON)
         decide(Approval.objects.latest("pk"), world.alice, at=NOON)
         delegations.delegate(world.bob, world.alice, starts_on=NOON.date(), ends_on=NOON.date(), actor=world.bob, at=NOON)
         cards.change_controls(world.card, {"limits": cards.monthly(Money(50_00, "USD"))}, actor=world.alice, at=NOON)

@@ -34,7 +34,7 @@ COUNTS = {
     "/api/v1/tags/": 2,
     "/api/v1/company/": 1,
     "/api/v1/transactions/": 4,
-    "/api/v1/receipts/": 2,
+    "/api/v1/receipts/": 4,
     "/api/v1/accounts/": 2,
     "/api/v1/imports/": 2,
     "/api/v1/auth/me/": 2,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spendtrackr.money import Money
-from transactions.models import Approval, ApprovalDecision, Message, MessageKind, Outcome, Receipt, Transaction
+from transactions.models import Approval, ApprovalDecision, Attachment, Message, MessageKind, Outcome, Transaction
 
 _SAID = {
     MessageKind.AUTHORIZATION: "Approved on the card",
@@ -53,12 +53,12 @@ def _network(purchase: Transaction) -> list[Happening]:
 
 
 def _papers(purchase: Transaction) -> list[Happening]:
-    rows = Receipt.objects.filter(transaction=purchase).select_related("uploaded_by__user", "removed_by__user")
+    rows = Attachment.objects.filter(transaction=purchase).select_related("receipt", "attached_by__user", "removed_by__user")
     told = []
-    for receipt in rows:
-        told.append(Happening(receipt.uploaded_at, "Receipt added", _name(receipt.uploaded_by), receipt.filename))
-        if receipt.removed_at:
-            told.append(Happening(receipt.removed_at, "Receipt removed", _name(receipt.removed_by), receipt.filename))
+    for row in rows:
+        told.append(Happening(row.attached_at, "Receipt added", _name(row.attached_by), row.receipt.filename))
+        if row.removed_at:
+            told.append(Happening(row.removed_at, "Receipt removed", _name(row.removed_by), row.receipt.filename))
     return told
 
 

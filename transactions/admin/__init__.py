@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from transactions.admin import approvals, companies, ledger, purchases, statements
+from transactions.admin import approvals, companies, ledger, purchases, receipts, statements
 
-__all__ = ["approvals", "companies", "ledger", "purchases", "statements"]
+__all__ = ["approvals", "companies", "ledger", "purchases", "receipts", "statements"]

@@ -56,7 +56,7 @@ from transactions.queries.figures import (
     posted_within,
     totals,
 )
-from transactions.queries.papers import ANY, Backlog, backlog, content_of, receipts, to_do, where_missing, with_refusals
+from transactions.queries.papers import ANY, Backlog, backlog, to_do, where_missing, with_refusals
 from transactions.queries.policies import (
     Choosable,
     PolicyShown,
@@ -83,6 +83,7 @@ from transactions.queries.purchases import (
     readable,
     visible,
 )
+from transactions.queries.receipts import content_of, hashes_on, inbox, papers_of, receipts, shown
 
 __all__ = [
     "ANY",
@@ -122,8 +123,10 @@ __all__ = [
     "drawn_from",
     "facts_of",
     "figure",
+    "hashes_on",
     "hidden_from",
     "in_force",
+    "inbox",
     "is_too_long_to_add_up",
     "known",
     "merchants_named",
@@ -131,6 +134,7 @@ __all__ = [
     "of_chain",
     "owed",
     "page",
+    "papers_of",
     "payable",
     "payouts",
     "posted_within",
@@ -141,6 +145,7 @@ __all__ = [
     "rules_at",
     "rules_now",
     "rules_of",
+    "shown",
     "standard",
     "tag_choices",
     "to_do",

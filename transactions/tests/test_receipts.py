@@ -12,14 +12,17 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from cards import operations as cards
 from spendtrackr import errors
 from spendtrackr.models import Event
+from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from tests.papers import pdf, picture
+from tests.rules import adopt, decide
 from transactions import queries
 from transactions.documents import inspect
-from transactions.models import Receipt, Transaction
+from transactions.models import Approval, Attachment, Receipt, Transaction
 from transactions.operations import accounts, approvals, receipts
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -54,7 +57,10 @@ def count_of(purchase) -> int:
 def test_a_receipt_is_attached_counted_and_told(acme):
     purchase = buy(acme)
     receipt = attach(acme, purchase)
-    assert (receipt.transaction_id, receipt.filename, receipt.size) == (purchase.pk, "dinner.png", len(PNG))
+    assert (receipt.filename, receipt.size, receipt.transaction_count) == ("dinner.png", len(PNG), 1)
+    place = Attachment.objects.get()
+    assert (place.receipt, place.transaction, place.attached_hash) == (receipt, purchase, receipt.content_hash)
+    assert (place.attached_by, place.attached_at, place.removed_at) == (acme.bob, NOON, None)
     assert (receipt.content_type, receipt.content_hash) == ("image/png", hashlib.sha256(PNG).hexdigest())
     assert (receipt.uploaded_by, receipt.uploaded_at, receipt.removed_at) == (acme.bob, NOON, None)
     assert count_of(purchase) == 1
@@ -65,9 +71,10 @@ def test_a_receipt_is_attached_counted_and_told(acme):
 
 def test_a_removed_receipt_stays_on_record_with_its_file(acme):
     purchase = buy(acme)
-    receipt = attach(acme, purchase)
-    receipts.remove(receipt, actor=acme.alice, at=NOON)
-    assert (receipt.attached_hash, receipt.content_hash) == (None, hashlib.sha256(PNG).hexdigest())
+    receipt = receipts.remove(attach(acme, purchase), actor=acme.alice, at=NOON)
+    place = Attachment.objects.get()
+    assert (place.attached_hash, place.removed_by, place.removed_at) == (None, acme.alice, NOON)
+    assert receipt.content_hash == hashlib.sha256(PNG).hexdigest()
     assert (receipt.removed_by, receipt.removed_at) == (acme.alice, NOON)
     assert queries.content_of(receipt) == PNG
     assert count_of(purchase) == 0
@@ -154,12 +161,17 @@ def test_uploading_answers_the_receipt_as_it_reads(world, api):
     assert told == {
         "id": told["id"],
         "transaction": purchase.public_id,
+        "transactions": [purchase.public_id],
         "filename": "Dinner.png",
         "content_type": "image/png",
         "size": len(PNG),
         "content_hash": hashlib.sha256(PNG).hexdigest(),
+        "amount": None,
+        "spent_on": None,
+        "merchant_name": "",
         "uploaded_by": world.bob.public_id,
         "uploaded_at": told["uploaded_at"],
+        "duplicates_of": [],
     }
     assert client.get(f"{RECEIPTS}{told['id']}/").json() == told
     assert client.get(RECEIPTS).json()["data"] == [told]
@@ -245,7 +257,7 @@ def test_a_large_file_is_refused_before_it_is_read(world, api, settings, monkeyp
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [({}, "transaction"), ({"transaction": "x"}, "file"), ({"transaction": "x", "file": "text"}, "file"), ({"memo": "x"}, "memo")],
+    [({}, "file"), ({"transaction": "x"}, "file"), ({"transaction": "x", "file": "text"}, "file"), ({"memo": "x"}, "memo")],
 )
 def test_a_body_that_lacks_something_names_it(world, api, body, field):
     answer = api(world.bob).post(RECEIPTS, body, format="multipart")
@@ -315,7 +327,7 @@ def test_a_removed_receipt_is_gone_from_the_api_and_on_record(world, api):
     assert client.get(RECEIPTS).json()["data"] == []
     assert {client.get(path).status_code, client.get(f"{path}file/").status_code, client.delete(path).status_code} == {404}
     record = Receipt.across_companies.get()
-    assert (record.removed_by, record.attached_hash) == (world.bob, None)
+    assert (record.removed_by, record.transaction_count) == (world.bob, 0)
     assert default_storage.exists(record.stored_as)
 
 
@@ -414,3 +426,291 @@ def test_the_form_wants_its_token_and_a_post(world, pages):
     assert post(client, purchase, PNG).status_code == 403
     assert client.get(f"/transactions/{purchase.public_id}/receipts/").status_code == 405
     assert count_of(purchase) == 0
+
+
+# Files and what they prove.
+
+
+def upload(world, content: bytes = PNG, name: str = "dinner.png", *, actor=None, **said) -> Receipt:
+    with company_scope(world.acme.pk):
+        stored_as = receipts.store(content, company=world.acme)
+        return receipts.upload(inspect(content, name), stored_as, said=receipts.Said(**said), actor=actor or world.bob, at=NOON)
+
+
+def counts(receipt, *purchases) -> list[int]:
+    return [Receipt.across_companies.get(pk=receipt.pk).transaction_count, *map(count_of, purchases)]
+
+
+def test_a_receipt_proves_several_purchases_and_is_taken_off_one(acme):
+    first, second, receipt = buy(acme), buy(acme), upload(acme)
+    assert counts(receipt, first, second) == [0, 0, 0]
+    for purchase in (first, second):
+        receipts.put_on(receipt, purchase, actor=acme.alice, at=NOON)
+    assert counts(receipt, first, second) == [2, 1, 1]
+    receipts.take_off(receipt, first, actor=acme.bob, at=NOON)
+    assert counts(receipt, first, second) == [1, 0, 1]
+    places = Attachment.objects.order_by("pk").values_list("transaction_id", "attached_by_id", "removed_by_id")
+    assert list(places) == [(first.pk, acme.alice.pk, acme.bob.pk), (second.pk, acme.alice.pk, None)]
+    assert [event.type for event in Event.objects.filter(subject_id=receipt.public_id).order_by("pk")] == [
+        "receipt.uploaded", "receipt.added", "receipt.added", "receipt.removed",
+    ]  # fmt: skip
+
+
+def test_what_is_off_already_is_not_taken_off_again(acme):
+    purchase, receipt = buy(acme), upload(acme)
+    receipts.put_on(receipt, purchase, actor=acme.bob, at=NOON)
+    receipts.take_off(receipt, purchase, actor=acme.bob, at=NOON)
+    with pytest.raises(errors.InvalidState, match="This receipt is not attached to this transaction"):
+        receipts.take_off(receipt, purchase, actor=acme.bob, at=NOON)
+    assert counts(receipt, purchase) == [0, 0]
+    receipts.put_on(receipt, purchase, actor=acme.bob, at=NOON)
+    assert counts(receipt, purchase) == [1, 1]
+
+
+def test_a_removed_receipt_is_off_all_its_purchases_and_goes_on_none(acme):
+    first, second, receipt = buy(acme), buy(acme), upload(acme)
+    for purchase in (first, second):
+        receipts.put_on(receipt, purchase, actor=acme.bob, at=NOON)
+    receipts.remove(receipt, actor=acme.bob, at=NOON)
+    assert counts(receipt, first, second) == [0, 0, 0]
+    assert list(queries.inbox(acme.bob)) == []
+    with pytest.raises(errors.InvalidState, match="This receipt was removed already"):
+        receipts.put_on(receipt, first, actor=acme.bob, at=NOON)
+
+
+def test_whoever_may_not_change_one_of_its_purchases_does_not_remove_a_receipt(acme):
+    hers = authorize(_card_of(acme, "Carol"), swipe(5_00)).transaction
+    his, receipt = buy(acme), upload(acme)
+    receipts.put_on(receipt, his, actor=acme.bob, at=NOON)
+    receipts.put_on(receipt, hers, actor=acme.alice, at=NOON)
+    with pytest.raises(errors.Forbidden):
+        receipts.remove(receipt, actor=acme.bob, at=NOON)
+    assert counts(receipt, his, hers) == [2, 1, 1]
+    receipts.remove(receipt, actor=acme.alice, at=NOON)
+    assert counts(receipt, his, hers) == [0, 0, 0]
+
+
+def _card_of(world, name):
+    return cards.issue(world.hire(name, "employee"), name="Card", currency="USD", controls=cards.Controls(), actor=world.alice, at=NOON)
+
+
+def test_a_receipt_is_attached_to_so_many_and_no_more(acme, monkeypatch):
+    monkeypatch.setattr(receipts, "MOST_TRANSACTIONS", 1)
+    receipt, first, second = upload(acme), buy(acme), buy(acme)
+    receipts.put_on(receipt, first, actor=acme.bob, at=NOON)
+    with pytest.raises(errors.InvalidState, match="A receipt is attached to at most 1 transactions"):
+        receipts.put_on(receipt, second, actor=acme.bob, at=NOON)
+    assert counts(receipt, first, second) == [1, 1, 0]
+
+
+def test_the_same_content_is_attached_once_also_as_another_receipt(acme):
+    purchase, copy = buy(acme), upload(acme)
+    attach(acme, purchase)
+    with pytest.raises(receipts.AlreadyAttached):
+        receipts.put_on(copy, purchase, actor=acme.bob, at=NOON)
+    assert (counts(copy, purchase), Attachment.objects.count()) == ([0, 1], 1)
+
+
+@pytest.mark.parametrize("way", ["take_off", "remove"])
+def test_an_approval_falls_with_the_receipt_that_it_was_given_to_and_not_with_another(acme, way):
+    adopt(acme, receipt=0)
+    receipt, purchase, other = upload(acme), buy(acme), buy(acme)
+    receipts.put_on(receipt, purchase, actor=acme.bob, at=NOON)
+    approvals.submit(purchase, actor=acme.bob, at=NOON)
+    decide(Approval.objects.get(), acme.alice, at=NOON)
+    receipts.put_on(receipt, other, actor=acme.bob, at=NOON)
+    attach(acme, purchase, picture(colour="red"))
+    assert state_of(purchase) == "approved"
+    if way == "remove":
+        receipts.remove(receipt, actor=acme.bob, at=NOON)
+    else:
+        receipts.take_off(receipt, other, actor=acme.bob, at=NOON)
+        assert state_of(purchase) == "approved"
+        receipts.take_off(receipt, purchase, actor=acme.bob, at=NOON)
+    assert (state_of(purchase), Approval.objects.get().status) == ("open", "void")
+
+
+def state_of(purchase) -> str:
+    return Transaction.across_companies.get(pk=purchase.pk).approval
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one lock, and no words for it")
+def test_the_receipt_is_locked_before_the_card_and_the_transaction(acme):
+    receipt, purchase = upload(acme), buy(acme)
+
+    def locking(work) -> list[str]:
+        with CaptureQueriesContext(connection) as asked:
+            work()
+        statements = [query["sql"] for query in asked if "FOR UPDATE" in query["sql"]]
+        return [table for sql in statements for table in ("receipts", "cards", "transactions") if f"FROM `{table}`" in sql]
+
+    for work in (receipts.put_on, receipts.take_off, receipts.put_on):
+        assert locking(lambda work=work: work(receipt, purchase, actor=acme.bob, at=NOON)) == ["receipts", "cards", "transactions"]
+    assert locking(lambda: receipts.remove(receipt, actor=acme.bob, at=NOON)) == ["receipts", "cards", "transactions"]
+
+
+def test_what_is_said_of_a_receipt_is_changed_by_name_and_told_once(acme):
+    receipt = upload(acme, amount_minor=12_00, currency="EUR")
+    changed = receipts.describe(receipt, {"merchant_name": "Dido", "spent_on": NOON.date(), "currency": "EUR"}, actor=acme.bob, at=NOON)
+    assert (changed.amount, changed.merchant_name, changed.spent_on) == (Money(12_00, "EUR"), "Dido", NOON.date())
+    receipts.describe(receipt, {"merchant_name": "Dido"}, actor=acme.bob, at=NOON)
+    told = Event.objects.get(type="receipt.described")
+    assert json.loads(told.details) == {"changed": ["merchant_name", "spent_on"]}
+
+
+# The same through the API.
+
+
+def send_in(client, content: bytes = PNG, **more):
+    return client.post(RECEIPTS, {"file": SimpleUploadedFile("r.png", content), **more}, format="multipart")
+
+
+def ids(client, **asked) -> list[str]:
+    return [row["id"] for row in client.get(RECEIPTS, asked).json()["data"]]
+
+
+def test_an_upload_without_a_transaction_lies_in_the_inbox_until_it_is_attached(world, api):
+    client, purchase = api(world.bob), buy(world)
+    told = send_in(client, amount='{"minor": 2000, "currency": "USD"}', spent_on="2026-03-10", merchant_name="Dido").json()
+    assert (told["transaction"], told["transactions"]) == (None, [])
+    assert (told["amount"], told["spent_on"], told["merchant_name"]) == ({"minor": 2000, "currency": "USD"}, "2026-03-10", "Dido")
+    assert (ids(client, attached="false"), ids(client, attached="true")) == ([told["id"]], [])
+    attached = client.post(f"{RECEIPTS}{told['id']}/attach/", {"transaction": purchase.public_id})
+    assert (attached.status_code, attached.json()["transactions"]) == (200, [purchase.public_id])
+    assert (ids(client, attached="false"), ids(client, attached="true")) == ([], [told["id"]])
+    assert (ids(client, transaction=purchase.public_id), count_of(purchase)) == ([told["id"]], 1)
+    detached = client.post(f"{RECEIPTS}{told['id']}/detach/", {"transaction": purchase.public_id})
+    assert (detached.status_code, detached.json()["transactions"], count_of(purchase)) == (200, [], 0)
+    assert client.post(f"{RECEIPTS}{told['id']}/detach/", {"transaction": purchase.public_id}).json()["code"] == "invalid_state"
+
+
+def test_what_is_on_no_transaction_is_for_its_uploader_and_those_who_see_all(world, api):
+    with company_scope(world.acme.pk):
+        from users import operations
+
+        people = {
+            "boss": world.hire("Bea", "employee"),
+            "colleague": world.hire("Carol", "employee"),
+            "auditor": world.hire("Audrey", "auditor"),
+        }
+        operations.change_member(world.bob, {"manager": people["boss"]}, actor=world.alice, at=NOON)
+    receipt = upload(world)
+    for who, sees in {"alice": 200, "bob": 200, "boss": 404, "colleague": 404, "auditor": 200, "mallory": 404}.items():
+        client = api(people.get(who) or getattr(world, who))
+        assert {client.get(f"{RECEIPTS}{receipt.public_id}/{more}").status_code for more in ("", "file/")} == {sees}, who
+        assert ids(client) == [receipt.public_id] * (sees == 200)
+
+
+def test_a_reader_is_told_of_their_own_transactions_alone(world, api):
+    with company_scope(world.acme.pk):
+        carol = world.hire("Carol", "employee")
+        card = cards.issue(carol, name="Card", currency="USD", controls=cards.Controls(), actor=world.alice, at=NOON)
+        hers = authorize(card, swipe(5_00)).transaction
+    his, receipt = buy(world), upload(world, actor=world.alice)
+    with company_scope(world.acme.pk):
+        for purchase in (his, hers):
+            receipts.put_on(receipt, purchase, actor=world.alice, at=NOON)
+    told = {who: api(member).get(f"{RECEIPTS}{receipt.public_id}/").json()["transactions"] for who, member in
+            (("bob", world.bob), ("carol", carol), ("alice", world.alice))}  # fmt: skip
+    assert told == {"bob": [his.public_id], "carol": [hers.public_id], "alice": [his.public_id, hers.public_id]}
+    assert (ids(api(carol), transaction=his.public_id), ids(api(carol), transaction=hers.public_id)) == ([], [receipt.public_id])
+    # Bob takes it off what is his; where else it is, is none of his business.
+    assert api(world.bob).delete(f"{RECEIPTS}{receipt.public_id}/").status_code == 403
+    off = api(world.bob).post(f"{RECEIPTS}{receipt.public_id}/detach/", {"transaction": his.public_id})
+    assert off.status_code == 404 or off.json()["transactions"] == []
+    assert counts(receipt, his, hers) == [1, 0, 1]
+
+
+@pytest.mark.parametrize("verb", ["attach", "detach"])
+@pytest.mark.parametrize("whose", ["unknown", "mallorys", "carols"])
+def test_a_transaction_that_is_not_ones_own_to_see_is_unknown(world, api, verb, whose):
+    with company_scope(world.mallory.company_id):
+        ids_ = {"unknown": "txn_unknown", "mallorys": authorize(world.her_card, swipe(1_00)).transaction.public_id}
+    with company_scope(world.acme.pk):
+        ids_["carols"] = authorize(_card_of(world, "Carol"), swipe(5_00)).transaction.public_id
+    receipt = upload(world)
+    answer = api(world.bob).post(f"{RECEIPTS}{receipt.public_id}/{verb}/", {"transaction": ids_[whose]})
+    assert (answer.status_code, answer.json()["field"], answer.json()["code"]) == (400, "transaction", "does_not_exist")
+    assert not Attachment.across_companies.exists()
+
+
+def test_a_manager_sees_what_the_team_bought_and_attaches_nothing_there(world, api):
+    with company_scope(world.acme.pk):
+        from users import operations
+
+        boss = world.hire("Bea", "employee")
+        operations.change_member(world.bob, {"manager": boss}, actor=world.alice, at=NOON)
+    purchase, receipt = buy(world), upload(world, actor=boss)
+    assert api(boss).post(f"{RECEIPTS}{receipt.public_id}/attach/", {"transaction": purchase.public_id}).status_code == 403
+    assert counts(receipt, purchase) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"amount": {"minor": 0, "currency": "USD"}}, "amount.minor"), ({"amount": {"minor": 1, "currency": "XXX"}}, "amount.currency"),
+        ({"amount": "1"}, "amount"), ({"spent_on": "yesterday"}, "spent_on"), ({"merchant_name": "x" * 121}, "merchant_name"),
+        ({"content_hash": "x"}, "content_hash"), ({"transaction": "x"}, "transaction"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_said_of_a_receipt_is_named(world, api, body, field):
+    receipt = upload(world)
+    answer = api(world.bob).patch(f"{RECEIPTS}{receipt.public_id}/", body)
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+@pytest.mark.parametrize(
+    ("amount", "field"), [("12", "amount"), ("{", "amount"), ('{"minor": 1}', "amount.currency"), ("[" * 9_000, "amount")]
+)
+def test_an_amount_in_a_form_is_json(world, api, amount, field):
+    answer = send_in(api(world.bob), amount=amount)
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+    assert not Receipt.across_companies.exists()
+
+
+def test_what_was_said_is_changed_and_taken_back(world, api):
+    receipt = upload(world, amount_minor=12_00, currency="EUR", merchant_name="Dido")
+    path = f"{RECEIPTS}{receipt.public_id}/"
+    told = api(world.alice).patch(path, {"amount": {"minor": 13_00, "currency": "EUR"}, "spent_on": "2026-03-01"}).json()
+    assert (told["amount"]["minor"], told["spent_on"], told["merchant_name"]) == (13_00, "2026-03-01", "Dido")
+    told = api(world.bob).patch(path, {"amount": None, "spent_on": None, "merchant_name": ""}).json()
+    assert (told["amount"], told["spent_on"], told["merchant_name"]) == (None, None, "")
+
+
+# The same content twice.
+
+
+def test_the_same_content_twice_is_pointed_out_to_whoever_may_know(world, api):
+    with company_scope(world.acme.pk):
+        carol = world.hire("Carol", "employee")
+    purchase = buy(world)
+    first = attach(world, purchase)
+    again = send_in(api(world.bob))
+    assert (again.status_code, again.json()["duplicates_of"]) == (201, [{"receipt": first.public_id, "transactions": [purchase.public_id]}])
+    # Carol may not know that Bob has the same bill, nor of which dinner.
+    hers = send_in(api(carol)).json()
+    assert hers["duplicates_of"] == []
+    told = api(world.alice).get(f"{RECEIPTS}{hers['id']}/").json()["duplicates_of"]
+    assert [twin["receipt"] for twin in told] == [first.public_id, again.json()["id"]]
+    assert [twin["transactions"] for twin in told] == [[purchase.public_id], []]
+
+
+def test_another_companys_same_content_is_nothing_to_be_told_of(world, api):
+    attach(world, buy(world))
+    assert send_in(api(world.mallory)).json()["duplicates_of"] == []
+
+
+def test_a_removed_receipt_is_no_duplicate_and_another_content_neither(world, api):
+    client = api(world.bob)
+    gone = upload(world)
+    upload(world, picture(colour="red"))
+    client.delete(f"{RECEIPTS}{gone.public_id}/")
+    assert send_in(client).json()["duplicates_of"] == []
+
+
+def test_a_list_points_it_out_too(world, api):
+    first, second = upload(world), upload(world)
+    rows = api(world.bob).get(RECEIPTS).json()["data"]
+    assert [(row["id"], [twin["receipt"] for twin in row["duplicates_of"]]) for row in rows] == [
+        (second.public_id, [first.public_id]), (first.public_id, [second.public_id]),
+    ]  # fmt: skip

@@ -55,10 +55,33 @@ def upload(request: HttpRequest, member: Membership, *, public_id: str) -> None:
 
 @action
 def remove(request: HttpRequest, member: Membership, *, public_id: str) -> str:
+    receipt = receipts.remove(find(queries.receipts(member), public_id), actor=member, at=timezone.now())
+    return f"{receipt.filename} was removed. It stays on record."
+
+
+@action
+def detach(request: HttpRequest, member: Membership, *, public_id: str) -> str:
+    """Take it off the transaction that the form names."""
     receipt = find(queries.receipts(member), public_id)
-    require("transactions.describe", member, receipt)
-    receipts.remove(receipt, actor=member, at=timezone.now())
-    return f"{receipt.filename} was taken off. It stays on record."
+    receipts.take_off(receipt, _named(request, member), actor=member, at=timezone.now())
+    return f"{receipt.filename} was taken off."
+
+
+@action
+def attach(request: HttpRequest, member: Membership, *, public_id: str) -> str:
+    """Put it on the transaction that the form names."""
+    receipt = find(queries.receipts(member), public_id)
+    receipts.put_on(receipt, _named(request, member), actor=member, at=timezone.now())
+    return f"{receipt.filename} was attached."
+
+
+def _named(request: HttpRequest, member: Membership) -> Transaction:
+    """The transaction of a form. Raises `Invalid` where this member knows no such one."""
+    purchase: Transaction | None = queries.visible(member).filter(public_id=request.POST.get("transaction", "")).first()
+    if purchase is None:
+        raise errors.Invalid("Choose a transaction.", field="transaction")
+    require("transactions.describe", member, purchase)
+    return purchase
 
 
 def _attach_all(request: HttpRequest, purchase: Transaction, files: Sequence[Any], *, actor: Membership) -> None:
