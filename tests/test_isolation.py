@@ -100,6 +100,7 @@ BY_ID = {
     "POST /api/v1/approvals/{public_id}/reject/": ("approval", {"reason": "Mine"}),
     "GET /api/v1/receipts/{public_id}/file/": ("receipt", None),
     "PATCH /api/v1/receipts/{public_id}/": ("receipt", {"merchant_name": "Mine"}),
+    "GET /api/v1/receipts/{public_id}/suggestions/": ("receipt", None),
     "POST /api/v1/receipts/{public_id}/attach/": ("receipt", lambda acme: {"transaction": acme["transaction"]}),
     "POST /api/v1/receipts/{public_id}/detach/": ("receipt", lambda acme: {"transaction": acme["transaction"]}),
     "DELETE /api/v1/receipts/{public_id}/": ("receipt", None),

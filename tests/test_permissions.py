@@ -210,6 +210,7 @@ CASES: dict[str, Case] = {
     "POST /api/v1/receipts/": Case("transactions.describe", "transaction", lambda: {"file": upload()}, names="transaction"),
     "GET /api/v1/receipts/{public_id}/": Case("transactions.see", "receipt"),
     "GET /api/v1/receipts/{public_id}/file/": Case("transactions.see", "receipt"),
+    "GET /api/v1/receipts/{public_id}/suggestions/": Case("transactions.see", "receipt"),
     "DELETE /api/v1/receipts/{public_id}/": Case("transactions.describe", "receipt"),
     "PATCH /api/v1/receipts/{public_id}/": Case("transactions.describe", "receipt", {"merchant_name": "N"}),
     "POST /api/v1/receipts/{public_id}/attach/": Case("transactions.describe", "receipt", {}, names=its_transaction),

@@ -83,7 +83,7 @@ from transactions.queries.purchases import (
     readable,
     visible,
 )
-from transactions.queries.receipts import content_of, hashes_on, inbox, papers_of, receipts, shown
+from transactions.queries.receipts import Suggestion, content_of, hashes_on, inbox, papers_of, receipts, shown, suggestions
 
 __all__ = [
     "ANY",
@@ -103,6 +103,7 @@ __all__ = [
     "Owed",
     "PolicyShown",
     "StepShown",
+    "Suggestion",
     "Totals",
     "With",
     "accounts",
@@ -147,6 +148,7 @@ __all__ = [
     "rules_of",
     "shown",
     "standard",
+    "suggestions",
     "tag_choices",
     "to_do",
     "totals",

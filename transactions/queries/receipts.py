@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from django.core.files.storage import default_storage
 from django.db.models import Q, QuerySet
 
 from spendtrackr import errors
-from transactions.models import Attachment, Receipt, Transaction
+from transactions import matching
+from transactions.models import Attachment, Receipt, Transaction, TransactionStatus
 from transactions.queries.purchases import readable
 from users.models import Membership
 
 # Copies of one file that a reader is told of. More of them say nothing new.
 MOST_TWINS = 10
+# Purchases that suggestions are chosen from.
+MOST_LOOKED_AT = 300
 
 
 def receipts(member: Membership) -> QuerySet[Receipt]:
@@ -86,3 +90,70 @@ def content_of(receipt: Receipt) -> bytes:
     except FileNotFoundError as error:
         raise errors.Missing("The file of this receipt is not in the storage any more.") from error
     return content
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A purchase that a receipt may belong to, and why."""
+
+    purchase: Transaction
+    score: int
+    says: str
+
+
+def suggestions(rows: Sequence[Receipt], member: Membership) -> dict[int, list[Suggestion]]:
+    """For each receipt, by its database id, the likeliest purchases that this member may describe and that do not have it.
+
+    Looked at are the uploaders' own latest purchases, and whichever have the amount: at most so many, and three queries, for any number.
+    """
+    bills = {row.pk: _bill(row, member) for row in rows}
+    if not bills:
+        return {}
+    windows = [bill.window for bill in bills.values()]
+    first, last = min(first for first, _ in windows), max(last for _, last in windows)
+    within = _describable(member).filter(occurred_on__gte=first, occurred_on__lte=last)
+    within = within.exclude(status=TransactionStatus.DECLINED).order_by("-occurred_on", "-pk")
+    uploaders = {row.uploaded_by_id for row in rows}
+    found = list(within.filter(member__in=uploaders)[:MOST_LOOKED_AT])
+    if amounts := {bill.amount_minor for bill in bills.values() if bill.amount_minor is not None}:
+        same = Q(amount_minor__in=amounts) | Q(merchant_amount_minor__in=amounts)
+        found += [purchase for purchase in within.filter(same)[:MOST_LOOKED_AT] if purchase.member_id not in uploaders]
+    has_it = _contents_on(rows)
+    candidates = [(purchase, _candidate(purchase)) for purchase in found]
+    return {
+        row.pk: [
+            Suggestion(purchase, fits.score, fits.says)
+            for purchase, fits in matching.best(bills[row.pk], (one for one in candidates if (one[0].pk, row.content_hash) not in has_it))
+        ]
+        for row in rows
+    }
+
+
+def _describable(member: Membership) -> QuerySet[Transaction]:
+    rows: QuerySet[Transaction] = Transaction.objects.with_names()
+    return rows if member.may("transactions.assign") else rows.filter(member=member)
+
+
+def _contents_on(rows: Sequence[Receipt]) -> set[tuple[int, str | None]]:
+    """On which transactions the same content is already."""
+    same = Receipt.objects.filter(content_hash__in={row.content_hash for row in rows})
+    found = Attachment.objects.filter(receipt__in=same, attached_hash__isnull=False)
+    return set(found.values_list("transaction_id", "attached_hash"))
+
+
+def _bill(receipt: Receipt, member: Membership) -> matching.Bill:
+    day = member.company.day_of(receipt.uploaded_at)
+    return matching.Bill(day, receipt.amount_minor, receipt.currency, receipt.spent_on, receipt.merchant_name)
+
+
+def _candidate(purchase: Transaction) -> matching.Candidate:
+    names = tuple(name for name in (purchase.merchant.name if purchase.merchant else "", purchase.descriptor) if name)
+    return matching.Candidate(
+        purchase.occurred_on,
+        purchase.amount_minor,
+        purchase.currency,
+        names,
+        purchase.merchant_amount_minor,
+        purchase.merchant_currency,
+        has_receipt=purchase.receipt_count > 0,
+    )

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from spendtrackr.money import Money
 from spendtrackr.serializers import DayField, MoneyField, PlainCharField, PositiveMoneyField, PositiveMoneyShape, StrictSerializer
 from transactions.models import Attachment, Receipt
+from transactions.queries import Suggestion
 
 
 class TwinSerializer(serializers.ModelSerializer[Receipt]):
@@ -71,6 +72,21 @@ class ReceiptSerializer(serializers.ModelSerializer[Receipt]):
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_transaction(self, receipt: Receipt) -> str | None:
         return next(iter(self.get_transactions(receipt)), None)
+
+
+class SuggestionSerializer(serializers.Serializer[Suggestion]):
+    """A transaction that a receipt may belong to."""
+
+    transaction = serializers.CharField(source="purchase.public_id")
+    merchant_name = serializers.CharField(source="purchase.merchant.name", default="")
+    amount = MoneyField(source="purchase.amount")
+    occurred_on = serializers.DateField(source="purchase.occurred_on")
+    score = serializers.IntegerField(help_text="The higher, the likelier; to order by, and may change.")
+    says = serializers.CharField(help_text="Why, in words; may change.")
+
+
+class SuggestionsSerializer(serializers.Serializer[Any]):
+    data = SuggestionSerializer(many=True)  # type: ignore[assignment]  # a field of the answer, not of this class
 
 
 @extend_schema_field(PositiveMoneyShape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
 
 import pytest
 from django.contrib.messages import get_messages
@@ -714,3 +715,78 @@ def test_a_list_points_it_out_too(world, api):
     assert [(row["id"], [twin["receipt"] for twin in row["duplicates_of"]]) for row in rows] == [
         (second.public_id, [first.public_id]), (first.public_id, [second.public_id]),
     ]  # fmt: skip
+
+
+# Which purchase it belongs to.
+
+
+def bought(world, minor: int, name: str, *, days: int = 0, card=None) -> Transaction:
+    with company_scope(world.acme.pk):
+        return authorize(card or world.card, swipe(minor, merchant_name=name, at=NOON + timedelta(days=days))).transaction
+
+
+def suggested(client, receipt) -> list[tuple[str, str]]:
+    answer = client.get(f"{RECEIPTS}{receipt.public_id}/suggestions/")
+    assert answer.status_code == 200
+    return [(row["transaction"], row["says"]) for row in answer.json()["data"]]
+
+
+def test_the_likeliest_purchases_are_suggested_with_their_reasons(world, api):
+    it, alike = bought(world, 42_00, "CAFE NORD 0471"), bought(world, 42_00, "Dido", days=2)
+    for minor in (9_999_00, 7_00):
+        bought(world, minor, "Cafe Nord", days=-9)
+    receipt = upload(world, amount_minor=42_00, currency="USD", spent_on=NOON.date(), merchant_name="Café Nord")
+    told = [(it.public_id, "Same amount, same day, same merchant"), (alike.public_id, "Same amount, 2 days later, another merchant name")]
+    assert suggested(api(world.bob), receipt) == told
+    [first, _] = api(world.bob).get(f"{RECEIPTS}{receipt.public_id}/suggestions/").json()["data"]
+    assert (first["amount"], first["occurred_on"], first["merchant_name"]) == (
+        {"minor": 42_00, "currency": "USD"}, f"{NOON:%Y-%m-%d}", "CAFE NORD 0471",
+    )  # fmt: skip
+
+
+def test_nobody_is_suggested_what_they_may_not_attach_it_to(world, api):
+    with company_scope(world.acme.pk):
+        carols, boss = _card_of(world, "Carol"), world.hire("Bea", "employee")
+        from users import operations
+
+        operations.change_member(world.bob, {"manager": boss}, actor=world.alice, at=NOON)
+    hers, his = bought(world, 42_00, "Dido", card=carols), bought(world, 42_00, "Dido")
+    receipt = upload(world, amount_minor=42_00, currency="USD", spent_on=NOON.date(), actor=boss)
+    assert suggested(api(boss), receipt) == []
+    assert {id_ for id_, _ in suggested(api(world.alice), receipt)} == {hers.public_id, his.public_id}
+    with company_scope(world.acme.pk):
+        receipts.put_on(receipt, hers, actor=world.alice, at=NOON)
+    assert [id_ for id_, _ in suggested(api(world.alice), receipt)] == [his.public_id]
+
+
+def test_another_companys_purchase_is_never_suggested(world, api):
+    with company_scope(world.mallory.company_id):
+        authorize(world.her_card, swipe(42_00, merchant_name="Dido"))
+    receipt = upload(world, amount_minor=42_00, currency="USD", spent_on=NOON.date(), actor=world.alice)
+    assert suggested(api(world.alice), receipt) == []
+    mine = bought(world, 42_00, "Dido")
+    assert [id_ for id_, _ in suggested(api(world.alice), receipt)] == [mine.public_id]
+
+
+def test_a_copy_of_what_is_attached_is_not_suggested_there_again(world, api):
+    purchase = bought(world, 42_00, "Dido")
+    attach(world, purchase)
+    copy = upload(world, amount_minor=42_00, currency="USD", spent_on=NOON.date())
+    other = upload(world, picture(colour="red"), amount_minor=42_00, currency="USD", spent_on=NOON.date())
+    assert suggested(api(world.bob), copy) == []
+    assert suggested(api(world.bob), other) == [(purchase.public_id, "Same amount, same day, has a receipt already")]
+
+
+def test_suggestions_take_as_many_questions_for_many_as_for_few(acme, django_assert_num_queries):
+    for number in range(4):
+        authorize(acme.card, swipe(10_00 + number))
+    rows = [upload_here(acme, number) for number in range(4)]
+    for some in (rows[:1], rows):
+        with django_assert_num_queries(3):
+            assert {*queries.suggestions(some, acme.bob)} == {row.pk for row in some}
+    assert queries.suggestions([], acme.bob) == {}
+
+
+def upload_here(world, number: int) -> Receipt:
+    document = inspect(picture(colour=f"rgb({number}, 0, 0)"), "r.png")
+    return receipts.upload(document, "r", said=receipts.Said(10_00 + number, "USD"), actor=world.bob, at=NOON)

@@ -48,6 +48,7 @@ class ReceiptViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         "list": "transactions.see",
         "retrieve": "transactions.see",
         "file": "transactions.see",
+        "suggestions": "transactions.see",
         "create": "transactions.describe",
         "partial_update": "transactions.describe",
         # Whoever sees a receipt: what else it takes is asked of the transactions.
@@ -144,6 +145,18 @@ class ReceiptViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         receipt = self.get_object()
         purchase = self._describable(self.body(shapes.PlaceBody)["transaction"])
         return self._reply(receipts.take_off(receipt, purchase, actor=request.membership, at=timezone.now()))
+
+    @extend_schema(
+        summary="Suggest transactions for a receipt",
+        description="By what was said of its amount, day and merchant, else by when it was uploaded: at most five of those that you may "
+        "attach it to and that do not have it, the likeliest first, each with why.",
+        responses={200: shapes.SuggestionsSerializer},
+    )
+    @action(detail=True, methods=["get"])
+    def suggestions(self, request: APIRequest, public_id: str) -> Response:
+        receipt = self.get_object()
+        found = queries.suggestions([receipt], request.membership)[receipt.pk]
+        return Response(shapes.SuggestionsSerializer({"data": found}).data)
 
     @extend_schema(
         summary="Remove a receipt",
