@@ -50,7 +50,7 @@ COUNTS = {
 
 
 # Pages: their session and the signed-in member are two, then what they show, and what their forms offer.
-PAGES = {"/people/": 7, "/settings/": 7}
+PAGES = {"/people/": 7, "/settings/": 7, "/receipts/": 9}
 
 
 def fill(world, rounds: int, start: int) -> None:
@@ -72,6 +72,9 @@ def fill(world, rounds: int, start: int) -> None:
             coding.describe(purchase, {"tags": [tag], "splits": parts}, actor=world.alice, at=NOON)
             approvals.submit(purchase, actor=world.bob, at=NOON)
             receipts.attach(purchase, inspect(picture(), "r.png"), f"r{number}", actor=world.bob, at=NOON)
+            for minor in (1_00, 2_00):
+                said = receipts.Said(minor, "USD", NOON.date(), f"Shop {number}")
+                receipts.upload(inspect(picture(), "r.png"), f"i{number}", said=said, actor=world.alice, at=NOON)
             people.sign_in(world.alice.user.email, PASSWORD, at=timezone.now())
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
             people.add_department(name=f"Team {number}", head=world.bob, actor=world.alice, at=NOON)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -790,3 +791,129 @@ def test_suggestions_take_as_many_questions_for_many_as_for_few(acme, django_ass
 def upload_here(world, number: int) -> Receipt:
     document = inspect(picture(colour=f"rgb({number}, 0, 0)"), "r.png")
     return receipts.upload(document, "r", said=receipts.Said(10_00 + number, "USD"), actor=world.bob, at=NOON)
+
+
+# The inbox.
+
+
+def page_of(client, path: str = "/receipts/") -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def drop(client, *files, path: str = "/receipts/") -> list[str]:
+    """Upload through the page, and what it says then."""
+    answer = client.post(path, {"file": [SimpleUploadedFile(name, content) for name, content in files]}, follow=True)
+    assert answer.status_code == 200
+    return [str(message) for message in get_messages(answer.wsgi_request)] or [str(message) for message in answer.context["messages"]]
+
+
+def test_several_files_go_into_the_inbox_each_by_itself(world, pages):
+    client = pages(world.bob)
+    told = drop(client, ("a.png", PNG), ("b.html", b"<html>"), ("c.pdf", pdf()))
+    assert told == [
+        "a.png was uploaded.",
+        "b.html: This is not a PNG, JPEG or PDF, whatever its name says. Those three are accepted.",
+        "c.pdf was uploaded.",
+    ]
+    with company_scope(world.acme.pk):
+        assert [row.filename for row in queries.inbox(world.bob)] == ["c.pdf", "a.png"]
+    page = page_of(client)
+    assert ("2 not attached yet" in page, page.count('<article class="panel receipt"')) == (True, 2)
+    assert drop(client) == ["Choose a file first."]
+
+
+def test_the_inbox_is_ones_own(world, pages):
+    upload(world, name="bobs.png")
+    assert "bobs.png" not in page_of(pages(world.alice))
+    assert "bobs.png" in page_of(pages(world.bob))
+
+
+def test_one_click_attaches_what_is_suggested(world, pages):
+    purchase = bought(world, 42_00, "CAFE NORD")
+    receipt = upload(world, amount_minor=42_00, currency="USD", spent_on=NOON.date(), merchant_name="Café Nord")
+    client = pages(world.bob)
+    page = page_of(client)
+    assert "Same amount, same day, same merchant" in page
+    assert f'name="transaction" value="{purchase.public_id}"' in page
+    answer = client.post(f"/receipts/{receipt.public_id}/attach/", {"transaction": purchase.public_id, "next": "/receipts/"}, follow=True)
+    assert "dinner.png was attached." in answer.content.decode()
+    assert counts(receipt, purchase) == [1, 1]
+    assert "Nothing waits here" in answer.content.decode()
+
+
+def test_from_a_purchase_a_receipt_is_attached_from_the_inbox_and_taken_off_into_it(world, pages):
+    purchase, receipt, client = buy(world), upload(world), pages(world.bob)
+    path = f"/transactions/{purchase.public_id}/"
+    assert "From your inbox" in page_of(client, path)
+    client.post(f"/receipts/{receipt.public_id}/attach/", {"transaction": purchase.public_id, "next": path})
+    assert counts(receipt, purchase) == [1, 1]
+    page = page_of(client, path)
+    assert ("From your inbox" in page, f"/receipts/{receipt.public_id}/detach/" in page) == (False, True)
+    client.post(f"/receipts/{receipt.public_id}/detach/", {"transaction": purchase.public_id, "next": path})
+    assert counts(receipt, purchase) == [0, 0]
+    assert "dinner.png" in page_of(client)
+
+
+@pytest.mark.parametrize("verb", ["attach", "detach"])
+def test_a_form_that_names_no_transaction_of_ones_own_is_refused(world, pages, verb):
+    with company_scope(world.acme.pk):
+        hers = authorize(_card_of(world, "Carol"), swipe(5_00)).transaction
+    receipt, client = upload(world), pages(world.bob)
+    for public_id in ("", "txn_unknown", hers.public_id):
+        answer = client.post(f"/receipts/{receipt.public_id}/{verb}/", {"transaction": public_id, "next": "/receipts/"}, follow=True)
+        assert "Choose a transaction." in answer.content.decode()
+    assert counts(receipt, hers) == [0, 0]
+
+
+def test_what_is_on_it_is_typed_and_an_empty_field_is_not_known(world, pages):
+    receipt, client = upload(world, merchant_name="Old"), pages(world.bob)
+    path = f"/receipts/{receipt.public_id}/describe/"
+    client.post(path, {"amount": "12.50", "currency": "eur", "spent_on": "2026-03-09", "merchant_name": " Dido ", "next": "/receipts/"})
+    found = Receipt.across_companies.get()
+    assert (found.amount, f"{found.spent_on}", found.merchant_name) == (Money(12_50, "EUR"), "2026-03-09", "Dido")
+    client.post(path, {"amount": "", "currency": "EUR", "spent_on": "", "merchant_name": ""})
+    found = Receipt.across_companies.get()
+    assert (found.amount, found.spent_on, found.merchant_name) == (None, None, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ({"amount": "x", "currency": "USD"}, "Amount: write it in USD, such as 12.50."),
+        ({"amount": "-1", "currency": "USD"}, "Amount: it is above zero."), ({"amount": "1", "currency": "XXX"}, "Currency: three letters"),
+        ({"amount": "1.005", "currency": "USD"}, "Amount: write it in USD"), ({"spent_on": "9.3."}, "Day: write it such as 2026-03-31."),
+        ({"spent_on": "0001-01-01"}, "Day: from "), ({"merchant_name": "x" * 121}, "Merchant: at most 120 characters."),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_on_a_receipt_is_said_and_changes_nothing(world, pages, typed, says):
+    receipt = upload(world, merchant_name="Old")
+    answer = pages(world.bob).post(f"/receipts/{receipt.public_id}/describe/", {**typed, "next": "/receipts/"}, follow=True)
+    assert says in answer.content.decode()
+    found = Receipt.across_companies.get()
+    assert (found.amount, found.spent_on, found.merchant_name) == (None, None, "Old")
+
+
+def test_the_page_points_out_the_same_content_where_the_reader_may_see_it(world, pages):
+    with company_scope(world.acme.pk):
+        carol = world.hire("Carol", "employee")
+    attach(world, bought(world, 42_00, "Dido"))
+    assert drop(pages(carol), ("c.png", PNG)) == ["c.png was uploaded."]
+    [_, warning] = drop(pages(world.bob), ("b.png", PNG))
+    assert warning == f"b.png: the same content is attached to Dido of {NOON:%-d %b %Y}, $42.00."
+    assert "The same content is attached to" in page_of(pages(world.bob))
+    [_, warning] = drop(pages(world.bob), ("c.pdf", pdf()), ("d.pdf", pdf()))[1:]
+    assert warning == "d.pdf: you have the same content already, as c.pdf."
+
+
+def test_an_old_page_of_the_inbox_is_reached_by_its_link(world, pages, monkeypatch):
+    monkeypatch.setattr("transactions.views.receipts.PAGE_SIZE", 1)
+    for name in ("old.png", "new.png"):
+        upload(world, picture(colour="red" if name == "old.png" else "blue"), name)
+    client = pages(world.bob)
+    page = page_of(client)
+    link = re.search(r'href="(\?cursor=[^"]+)">Older', page)[1]
+    assert ("new.png" in page, "old.png" in page) == (True, False)
+    assert "old.png" in page_of(client, f"/receipts/{link}")
+    assert client.get("/receipts/?cursor=x").status_code == 400

@@ -14,6 +14,9 @@ from transactions.models import Approval, ApprovalState, Transaction, Transactio
 from transactions.operations import approvals
 from users.models import Membership
 
+# Beside a purchase; the rest is on the page of receipts.
+MOST_FROM_INBOX = 8
+
 
 def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
     """All that is shown of one transaction, or None where this member knows no such one."""
@@ -29,6 +32,7 @@ def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
     return {
         "row": row,
         "receipts": queries.papers_of([row.pk]).get(row.pk, []),
+        "inbox": list(queries.inbox(member)[:MOST_FROM_INBOX]) if may_describe else [],
         "history": timeline.happenings(row),
         "refusal": refusal,
         **(_way_out(row, refusal, member) if refusal else {}),
