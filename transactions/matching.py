@@ -17,6 +17,8 @@ MOST_DAYS = 10
 # Of a receipt without a day: how long before its upload it was bought at most.
 MOST_DAYS_BEFORE_UPLOAD = 45
 MOST_SUGGESTED = 5
+# Of a receipt of which nothing is known, more would be a list of everything.
+_MOST_BLIND = 3
 _LEAST, _LEAST_BLIND = 30, 8
 # A tip comes on top of what the till printed; a voucher, or a deposit, off it.
 _MOST_ABOVE, _MOST_BELOW = 0.25, 0.10
@@ -31,6 +33,11 @@ class Bill:
     currency: str = ""
     spent_on: date | None = None
     merchant_name: str = ""
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nobody has said anything of it."""
+        return self.amount_minor is None and self.spent_on is None and not self.merchant_name
 
     @property
     def window(self) -> tuple[date, date]:
@@ -70,8 +77,7 @@ def match(bill: Bill, candidate: Candidate) -> Match | None:
     if candidate.has_receipt:
         told.append((-12, "has a receipt already"))
     score = sum(points for points, _ in told)
-    is_blind = bill.amount_minor is None and not bill.merchant_name and bill.spent_on is None
-    if score < (_LEAST_BLIND if is_blind else _LEAST) or (is_blind and candidate.has_receipt):
+    if score < (_LEAST_BLIND if bill.is_blind else _LEAST) or (bill.is_blind and candidate.has_receipt):
         return None
     phrase = ", ".join(says for _, says in told if says)
     return Match(score, phrase[:1].upper() + phrase[1:])
@@ -80,7 +86,7 @@ def match(bill: Bill, candidate: Candidate) -> Match | None:
 def best(bill: Bill, candidates: Iterable[tuple[K, Candidate]]) -> list[tuple[K, Match]]:
     """The likeliest, the best first; of equal ones those that were given first."""
     found = [(key, fits) for key, candidate in candidates if (fits := match(bill, candidate)) is not None]
-    return sorted(found, key=lambda pair: -pair[1].score)[:MOST_SUGGESTED]
+    return sorted(found, key=lambda pair: -pair[1].score)[: _MOST_BLIND if bill.is_blind else MOST_SUGGESTED]
 
 
 _Told = tuple[int, str]

@@ -5,6 +5,7 @@ Locks: the receipt, then the cards and purchases that it is put on or taken off.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +25,8 @@ from transactions.locks import lock_purchase, lock_purchases
 from transactions.models import Attachment, Receipt, Transaction, TransactionStatus
 from transactions.operations import approvals
 from users.models import Membership
+
+_log = logging.getLogger(__name__)
 
 MOST_RECEIPTS, MOST_TRANSACTIONS = 20, 50
 
@@ -50,9 +53,14 @@ def store(content: bytes, *, company: Company) -> str:
     """Write the file, and answer where. Before any transaction, so that nobody waits for a disk or a network with a row locked.
 
     A file whose transaction rolls back is known to no row. It stays, and does no harm: nothing leads there. The name is random
-    and says nothing of what is inside, so no web server that is pointed there by mistake would run or show it.
+    and says nothing of what is inside, so no web server that is pointed there by mistake would run or show it. Raises `Unavailable`.
     """
-    return default_storage.save(f"receipts/{company.public_id}/{secrets.token_hex(16)}", ContentFile(content))
+    try:
+        return default_storage.save(f"receipts/{company.public_id}/{secrets.token_hex(16)}", ContentFile(content))
+    except Exception as error:
+        # Each storage has its own errors. Whichever it is, nothing was kept, and it may be sent again.
+        _log.exception("a receipt could not be stored")
+        raise errors.Unavailable from error
 
 
 @operation

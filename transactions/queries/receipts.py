@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from transactions import matching
 from transactions.models import Attachment, Receipt, Transaction, TransactionStatus
 from transactions.queries.purchases import readable
 from users.models import Membership
+
+_log = logging.getLogger(__name__)
 
 # Copies of one file that a reader is told of. More of them say nothing new.
 MOST_TWINS = 10
@@ -83,12 +86,19 @@ def _twins(rows: Sequence[Receipt], member: Membership) -> dict[str, list[Receip
 
 
 def content_of(receipt: Receipt) -> bytes:
-    """The file, just as it was sent. Raises `Missing` where somebody took it out of the storage; `verify` names those."""
+    """The file, just as it was sent.
+
+    Raises `Missing` where somebody took it out of the storage (`verify` names those), `Unavailable` where the storage is away.
+    """
     try:
         with default_storage.open(receipt.stored_as) as file:
             content: bytes = file.read()
     except FileNotFoundError as error:
         raise errors.Missing("The file of this receipt is not in the storage any more.") from error
+    except Exception as error:
+        # Each storage has its own errors.
+        _log.exception("the file of receipt %s could not be read", receipt.public_id)
+        raise errors.Unavailable from error
     return content
 
 

@@ -96,6 +96,7 @@ def test_the_likeliest_come_first_and_few_of_them():
     found = best(BILL, [("other", replace(DINNER, names=("Dido",), amount_minor=1)), *later, ("it", DINNER), ("twin", DINNER)])
     assert [key for key, _ in found] == ["it", "twin", "later 1", "later 2", "later 3"]
     assert len(best(BILL, [(number, DINNER) for number in range(20)])) == MOST_SUGGESTED
+    assert len(best(Bill(DAY), [(number, DINNER) for number in range(20)])) == 3
     assert best(BILL, []) == []
 
 
