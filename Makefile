@@ -69,7 +69,7 @@ format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 prod-env: $(VENV)/.prod ## MySQL and Redis clients too; needs a compiler and libmariadb-dev
 lock: $(VENV)/.base ## pin requirements/*.txt again; needs uv
-	set -e; for t in 'base' 'prod -c requirements/base.txt --extra mysql --extra redis' 'test -c requirements/base.txt --group test' 'dev -c requirements/test.txt --group test --group dev'; do set -- $$t; n=$$1; shift; \
+	set -e; for t in 'base' 'prod -c requirements/base.txt --extra mysql --extra redis --extra s3 --extra gcs' 'test -c requirements/base.txt --group test' 'dev -c requirements/test.txt --group test --group dev'; do set -- $$t; n=$$1; shift; \
 	UV=$$(command -v uv || echo $(BIN)/uv); $$UV pip compile -q --universal --python-version 3.11 --generate-hashes pyproject.toml "$$@" -o requirements/$$n.txt; done
 	@! grep -nE 'https?://' requirements/*.txt
 clean: ## remove .venv and the demo's data

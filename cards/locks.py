@@ -5,6 +5,8 @@ A card's row is the lock for its controls, freezes, grants and counters; a budge
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cards.models import Budget, Card
 from cards.models.budgets import ids_of
 
@@ -16,6 +18,13 @@ def lock_card(card: Card) -> Card:
     """
     locked = {found.pk: found for found in Card.objects.select_for_update().filter(pk__in={card.counting_id, card.pk}).order_by("pk")}
     return locked[card.pk]
+
+
+def lock_cards(cards: Iterable[Card]) -> None:
+    """Several cards and what they count with, by their ids."""
+    wanted = {pk for card in cards for pk in (card.counting_id, card.pk)}
+    if wanted:
+        list(Card.objects.select_for_update().filter(pk__in=wanted).order_by("pk"))
 
 
 def lock_cards_of(holder_id: int) -> list[Card]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from email.utils import parseaddr
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -128,6 +129,51 @@ def redis_url() -> str:
     if url and urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
         raise ImproperlyConfigured(f"REDIS_URL must begin with redis://, rediss:// or unix://, not {url!r}.")
     return url
+
+
+# The package that a place for files needs, the storage that keeps them there, and the extra that brings it.
+_STORAGES = {
+    "s3": ("boto3", "storages.backends.s3.S3Storage", "s3"),
+    "gs": ("google.cloud.storage", "storages.backends.gcloud.GoogleCloudStorage", "gcs"),
+}
+
+
+def receipts_storage() -> dict[str, Any]:
+    """Django's storage of receipts from RECEIPTS_STORAGE: `s3://bucket/prefix`, `gs://bucket/prefix`, or nothing: FILES_DIR.
+
+    Objects are private, and nobody is led there: files always go through the application.
+    """
+    url = env.str("RECEIPTS_STORAGE", "")
+    if not url:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    parts = urlsplit(url)
+    if parts.scheme not in _STORAGES:
+        raise ImproperlyConfigured(f"RECEIPTS_STORAGE must begin with s3:// or gs://, not {parts.scheme or url!r}.")
+    if not parts.netloc or url != f"{parts.scheme}://{parts.netloc}{parts.path}" or "@" in parts.netloc or ":" in parts.netloc:
+        raise ImproperlyConfigured("RECEIPTS_STORAGE must name a bucket and a folder, such as s3://bucket/receipts, and nothing else.")
+    package, backend, extra = _STORAGES[parts.scheme]
+    if not (_is_installed("storages") and _is_installed(package)):
+        raise ImproperlyConfigured(f"RECEIPTS_STORAGE needs packages that are not installed: those of the extra `{extra}`.")
+    options: dict[str, Any] = {"bucket_name": parts.netloc, "location": parts.path.strip("/"), "file_overwrite": False, "default_acl": None}
+    return {"BACKEND": backend, "OPTIONS": options | (_s3_options() if parts.scheme == "s3" else {})}
+
+
+# Longer than a healthy storage takes for 10 MB, shorter than people wait.
+_STORAGE_SECONDS = 20
+
+
+def _s3_options() -> dict[str, Any]:
+    from botocore.config import Config  # noqa: PLC0415 -- only there with the extra
+
+    patience = Config(connect_timeout=3, read_timeout=_STORAGE_SECONDS, retries={"max_attempts": 2, "mode": "standard"})
+    return {"client_config": patience}
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 _MAIL_SCHEMES = {"smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail", "filemail", "memorymail", "dummymail"}

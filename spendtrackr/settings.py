@@ -176,15 +176,17 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not IN_PRODUCTION
-if IN_PRODUCTION:
-    STORAGES = {
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-    }
-
 # Statements are the largest bodies we take; everything else is far below.
 # Receipts. `files` outside of the web root: they are served by a view that asks who may see them.
 MEDIA_ROOT = environment.folder("FILES_DIR", VAR_DIR / "files")
+STORAGES = {
+    "default": environment.receipts_storage(),
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if IN_PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 RECEIPT_MAX_BYTES = 10 * 1024 * 1024
 RECEIPT_MAX_PIXELS = 50_000_000
 IMPORT_MAX_BYTES = 20 * 1024 * 1024

@@ -27,7 +27,7 @@ FILES = {
     "__init__", "admin", "apps", "controls", "counters", "filters", "forms", "hashers", "locks", "models", "operations", "permissions",
     "policies", "queries", "roles", "documents", "timeline", "spending",
     "serializers", "tasks", "tokens", "authentication", "urls", "views", "viewsets", "merchant_categories",
-    "notices", "balances", "draws", "decisions", "swipe_sql", "routing", "chasing", "splits", "claims", "repayments",
+    "notices", "balances", "draws", "decisions", "swipe_sql", "routing", "chasing", "splits", "claims", "repayments", "matching",
     "ledger", "merchants", "purchases", "rollups", "charts", "demo", "overview", "verification",
 }  # fmt: skip
 BANNED = {"utils", "helpers", "common", "core", "misc", "services", "signals"}
@@ -150,7 +150,7 @@ def test_only_sign_in_sweeps_and_operators_leave_the_scope():
     allowed = {
         "cards/models/budgets.py", "cards/models/cards.py", "cards/models/requests.py", "cards/tasks.py", "companies/models.py",
         "reports/verification/tenancy.py", "reports/verification/walking.py", "spendtrackr/admin.py", "spendtrackr/events.py",
-        "spendtrackr/idempotency.py", "spendtrackr/tenancy.py", "transactions/models/purchases.py",
+        "spendtrackr/idempotency.py", "spendtrackr/tenancy.py", "transactions/models/purchases.py", "transactions/models/receipts.py",
         "transactions/tasks.py", "users/authentication.py", "users/models.py", "users/operations/access.py",
         "users/operations/links.py", "users/queries.py",
     }  # fmt: skip

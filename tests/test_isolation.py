@@ -122,6 +122,10 @@ BY_ID = {
     "POST /api/v1/approvals/{public_id}/approve/": ("approval", {}),
     "POST /api/v1/approvals/{public_id}/reject/": ("approval", {"reason": "Mine"}),
     "GET /api/v1/receipts/{public_id}/file/": ("receipt", None),
+    "PATCH /api/v1/receipts/{public_id}/": ("receipt", {"merchant_name": "Mine"}),
+    "GET /api/v1/receipts/{public_id}/suggestions/": ("receipt", None),
+    "POST /api/v1/receipts/{public_id}/attach/": ("receipt", lambda acme: {"transaction": acme["transaction"]}),
+    "POST /api/v1/receipts/{public_id}/detach/": ("receipt", lambda acme: {"transaction": acme["transaction"]}),
     "DELETE /api/v1/receipts/{public_id}/": ("receipt", None),
     "GET /api/v1/accounts/{public_id}/": ("account", None),
     "GET /api/v1/accounts/{public_id}/balance/": ("account", None),
@@ -152,6 +156,9 @@ PAGES_BY_ID = {
     "POST /notifications/{public_id}/open/": ("notification", {}),
     "POST /account/sessions/{public_id}/revoke/": ("session", {}),
     "POST /receipts/{public_id}/remove/": ("receipt", {}),
+    "POST /receipts/{public_id}/attach/": ("receipt", {}),
+    "POST /receipts/{public_id}/describe/": ("receipt", {"merchant_name": "Mine"}),
+    "POST /receipts/{public_id}/detach/": ("receipt", {}),
     "GET /transactions/{public_id}/": ("transaction", None),
     "POST /transactions/{public_id}/describe/": ("transaction", {"memo": "Mine"}),
     "POST /transactions/{public_id}/submit/": ("transaction", {}),
@@ -219,6 +226,7 @@ BY_READING = {
     "GET /policies/": "",
     "GET /policies/new/": "",
     "GET /approvals/": "",
+    "GET /receipts/": "",
     "GET /funding/": "?month=2026-01",
     "GET /cards/": "",
     "GET /my-spend/": "",
@@ -282,6 +290,7 @@ BY_BODY = {
     "POST /api/v1/simulator/topups/": lambda acme: {"amount": MONEY},
     "POST /api/v1/simulator/withdrawals/": lambda acme: {"amount": MONEY},
     "POST /api/v1/receipts/": lambda acme: {"transaction": acme["transaction"], "file": _file()},
+    "POST /receipts/": lambda acme: {},
     "POST /api/v1/imports/": lambda acme: {"file": _file()},
     "GET /cards/new/": lambda acme: {},
     "POST /cards/new/": lambda acme: {"holder": acme["member"], "name": "Hers"},
@@ -473,6 +482,12 @@ def ask(browse, world, route: str, object_id: str = "", body=None, who: str = "m
     return getattr(client, method.lower())(path.replace("{public_id}", object_id), body, **kind)
 
 
+def by_id(route: str, theirs: dict[str, str]):
+    """The kind of object, and what is sent: some bodies name another of Acme's objects."""
+    kind, body = BY_ID[route]
+    return kind, body(theirs) if callable(body) else body
+
+
 def test_every_route_has_its_isolation_case():
     """A new route without a case fails here."""
     covered = {*BY_ID, *PAGES_BY_ID, *BY_READING, *BY_BODY, *OPEN}
@@ -481,7 +496,7 @@ def test_every_route_has_its_isolation_case():
 
 @pytest.mark.parametrize("route", BY_ID)
 def test_another_companys_object_answers_like_one_that_never_existed(world, theirs, browse, route):
-    kind, body = BY_ID[route]
+    kind, body = by_id(route, theirs)
     prefix = theirs[kind].split("_")[0]
     foreign = ask(browse, world, route, theirs[kind], body)
     unknown = ask(browse, world, route, f"{prefix}_00000000000000000000000000", body)
@@ -494,7 +509,7 @@ def test_another_companys_object_answers_like_one_that_never_existed(world, thei
 @pytest.mark.parametrize("route", BY_ID)
 def test_the_owner_gets_past_it(world, theirs, browse, route):
     """The case above proves nothing if the route answers 404 to everybody."""
-    kind, body = BY_ID[route]
+    kind, body = by_id(route, theirs)
     answer = ask(browse, world, route, theirs[kind], body, who="alice")
     assert answer.status_code in {200, 201, 204, 302, 409}, answer.content
 

@@ -34,7 +34,7 @@ from tests.routes import all_routes
 from tests.rules import document
 from tests.test_isolation import OPEN
 from transactions.documents import inspect
-from transactions.models import OPEN_KEY, Approval, Assignment, FundingAccount, Outcome, Payout, Repayment, Split, Transaction
+from transactions.models import OPEN_KEY, Approval, Assignment, Attachment, FundingAccount, Outcome, Payout, Repayment, Split, Transaction
 from transactions.operations import accounts, approvals, claims, coding, delegations, policies, receipts, reimbursements
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
@@ -96,6 +96,11 @@ class Case:
 
 def upload() -> SimpleUploadedFile:
     return SimpleUploadedFile("r.png", picture(colour="green"), "image/png")
+
+
+def its_transaction(receipt_id: str) -> dict[str, str]:
+    """What a receipt is attached to, whoever may see that."""
+    return {"transaction": Attachment.across_companies.get(receipt__public_id=receipt_id).transaction.public_id}
 
 
 def statement() -> SimpleUploadedFile:
@@ -262,7 +267,11 @@ CASES: dict[str, Case] = {
     "POST /api/v1/receipts/": Case("transactions.describe", "transaction", lambda: {"file": upload()}, names="transaction"),
     "GET /api/v1/receipts/{public_id}/": Case("transactions.see", "receipt"),
     "GET /api/v1/receipts/{public_id}/file/": Case("transactions.see", "receipt"),
+    "GET /api/v1/receipts/{public_id}/suggestions/": Case("transactions.see", "receipt"),
     "DELETE /api/v1/receipts/{public_id}/": Case("transactions.describe", "receipt"),
+    "PATCH /api/v1/receipts/{public_id}/": Case("transactions.describe", "receipt", {"merchant_name": "N"}),
+    "POST /api/v1/receipts/{public_id}/attach/": Case("transactions.describe", "receipt", {}, names=its_transaction),
+    "POST /api/v1/receipts/{public_id}/detach/": Case("transactions.describe", "receipt", {}, names=its_transaction),
     "GET /api/v1/accounts/": Case("accounts.see", lists="account"),
     "GET /api/v1/accounts/{public_id}/": Case("accounts.see", "account"),
     "GET /api/v1/accounts/{public_id}/balance/": Case("accounts.see", "account"),
@@ -307,7 +316,12 @@ CASES: dict[str, Case] = {
     "POST /approvals/{public_id}/request-changes/": Case("approvals.decide", "approval", {"reason": "Why?"}),
     "POST /transactions/{public_id}/receipts/": Case("transactions.describe", "transaction", lambda: {"file": upload()}),
     "GET /receipts/{public_id}/": Case("transactions.see", "receipt"),
+    "GET /receipts/": Case("transactions.see"),
+    "POST /receipts/": Case("transactions.describe", body=lambda: {"file": upload()}),
+    "POST /receipts/{public_id}/describe/": Case("transactions.describe", "receipt", {"merchant_name": "N"}),
     "POST /receipts/{public_id}/remove/": Case("transactions.describe", "receipt", {}),
+    "POST /receipts/{public_id}/attach/": Case("transactions.describe", "receipt", {}, names=its_transaction),
+    "POST /receipts/{public_id}/detach/": Case("transactions.describe", "receipt", {}, names=its_transaction),
     "GET /approvals/": Case("approvals.see", lists="transaction"),
     "POST /approvals/{public_id}/approve/": Case("approvals.decide", "approval", {}),
     "POST /approvals/{public_id}/reject/": Case("approvals.decide", "approval", {"reason": "Why?"}),
@@ -551,7 +565,7 @@ def expected(role: str, route: str, case: Case, whose: str) -> set[int]:
         # Refused whatever the object, so that nothing is told of it. A page may look for the object first.
         return {403} if "/api/" in route or is_there else {403, 404}
     if not is_there:
-        return {400} if case.names else {404}
+        return {400} if case.names and "{public_id}" not in route else {404}
     if case.each:
         return {200}
     return DONE if may(role, case.rule, whose, case.kind) else {403}

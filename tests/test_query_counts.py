@@ -38,7 +38,7 @@ COUNTS = {
     "/api/v1/tags/": 2,
     "/api/v1/company/": 1,
     "/api/v1/transactions/": 4,
-    "/api/v1/receipts/": 2,
+    "/api/v1/receipts/": 4,
     "/api/v1/accounts/": 2,
     "/api/v1/imports/": 2,
     "/api/v1/auth/me/": 2,
@@ -61,7 +61,7 @@ COUNTS = {
 
 
 # Pages: their session and the signed-in member are two, the bell is one, then what they show, and what their forms offer.
-PAGES = {"/people/": 8, "/settings/": 8, "/notifications/": 4, "/notifications/preferences/": 4}
+PAGES = {"/people/": 8, "/settings/": 8, "/notifications/": 4, "/notifications/preferences/": 4, "/receipts/": 10}
 
 
 def pay_back(world, number: int) -> None:
@@ -102,6 +102,9 @@ def fill(world, rounds: int, start: int) -> None:
             approvals.submit(purchase, actor=world.bob, at=NOON)
             receipts.attach(purchase, inspect(picture(), "r.png"), f"r{number}", actor=world.bob, at=NOON)
             pay_back(world, number)
+            for minor in (1_00, 2_00):
+                said = receipts.Said(minor, "USD", NOON.date(), f"Shop {number}")
+                receipts.upload(inspect(picture(), "r.png"), f"i{number}", said=said, actor=world.alice, at=NOON)
             people.sign_in(world.alice.user.email, PASSWORD, at=timezone.now())
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
             people.add_department(name=f"Team {number}", head=world.bob, actor=world.alice, at=NOON)

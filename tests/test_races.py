@@ -29,9 +29,9 @@ from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from tests.papers import picture
 from tests.rules import adopt, decide
-from transactions import balances, draws, tasks
+from transactions import balances, draws, queries, tasks
 from transactions.documents import inspect
-from transactions.models import Approval, Draw, Entry, FundingAccount, Posting, Receipt, Transaction
+from transactions.models import Approval, Draw, Entry, FundingAccount, Outcome, Posting, Receipt, Transaction
 from transactions.operations import accounts, approvals, coding, receipts, statements, swipes
 from transactions.operations.clearing import Clearing, Fact, book, clear
 from transactions.operations.swipes import authorize
@@ -440,11 +440,88 @@ def test_of_eight_receipts_with_room_for_three_three_are_attached_and_each_is_re
         answers = at_once(world, lambda number, purchase=purchase: _attach(world, purchase, number))
         assert Counter(answers) == {"attached": 3, "InvalidState: A transaction has at most 3 receipts.": 5}
         with company_scope(world.acme.pk):
-            receipt = Receipt.objects.filter(transaction=purchase).first()
+            receipt = Receipt.objects.attached_to(purchase).first()
         removed = at_once(world, lambda _, receipt=receipt: receipts.remove(receipt, actor=world.bob, at=NOON).public_id)
         assert Counter(removed) == {receipt.public_id: 1, "InvalidState: This receipt was removed already.": 7}
         with company_scope(world.acme.pk):
             assert Transaction.objects.get(pk=purchase.pk).receipt_count == 2
+    call_command("verify")
+
+
+def test_the_same_content_uploaded_at_once_is_pointed_out_to_all(world):
+    """Into the inbox each of them is kept. Whoever looks afterwards, sees the others."""
+
+    def work(_: int) -> str:
+        content = picture()
+        return receipts.upload(inspect(content, "r.png"), receipts.store(content, company=world.acme), actor=world.bob, at=NOON).public_id
+
+    answers = at_once(world, work)
+    with company_scope(world.acme.pk):
+        rows = queries.shown(list(queries.receipts(world.bob)), world.bob)
+        assert {row.public_id for row in rows} == set(answers)
+        assert {len(row.twins) for row in rows} == {THREADS - 1}
+
+
+def test_one_receipt_put_on_and_taken_off_many_purchases_at_once_is_counted(world):
+    with company_scope(world.acme.pk):
+        card = new_card(world)
+        purchases = [authorize(card, swipe(1_00)).transaction for _ in range(THREADS)]
+        receipt = receipts.upload(inspect(picture(), "r.png"), "r", actor=world.bob, at=NOON)
+    for _ in range(ROUNDS // 4):
+        put_on = at_once(world, lambda number: str(receipts.put_on(receipt, purchases[number], actor=world.bob, at=NOON).pk))
+        assert set(put_on) == {str(receipt.pk)}
+        with company_scope(world.acme.pk):
+            assert Receipt.objects.get(pk=receipt.pk).transaction_count == THREADS
+        # Some take it off their purchase, and one removes it from all: whoever comes too late is told.
+        off = at_once(world, lambda number: str(receipts.take_off(receipt, purchases[number], actor=world.bob, at=NOON).pk))
+        assert set(off) == {str(receipt.pk)}
+    _one_removes_while_others_attach(world, receipt, purchases)
+    with company_scope(world.acme.pk):
+        assert list(verification.COMPANY_CHECKS["receipts"]()) == []
+
+
+def _one_removes_while_others_attach(world, receipt, purchases) -> None:
+    def work(number: int) -> str:
+        if number == 0:
+            return f"removed {receipts.remove(receipt, actor=world.bob, at=NOON).transaction_count}"
+        return f"attached {receipts.put_on(receipt, purchases[number], actor=world.bob, at=NOON).pk}"
+
+    answers = at_once(world, work)
+    assert answers[0] == "removed 0"
+    assert outcomes(answers[1:]).keys() <= {f"attached {receipt.pk}", "InvalidState"}
+    with company_scope(world.acme.pk):
+        assert (Receipt.objects.get(pk=receipt.pk).transaction_count, {*_counts(purchases)}) == (0, {0})
+
+
+def _counts(purchases) -> list[int]:
+    rows = Transaction.objects.filter(pk__in=[purchase.pk for purchase in purchases])
+    return list(rows.values_list("receipt_count", flat=True))
+
+
+def test_a_yes_and_a_receipt_taken_off_at_the_same_moment_end_without_a_yes(world):
+    """Whoever is first: what was approved falls with its receipt, and what has lost it cannot be approved as it was seen."""
+    with company_scope(world.acme.pk):
+        adopt(world, receipt=0)
+    for _ in range(ROUNDS):
+        with company_scope(world.acme.pk):
+            purchase = authorize(world.card, swipe(1_00)).transaction
+            stored_as = receipts.store(picture(), company=world.acme)
+            receipt = receipts.attach(purchase, inspect(picture(), "r.png"), stored_as, actor=world.bob, at=NOON)
+            approvals.submit(purchase, actor=world.bob, at=NOON)
+            approval = Approval.objects.get(transaction=purchase)
+            seen = approval.seen
+
+        def work(number: int, *, approval=approval, seen=seen, receipt=receipt, purchase=purchase) -> str:
+            if number % 2:
+                said = approvals.Answer(Outcome.APPROVED, looked_at=seen)
+                return str(approvals.decide(approval, said, actor=world.alice, at=NOON).status)
+            return f"off {receipts.take_off(receipt, purchase, actor=world.bob, at=NOON).transaction_count}"
+
+        answers = outcomes(at_once(world, work, 2))
+        assert answers in ({"off 0": 1, "approved": 1}, {"off 0": 1, "InvalidState": 1})
+        with company_scope(world.acme.pk):
+            found = Transaction.objects.get(pk=purchase.pk)
+            assert (found.approval, found.receipt_count, Approval.objects.get(pk=approval.pk).status) == ("open", 0, "void")
     call_command("verify")
 
 

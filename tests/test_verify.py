@@ -166,7 +166,14 @@ def test_a_posting_that_was_deleted_is_missed(books, capsys):
             "counts 2 receipts; 1 are attached",
         ),
         ("UPDATE transactions SET receipt_count = 0 WHERE receipt_count = 1", "receipts", "counts 0 receipts; 1 are attached"),
-        ("UPDATE receipts SET attached_hash = NULL WHERE attached_hash IS NOT NULL", "receipts", "counts 1 receipts; 0 are attached"),
+        (
+            "UPDATE receipt_attachments SET attached_hash = NULL, removed_at = attached_at WHERE attached_hash IS NOT NULL",
+            "receipts",
+            "counts 1 receipts; 0 are attached",
+        ),
+        ("UPDATE receipts SET transaction_count = 2 WHERE transaction_count = 1", "receipts", "counts 2 transactions; it is attached to 1"),
+        ("UPDATE receipts SET content_hash = 'x' WHERE transaction_count = 1", "receipts", "is attached as another file than it is"),
+        ("UPDATE receipts SET removed_at = uploaded_at WHERE transaction_count = 1", "receipts", "was removed, and is still attached"),
         ("UPDATE events SET type = 'card.closed' WHERE sequence = 3", "events", "does not fit the chain"),
         ("UPDATE events SET sequence = sequence + 100 WHERE sequence > 3", "events", "event number 4 is missing"),
         ("DELETE FROM notifications WHERE kind = 'approval'", "notifications", "was not told of the event"),
@@ -192,7 +199,7 @@ def test_every_kind_of_damage_is_named(books, capsys, sql, check, words):
 
 
 def test_a_receipt_whose_file_was_deleted_is_named(books, capsys):
-    receipt = Receipt.across_companies.get(attached_hash__isnull=False)
+    receipt = Receipt.across_companies.get(removed_at=None)
     default_storage.delete(receipt.stored_as)
     code, told = verify(capsys)
     assert code == 1
@@ -333,7 +340,7 @@ def test_every_promise_is_asked_for():
     assert list(COMPANY_CHECKS) == [
         "postings", "balances", "bank transfers", "purchases", "imported lines", "holds", "limit counters", "limit windows", "budgets",
         "requests", "spend lines", "day rollup", "month rollup", "coding", "splits", "claims", "repayments", "approvals", "approval steps",
-        "missing items", "receipts",
+        "missing items", "receipts", "receipt files",
         "events", "notifications", "owners", "managers",
     ]  # fmt: skip
 

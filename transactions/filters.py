@@ -12,7 +12,7 @@ from django_filters import rest_framework as filters
 from cards.models import Budget, Card
 from companies.models import Category, Department
 from transactions import queries
-from transactions.models import ApprovalState, Dimension, SpendLine, TransactionSource, TransactionStatus
+from transactions.models import ApprovalState, Dimension, Receipt, SpendLine, TransactionSource, TransactionStatus
 from transactions.policies import ITEMS
 
 NONE = "none"
@@ -152,7 +152,17 @@ class ClaimFilter(filters.FilterSet):  # type: ignore[misc]
 
 
 class ReceiptFilter(filters.FilterSet):  # type: ignore[misc]
-    transaction = filters.CharFilter("transaction__public_id", max_length=40)
+    """`transaction` finds what hangs on one that the reader may see."""
+
+    transaction = filters.CharFilter(method="by_transaction", max_length=40, help_text="A transaction's id: what is attached to it.")
+    attached = filters.BooleanFilter(method="by_place", help_text="`false`: only those on no transaction yet.")
+
+    def by_transaction(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        purchase = queries.readable(self.request.membership).filter(public_id=value).first()
+        return rows.filter(pk__in=Receipt.objects.attached_to(purchase).values("pk")) if purchase else rows.none()
+
+    def by_place(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:  # noqa: FBT001 -- django-filter calls it
+        return rows.filter(transaction_count__gt=0) if value else rows.filter(transaction_count=0)
 
 
 class EntryFilter(filters.FilterSet):  # type: ignore[misc]

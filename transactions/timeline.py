@@ -9,13 +9,13 @@ from spendtrackr.money import Money
 from transactions.models import (
     Approval,
     ApprovalDecision,
+    Attachment,
     Comment,
     Message,
     MessageKind,
     Outcome,
     Payout,
     PayoutStatus,
-    Receipt,
     ReimbursementStatus,
     Repayment,
     RepaymentPart,
@@ -69,12 +69,12 @@ def _network(purchase: Transaction) -> list[Happening]:
 
 
 def _papers(purchase: Transaction) -> list[Happening]:
-    rows = Receipt.objects.filter(transaction=purchase).select_related("uploaded_by__user", "removed_by__user")
+    rows = Attachment.objects.filter(transaction=purchase).select_related("receipt", "attached_by__user", "removed_by__user")
     told = []
-    for receipt in rows:
-        told.append(Happening(receipt.uploaded_at, "Receipt added", _name(receipt.uploaded_by), receipt.filename))
-        if receipt.removed_at:
-            told.append(Happening(receipt.removed_at, "Receipt removed", _name(receipt.removed_by), receipt.filename))
+    for row in rows:
+        told.append(Happening(row.attached_at, "Receipt added", _name(row.attached_by), row.receipt.filename))
+        if row.removed_at:
+            told.append(Happening(row.removed_at, "Receipt removed", _name(row.removed_by), row.receipt.filename))
     return told
 
 

@@ -206,7 +206,7 @@ def test_names_from_outside_are_escaped(world, pages):
     assert "<b>Shop" not in page
 
 
-SCRIPTS = {"/static/spendtrackr.js", "/static/django_htmx/htmx-2.min.js"}
+SCRIPTS = {"/static/spendtrackr.js", "/static/receipts.js", "/static/django_htmx/htmx-2.min.js"}
 # The bell is one of them.
 PAGES = {
     "/": 15,
@@ -268,7 +268,7 @@ def test_one_transaction_beside_the_list_costs_a_fixed_number_more(world, pages,
     client = pages(world.alice)
     with company_scope(world.acme.pk):
         purchase = authorize(world.card, swipe(1_00)).transaction
-    with django_assert_num_queries(25):
+    with django_assert_num_queries(26):
         client.get("/transactions/", {"show": purchase.public_id})
 
 

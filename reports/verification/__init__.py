@@ -11,7 +11,7 @@ from reports.verification.company import chains, events, owners
 from reports.verification.ledger import balances, bank_transfers, holds, imported, postings, purchases
 from reports.verification.limits import budgets, counters, requests, windows
 from reports.verification.notices import notifications
-from reports.verification.papers import approval_steps, approvals, missing_items, receipts
+from reports.verification.papers import approval_steps, approvals, missing_items, receipt_files, receipts
 from reports.verification.spend import coding, day_rollup, month_rollup, spend_lines, split_parts
 from reports.verification.tenancy import relations
 from reports.verification.walking import Check, Told
@@ -38,6 +38,7 @@ COMPANY_CHECKS: dict[str, Check] = {
     "approval steps": approval_steps,
     "missing items": missing_items,
     "receipts": receipts,
+    "receipt files": receipt_files,
     "events": events,
     "notifications": notifications,
     "owners": owners,

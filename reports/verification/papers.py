@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from reports.verification.walking import NOBODY, PART, Told, confirmed, hanging_on, listed, parts
+from spendtrackr.tenancy import TenantModel
 from transactions import policies, queries
 from transactions.chasing import UNFINISHED
 from transactions.models import (
@@ -22,6 +23,7 @@ from transactions.models import (
     ApprovalStatus,
     ApprovalStep,
     Assignment,
+    Attachment,
     Outcome,
     Receipt,
     Split,
@@ -70,7 +72,7 @@ def _own_decisions(part: QuerySet[Transaction]) -> Iterator[str]:
 def _papers(transactions: list[int]) -> dict[int, list[str | None]]:
     """The hashes of the receipts attached to each, in order."""
     found: dict[int, list[str | None]] = defaultdict(list)
-    attached = hanging_on(Receipt, transaction_id__in=transactions).filter(attached_hash__isnull=False)
+    attached = hanging_on(Attachment, transaction_id__in=transactions).filter(attached_hash__isnull=False)
     for pk, attached_hash in attached.order_by("attached_hash").values_list("transaction_id", "attached_hash"):
         found[pk].append(attached_hash)
     return found
@@ -159,21 +161,39 @@ def _missing(part: QuerySet[Transaction]) -> Iterator[str]:
 
 
 def receipts(told: Told = NOBODY) -> Iterator[str]:
-    """Each transaction counts the receipts attached to it, and their files are there."""
-    attached = Receipt.objects.filter(attached_hash__isnull=False)
-    of_one = (
-        hanging_on(Receipt, transaction=OuterRef("pk"))
-        .filter(attached_hash__isnull=False)
-        .order_by()
-        .values("transaction")
-        .annotate(n=Count("pk"))
-        .values("n")
-    )
-    for part in parts(Transaction.objects.annotate(found=Coalesce(Subquery(of_one), 0)), told=told, size=PART):
+    """Each transaction counts the receipts attached to it and each receipt its transactions; what is attached is what was uploaded."""
+    for part in parts(_counted(Transaction, "transaction"), told=told, size=PART):
         wrong = part.exclude(receipt_count=F("found")).order_by("pk")
         for public_id, counted, found in wrong.values_list("public_id", "receipt_count", "found"):
             yield f"transaction {public_id} counts {counted} receipts; {found} are attached"
-    for part in parts(attached, told=told):
+    for part in parts(_counted(Receipt, "receipt"), told=told, size=PART):
+        wrong = part.exclude(transaction_count=F("found")).order_by("pk")
+        for public_id, counted, found in wrong.values_list("public_id", "transaction_count", "found"):
+            yield f"receipt {public_id} counts {counted} transactions; it is attached to {found}"
+    for part in parts(Attachment.objects.filter(attached_hash__isnull=False), told=told, size=PART):
+        other = part.exclude(attached_hash=F("receipt__content_hash")).order_by("pk")
+        for public_id in other.values_list("receipt__public_id", flat=True):
+            yield f"receipt {public_id} is attached as another file than it is"
+        for public_id in part.filter(receipt__removed_at__isnull=False).order_by("pk").values_list("receipt__public_id", flat=True):
+            yield f"receipt {public_id} was removed, and is still attached"
+
+
+def _counted(model: type[TenantModel], name: str) -> QuerySet[Any]:
+    """The rows of a model with `found`: how many attachments there are of each."""
+    of_one = (
+        hanging_on(Attachment, **{name: OuterRef("pk")})
+        .filter(attached_hash__isnull=False)
+        .order_by()
+        .values(name)
+        .annotate(n=Count("pk"))
+        .values("n")
+    )
+    return model.objects.annotate(found=Coalesce(Subquery(of_one), 0))
+
+
+def receipt_files(told: Told = NOBODY) -> Iterator[str]:
+    """The file of each receipt that was not removed is in the storage."""
+    for part in parts(Receipt.objects.filter(removed_at=None), told=told):
         for receipt in listed(part, "public_id", "stored_as"):
             if not default_storage.exists(receipt.stored_as):
                 yield f"receipt {receipt.public_id} has no file at {receipt.stored_as}"

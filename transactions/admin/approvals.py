@@ -1,4 +1,4 @@
-"""Papers and permission: receipts, policies, and who was asked for a yes and said what."""
+"""Permission: policies, and who was asked for a yes and said what."""
 
 from __future__ import annotations
 
@@ -10,15 +10,6 @@ from spendtrackr.admin import ReadOnlyAdmin, everywhere, link, table
 from spendtrackr.money import Money
 from transactions import models
 from users.admin import member_link
-
-
-@admin.register(models.Receipt)
-class ReceiptAdmin(ReadOnlyAdmin[models.Receipt]):
-    """What is on record of a receipt. The file itself is the company's: no link leads there."""
-
-    list_display = ["public_id", "company_link", "transaction", "content_type", "size", "uploaded_at", "removed_at"]
-    list_filter = ["content_type"]
-    search_fields = ["public_id", "transaction__public_id", "stored_as", "content_hash"]
 
 
 @admin.register(models.Approval)

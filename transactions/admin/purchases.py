@@ -76,9 +76,12 @@ class TransactionAdmin(ReadOnlyAdmin[models.Transaction]):
 
     def receipts(self, purchase: models.Transaction) -> Any:
         """What is on record of them. What is on them is the company's."""
-        found = everywhere(models.Receipt).filter(transaction=purchase).order_by("pk")
-        rows = [(link(r, r.public_id), r.filename, r.content_type, r.size, r.uploaded_at, r.removed_at) for r in found]
-        return table("Receipt", "Name", "Type", "Bytes", "Uploaded", "Removed", rows=rows)
+        found = everywhere(models.Attachment).filter(transaction=purchase).select_related("receipt").order_by("pk")
+        rows = [
+            (link(a.receipt, a.receipt.public_id), a.receipt.filename, a.receipt.content_type, a.receipt.size, a.attached_at, a.removed_at)
+            for a in found
+        ]
+        return table("Receipt", "Name", "Type", "Bytes", "Attached", "Removed", rows=rows)
 
     def approvals(self, purchase: models.Transaction) -> Any:
         found = everywhere(models.Approval).filter(transaction=purchase).select_related("asked_by__user", "decided_by__user").order_by("pk")

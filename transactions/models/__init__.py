@@ -13,8 +13,6 @@ from transactions.models.approvals import (
     Delegation,
     DelegationState,
     Outcome,
-    Receipt,
-    ReceiptType,
     StepStatus,
 )
 from transactions.models.claims import (
@@ -45,6 +43,7 @@ from transactions.models.purchases import (
     TransactionSource,
     TransactionStatus,
 )
+from transactions.models.receipts import Attachment, Receipt, ReceiptType
 from transactions.models.spend import DaySpend, Dimension, MonthSpend, SpendLine
 from transactions.models.statements import ImportedLine, StatementImport, StatementMapping, StatementSource
 
@@ -59,6 +58,7 @@ __all__ = [
     "ApprovalStatus",
     "ApprovalStep",
     "Assignment",
+    "Attachment",
     "Because",
     "Claim",
     "Comment",

@@ -1,4 +1,4 @@
-"""Papers and permission: receipts of a purchase, and who said yes or no to it."""
+"""Permission: who was asked for a yes to a purchase, and what they said."""
 
 from __future__ import annotations
 
@@ -14,44 +14,6 @@ from transactions.models.policies import Policy
 from transactions.models.purchases import Transaction
 from transactions.policies import Approver
 from users.models import Membership
-
-
-class ReceiptType(models.TextChoices):
-    PNG = "image/png"
-    JPEG = "image/jpeg"
-    PDF = "application/pdf"
-
-
-class Receipt(TenantModel):
-    """A document that proves a purchase. Taken off it stays on record, file and all."""
-
-    public_id = PublicIdField("rcp")
-    transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="+")
-    filename = models.CharField(max_length=120)
-    content_type = MachineTextField(max_length=20, choices=ReceiptType)
-    size = models.PositiveIntegerField()
-    content_hash = MachineTextField(max_length=64)
-    # The hash while attached, then null: the same file is attached once.
-    attached_hash = MachineTextField(max_length=64, null=True)
-    # Where Django's storage keeps it.
-    stored_as = MachineTextField(max_length=200)
-    uploaded_by = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
-    uploaded_at = models.DateTimeField()
-    removed_by = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
-    removed_at = models.DateTimeField(null=True)
-
-    class Meta:
-        db_table = "receipts"
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["transaction", "attached_hash"], name="receipts_attached_once"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.public_id} ({self.content_type})"
-
-    @property
-    def owned_by(self) -> Membership | None:
-        return self.transaction.owned_by
 
 
 class ApprovalStatus(models.TextChoices):

@@ -25,7 +25,6 @@ from transactions.models import (
     ApprovalStatus,
     Assignment,
     Outcome,
-    Receipt,
     StepStatus,
     Transaction,
     TransactionSource,
@@ -259,8 +258,7 @@ def come_to_nothing(purchase: Transaction, *, at: datetime) -> None:
 
 def seen(purchase: Transaction) -> str:
     """What a decision is bound to: amount, coding and papers, as one hash."""
-    papers = Receipt.objects.filter(transaction=purchase, attached_hash__isnull=False).order_by("attached_hash")
-    return seen_as(purchase, list(papers.values_list("attached_hash", flat=True)), splits.parts_of(purchase))
+    return seen_as(purchase, queries.hashes_on(purchase), splits.parts_of(purchase))
 
 
 def seen_as(purchase: Any, papers: list[str | None], parts: Iterable[Any]) -> str:

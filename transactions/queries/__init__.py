@@ -61,7 +61,7 @@ from transactions.queries.figures import (
     posted_within,
     totals,
 )
-from transactions.queries.papers import ANY, Backlog, backlog, content_of, receipts, to_do, where_missing, with_refusals
+from transactions.queries.papers import ANY, Backlog, backlog, to_do, where_missing, with_refusals
 from transactions.queries.policies import (
     Choosable,
     PolicyShown,
@@ -88,6 +88,7 @@ from transactions.queries.purchases import (
     readable,
     visible,
 )
+from transactions.queries.receipts import Suggestion, content_of, hashes_on, inbox, papers_of, receipts, shown, suggestions
 
 __all__ = [
     "ANY",
@@ -107,6 +108,7 @@ __all__ = [
     "Owed",
     "PolicyShown",
     "StepShown",
+    "Suggestion",
     "Totals",
     "With",
     "accounts",
@@ -128,8 +130,10 @@ __all__ = [
     "facts_of",
     "figure",
     "gets_back",
+    "hashes_on",
     "hidden_from",
     "in_force",
+    "inbox",
     "is_too_long_to_add_up",
     "known",
     "merchants_named",
@@ -138,6 +142,7 @@ __all__ = [
     "owed",
     "owes",
     "page",
+    "papers_of",
     "payable",
     "payouts",
     "posted_within",
@@ -149,7 +154,9 @@ __all__ = [
     "rules_at",
     "rules_now",
     "rules_of",
+    "shown",
     "standard",
+    "suggestions",
     "tag_choices",
     "to_do",
     "totals",

@@ -18,10 +18,10 @@ from transactions.models import (
     Assignment,
     Because,
     Delegation,
-    Receipt,
     StepStatus,
 )
 from transactions.policies import Approver, approver_in_words, asks
+from transactions.queries.receipts import papers_of
 from users.models import Membership
 
 # Why an approval waits although nobody is asked.
@@ -147,12 +147,9 @@ def waits_because(approval: Approval) -> str | None:
 
 def with_receipts(approvals: list[Approval]) -> list[Approval]:
     """Each with `papers`: the receipts of its purchase, in one query."""
-    found: dict[int, list[Receipt]] = defaultdict(list)
-    purchases = [approval.transaction_id for approval in approvals]
-    for receipt in Receipt.objects.filter(transaction__in=purchases, attached_hash__isnull=False).order_by("pk"):
-        found[receipt.transaction_id].append(receipt)
+    found = papers_of(approval.transaction_id for approval in approvals)
     for approval in approvals:
-        approval.papers = found[approval.transaction_id]  # type: ignore[attr-defined]
+        approval.papers = found.get(approval.transaction_id, [])  # type: ignore[attr-defined]
     return approvals
 
 

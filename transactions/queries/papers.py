@@ -1,17 +1,14 @@
-"""What purchases miss, who still has to add it, and the receipts that are there."""
+"""What purchases miss, and who still has to add it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.core.files.storage import default_storage
 from django.db.models import Count, Q, QuerySet
 
-from spendtrackr import errors
 from transactions import policies
 from transactions.chasing import UNFINISHED
-from transactions.models import Approval, ApprovalState, ApprovalStatus, Receipt, Transaction
-from transactions.queries.purchases import readable
+from transactions.models import Approval, ApprovalState, ApprovalStatus, Transaction
 from users.models import Membership
 
 ANY = "any"
@@ -58,19 +55,3 @@ def backlog() -> Backlog:
         waiting=Count("pk", filter=Q(approval=ApprovalState.WAITING)),
     )
     return Backlog(**counts)
-
-
-def receipts(member: Membership) -> QuerySet[Receipt]:
-    """The receipts on what this member may see. Those that were removed are on record, and nowhere else."""
-    attached = Receipt.objects.filter(attached_hash__isnull=False, transaction__in=readable(member).values("pk"))
-    return attached.select_related("transaction__member", "uploaded_by")
-
-
-def content_of(receipt: Receipt) -> bytes:
-    """The file, just as it was sent. Raises `Missing` where somebody took it out of the storage; `verify` names those."""
-    try:
-        with default_storage.open(receipt.stored_as) as file:
-            content: bytes = file.read()
-    except FileNotFoundError as error:
-        raise errors.Missing("The file of this receipt is not in the storage any more.") from error
-    return content

@@ -10,9 +10,12 @@ from cards.models import CardStatus
 from companies.models import Department, Tag
 from transactions import queries, timeline
 from transactions.decisions import Explanation
-from transactions.models import Approval, ApprovalState, Receipt, Transaction, TransactionSource, TransactionStatus
+from transactions.models import Approval, ApprovalState, Transaction, TransactionSource, TransactionStatus
 from transactions.operations import approvals, claims
 from users.models import Membership
+
+# Beside a purchase; the rest is on the page of receipts.
+MOST_FROM_INBOX = 8
 
 
 def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
@@ -28,7 +31,8 @@ def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
     refusal = queries.decision_of(row, member) if row.status == TransactionStatus.DECLINED else None
     return {
         "row": row,
-        "receipts": list(Receipt.objects.filter(transaction=row, attached_hash__isnull=False).order_by("pk")),
+        "receipts": queries.papers_of([row.pk]).get(row.pk, []),
+        "inbox": list(queries.inbox(member)[:MOST_FROM_INBOX]) if may_describe else [],
         "history": timeline.happenings(row),
         "refusal": refusal,
         **(_way_out(row, refusal, member) if refusal else {}),
