@@ -14,7 +14,7 @@ from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, PASSWORD, swipe
 from tests.papers import picture
-from tests.rules import adopt, decide
+from tests.rules import adopt, decide, try_out
 from transactions.documents import inspect
 from transactions.models import Approval, Repayment, Split
 from transactions.operations import approvals, claims, coding, comments, receipts, reimbursements, repayments
@@ -39,6 +39,7 @@ COUNTS = {
     "/api/v1/receipts/": 2,
     "/api/v1/accounts/": 2,
     "/api/v1/imports/": 2,
+    "/api/v1/backtests/": 2,
     "/api/v1/auth/me/": 2,
     "/api/v1/reports/spend/?group_by=month&from=2026-01-01&to=2026-12-31": 2,
     "/api/v1/auth/sessions/": 2,
@@ -104,6 +105,7 @@ def fill(world, rounds: int, start: int) -> None:
             world.hire(f"Hand{number}", "employee")
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"
             import_statement(world.acme, StatementFile(rows.encode(), "s.csv"), actor=world.alice, at=NOON)
+            try_out(world)
 
 
 @pytest.mark.parametrize("path", COUNTS)

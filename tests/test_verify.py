@@ -19,6 +19,7 @@ from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from tests.papers import picture
+from tests.rules import try_out
 from transactions import ledger, rollups
 from transactions.documents import inspect
 from transactions.models import Account, Entry, FundingAccount, Message, Posting, Receipt, SpendLine, Transaction
@@ -53,6 +54,7 @@ def books(world, monkeypatch):
         import_statement(
             world.acme, StatementFile(b"Date,Amount,Merchant\n2026-01-05,4.00,A\n2026-01-06,-1.00,B\n", "s.csv"), actor=None, at=NOON
         )
+        try_out(world)
     events.seal_all()
     return world
 
@@ -164,6 +166,9 @@ def test_a_posting_that_was_deleted_is_missed(books, capsys):
         ),
         ("UPDATE transactions SET receipt_count = 0 WHERE receipt_count = 1", "receipts", "counts 0 receipts; 1 are attached"),
         ("UPDATE receipts SET attached_hash = NULL WHERE attached_hash IS NOT NULL", "receipts", "counts 1 receipts; 0 are attached"),
+        ("UPDATE backtest_rows SET amount_minor = amount_minor + 1", "backtests", "says other sums than its rows"),
+        ("DELETE FROM backtest_rows", "backtests", "says other sums than its rows"),
+        ("UPDATE backtests SET done = done + 1", "backtests", "rows; it has"),
         ("UPDATE events SET type = 'card.closed' WHERE sequence = 3", "events", "does not fit the chain"),
         ("UPDATE events SET sequence = sequence + 100 WHERE sequence > 3", "events", "event number 4 is missing"),
         ("UPDATE event_chains SET last_sequence = last_sequence + 1", "events", "the chain ends at"),
@@ -317,7 +322,7 @@ def test_every_promise_is_asked_for():
     assert list(COMPANY_CHECKS) == [
         "postings", "balances", "bank transfers", "purchases", "imported lines", "holds", "limit counters", "limit windows", "budgets",
         "requests", "spend lines", "day rollup", "month rollup", "coding", "splits", "claims", "repayments", "approvals", "approval steps",
-        "missing items", "receipts",
+        "missing items", "receipts", "backtests",
         "events", "owners", "managers",
     ]  # fmt: skip
 

@@ -17,6 +17,15 @@ from transactions.models.approvals import (
     ReceiptType,
     StepStatus,
 )
+from transactions.models.backtests import (
+    UNFINISHED,
+    Backtest,
+    BacktestAnswer,
+    BacktestKind,
+    BacktestOutcome,
+    BacktestRow,
+    BacktestStatus,
+)
 from transactions.models.claims import (
     LIVE_KEY,
     Claim,
@@ -52,6 +61,7 @@ __all__ = [
     "LIVE_KEY",
     "OPEN_KEY",
     "REQUESTS",
+    "UNFINISHED",
     "Account",
     "Approval",
     "ApprovalDecision",
@@ -59,6 +69,12 @@ __all__ = [
     "ApprovalStatus",
     "ApprovalStep",
     "Assignment",
+    "Backtest",
+    "BacktestAnswer",
+    "BacktestKind",
+    "BacktestOutcome",
+    "BacktestRow",
+    "BacktestStatus",
     "Because",
     "Claim",
     "Comment",
