@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -86,6 +87,11 @@ class Places:
     codes: Sequence[str] = ()
     merchants: Sequence[str] = ()
     countries: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, row: Mapping[str, str], prefix: str = "") -> Places:
+        """From the columns of controls (`blocked_codes`, …) or of a block list, where they are JSON."""
+        return cls(*(json.loads(row[f"{prefix}{name}"]) for name in ("codes", "merchants", "countries")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON
 from transactions import policies
-from transactions.models import Approval, Outcome, Policy
-from transactions.operations import approvals
+from transactions.models import Approval, Backtest, Outcome, Policy
+from transactions.operations import approvals, backtests
 from transactions.operations import policies as operations
 from transactions.operations.approvals import Answer
 
@@ -76,6 +76,17 @@ def adopt(world, *rules: dict[str, Any], at: datetime = LONG_AGO, **said: Any) -
     with company_scope(world.acme.pk):
         policy = operations.write(document(*rules, **said), actor=world.alice, at=at)
         return operations.activate(policy, actor=world.alice, at=at)
+
+
+def try_out(world, policy: Policy | None = None, *, at: datetime = NOON) -> Backtest:
+    """A version against the one in force, over the last twelve months, to the end."""
+    with company_scope(world.acme.pk):
+        policy = policy or operations.write(document(), actor=world.alice, at=at)
+        backtest = backtests.try_policy(policy, backtests.last_year(at.date()), actor=world.alice, at=at)
+        if run := backtests.claim(backtest, at=at):
+            while backtests.go_on(run, at=at):
+                pass
+        return Backtest.objects.get(pk=backtest.pk)
 
 
 def decide(approval: Approval, actor, *, at: datetime, outcome: str = "approved", reason: str = "", seen: str = "") -> Approval:

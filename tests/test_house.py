@@ -27,7 +27,8 @@ FILES = {
     "__init__", "admin", "apps", "controls", "counters", "filters", "forms", "hashers", "locks", "models", "operations", "permissions",
     "policies", "queries", "roles", "documents", "timeline", "spending",
     "serializers", "tasks", "tokens", "authentication", "urls", "views", "viewsets", "merchant_categories",
-    "notices", "balances", "draws", "decisions", "swipe_sql", "routing", "chasing", "splits", "claims", "repayments", "matching",
+    "notices", "balances", "draws", "decisions", "swipe_sql", "routing", "chasing", "backtests", "replays", "splits", "claims",
+    "repayments", "matching",
     "ledger", "merchants", "purchases", "rollups", "charts", "demo", "overview", "verification",
 }  # fmt: skip
 BANNED = {"utils", "helpers", "common", "core", "misc", "services", "signals"}

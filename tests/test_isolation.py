@@ -20,10 +20,21 @@ from spendtrackr.tenancy import company_scope
 from tests.factories import swipe
 from tests.papers import picture
 from tests.routes import all_routes
-from tests.rules import adopt, decide, document, rule
+from tests.rules import adopt, decide, document, rule, try_out
 from transactions import tasks
 from transactions.documents import inspect
-from transactions.models import Approval, Delegation, FundingAccount, Payout, Policy, Repayment, Split, StatementImport, Transaction
+from transactions.models import (
+    Approval,
+    Backtest,
+    Delegation,
+    FundingAccount,
+    Payout,
+    Policy,
+    Repayment,
+    Split,
+    StatementImport,
+    Transaction,
+)
 from transactions.operations import accounts, approvals, claims, coding, delegations, receipts, reimbursements
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
@@ -114,6 +125,10 @@ BY_ID = {
     "POST /api/v1/transactions/{public_id}/submit/": ("transaction", {}),
     "GET /api/v1/policies/{public_id}/": ("policy", None),
     "POST /api/v1/policies/{public_id}/activate/": ("policy", {}),
+    "POST /api/v1/policies/{public_id}/backtest/": ("policy", {}),
+    "POST /api/v1/cards/{public_id}/controls/backtest/": ("card", {}),
+    "GET /api/v1/backtests/{public_id}/": ("backtest", None),
+    "GET /api/v1/backtests/{public_id}/rows/": ("backtest", None),
     "GET /api/v1/delegations/{public_id}/": ("delegation", None),
     "POST /api/v1/delegations/{public_id}/end/": ("delegation", {}),
     "POST /api/v1/transactions/{public_id}/withdraw/": ("transaction", {}),
@@ -165,6 +180,12 @@ PAGES_BY_ID = {
     "POST /transactions/{public_id}/withdraw/": ("transaction", {}),
     "POST /approvals/{public_id}/request-changes/": ("approval", {"reason": "Mine"}),
     "GET /policies/{public_id}/": ("policy", None),
+    "GET /policies/{public_id}/backtest/": ("policy", None),
+    "POST /policies/{public_id}/backtest/": ("policy", {}),
+    "GET /cards/{public_id}/backtest/": ("card", None),
+    "POST /cards/{public_id}/backtest/": ("card", {"name": "Mine"}),
+    "GET /backtests/{public_id}/": ("backtest", None),
+    "GET /backtests/{public_id}/rows/": ("backtest", None),
     "POST /policies/{public_id}/activate/": ("policy", {}),
     "POST /delegations/{public_id}/end/": ("delegation", {}),
     "POST /approvals/{public_id}/approve/": ("approval", {}),
@@ -221,6 +242,8 @@ BY_READING = {
     "GET /api/v1/approvals/mine/": "",
     "GET /api/v1/policies/": "",
     "GET /api/v1/policies/current/": "",
+    "GET /api/v1/backtests/": "",
+    "GET /backtests/": "",
     "GET /api/v1/delegations/": "",
     "GET /approvals/delegate/": "",
     "GET /policies/": "",
@@ -453,6 +476,7 @@ def theirs(world) -> dict[str, str]:
             "payout": Payout.objects.get().public_id,
             "repayment": Repayment.objects.get().public_id,
             "policy": adopt(world, rule("Acme rule", merchants=[purchase.merchant.public_id], flag="Acme secret")).public_id,
+            "backtest": try_out(world, at=AT).public_id,
             "delegation": delegations.delegate(
                 world.bob, world.alice, starts_on=AT.date(), ends_on=AT.date(), actor=world.bob, at=AT
             ).public_id,
@@ -604,6 +628,7 @@ def test_what_mallory_does_changes_nothing_of_acmes(world, theirs, browse, route
                 list(CardRequest.objects.values()), list(LimitGrant.objects.values()), list(Approval.objects.values()),
                 list(Delegation.objects.values()), list(Policy.objects.values()), list(Tag.objects.values()),
                 list(Notification.objects.values()), list(NotificationPreference.objects.values()),
+                list(Backtest.objects.values()),
             )  # fmt: skip
 
     before = acme()

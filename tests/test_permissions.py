@@ -35,10 +35,11 @@ from tests.rules import document
 from tests.test_isolation import OPEN
 from transactions.documents import inspect
 from transactions.models import OPEN_KEY, Approval, Assignment, Attachment, FundingAccount, Outcome, Payout, Repayment, Split, Transaction
-from transactions.operations import accounts, approvals, claims, coding, delegations, policies, receipts, reimbursements
+from transactions.operations import accounts, approvals, backtests, claims, coding, delegations, policies, receipts, reimbursements
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
+from transactions.queries import Days
 from users import operations as people
 from users.models import Membership, Notification, Session, SessionKind
 from users.notices import About, Kind
@@ -63,6 +64,7 @@ SEEN_BY = {
     "session": "profile.own",
     "notification": "notifications.own",
     "policy": "policies.see",
+    "backtest": "backtests.see",
     "delegation": "delegations.see",
     "claim": "transactions.see",
     "reimbursement": "reimbursements.see",
@@ -74,7 +76,7 @@ SEEN_BY = {
 # What nobody does about their own, whatever their role.
 NEVER_OWN = {"repayments.settle"}
 # Nobody's in particular: the company's, or another company's.
-COMPANYS = {"invitation", "category", "department", "account", "import", "policy", "tag", "reimbursement", "payout"}
+COMPANYS = {"invitation", "category", "department", "account", "import", "policy", "backtest", "tag", "reimbursement", "payout"}
 OWN, REPORT, STRANGER, FOREIGN = "own", "a report's", "a stranger's", "another company's"
 MONEY = {"minor": 1_00, "currency": "USD"}
 
@@ -250,6 +252,11 @@ CASES: dict[str, Case] = {
     "GET /api/v1/policies/current/": Case("policies.see"),
     "GET /api/v1/policies/{public_id}/": Case("policies.see", "policy"),
     "POST /api/v1/policies/{public_id}/activate/": Case("policies.change", "policy", {}),
+    "POST /api/v1/policies/{public_id}/backtest/": Case("policies.change", "policy", {}),
+    "POST /api/v1/cards/{public_id}/controls/backtest/": Case("cards.control", "card", {}),
+    "GET /api/v1/backtests/": Case("backtests.see", lists="backtest"),
+    "GET /api/v1/backtests/{public_id}/": Case("backtests.see", "backtest"),
+    "GET /api/v1/backtests/{public_id}/rows/": Case("backtests.see", "backtest"),
     "GET /api/v1/delegations/": Case("delegations.see", lists="delegation"),
     "POST /api/v1/delegations/": Case("delegations.make", "member", lambda: {"to": alice(), **days()}, names="member"),
     "GET /api/v1/delegations/{public_id}/": Case("delegations.see", "delegation"),
@@ -312,6 +319,13 @@ CASES: dict[str, Case] = {
     "POST /policies/new/": Case("policies.change", body={"do": "add"}),
     "GET /policies/{public_id}/": Case("policies.see", "policy"),
     "POST /policies/{public_id}/activate/": Case("policies.change", "policy", {}),
+    "GET /policies/{public_id}/backtest/": Case("policies.change", "policy"),
+    "POST /policies/{public_id}/backtest/": Case("policies.change", "policy", {}),
+    "GET /cards/{public_id}/backtest/": Case("cards.control", "card"),
+    "POST /cards/{public_id}/backtest/": Case("cards.control", "card", {"name": "N"}),
+    "GET /backtests/": Case("backtests.see", lists="backtest"),
+    "GET /backtests/{public_id}/": Case("backtests.see", "backtest"),
+    "GET /backtests/{public_id}/rows/": Case("backtests.see", "backtest"),
     "POST /delegations/{public_id}/end/": Case("delegations.make", "delegation", {}),
     "POST /approvals/{public_id}/request-changes/": Case("approvals.decide", "approval", {"reason": "Why?"}),
     "POST /transactions/{public_id}/receipts/": Case("transactions.describe", "transaction", lambda: {"file": upload()}),
@@ -499,6 +513,7 @@ class Cast:
         payee = self._hire("Payee", Role.EMPLOYEE, owner)
         answer(claim(payee), payee, "approved")
         batch = reimbursements.gather("USD", actor=owner, at=NOON)
+        policy = policies.write(DOCUMENT, actor=owner, at=NOON)
         return {
             "reimbursement": batch.public_id,
             "payout": Payout.objects.get(reimbursement=batch).public_id,
@@ -508,7 +523,8 @@ class Cast:
             "tag": companies.add_tag(name="Trip", actor=owner, at=NOON).public_id,
             "account": FundingAccount.objects.get().public_id,
             "import": import_statement(owner.company, file, actor=owner, at=NOON).public_id,
-            "policy": policies.write(DOCUMENT, actor=owner, at=NOON).public_id,
+            "policy": policy.public_id,
+            "backtest": backtests.try_policy(policy, Days(NOON.date(), NOON.date()), actor=owner, at=NOON).public_id,
         }
 
     def object_ids(self, role: str, kind: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, PASSWORD, swipe
 from tests.papers import picture
-from tests.rules import adopt, decide
+from tests.rules import adopt, decide, try_out
 from transactions import tasks
 from transactions.documents import inspect
 from transactions.models import Approval, Repayment, Split
@@ -41,6 +41,7 @@ COUNTS = {
     "/api/v1/receipts/": 4,
     "/api/v1/accounts/": 2,
     "/api/v1/imports/": 2,
+    "/api/v1/backtests/": 2,
     "/api/v1/auth/me/": 2,
     "/api/v1/reports/spend/?group_by=month&from=2026-01-01&to=2026-12-31": 2,
     "/api/v1/auth/sessions/": 2,
@@ -111,6 +112,7 @@ def fill(world, rounds: int, start: int) -> None:
             world.hire(f"Hand{number}", "employee")
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"
             import_statement(world.acme, StatementFile(rows.encode(), "s.csv"), actor=world.alice, at=NOON)
+            try_out(world)
     events.seal_all()
     tasks.notify(NOON)
 

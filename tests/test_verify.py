@@ -20,6 +20,7 @@ from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from tests.papers import picture
+from tests.rules import try_out
 from transactions import ledger, rollups, tasks
 from transactions.documents import inspect
 from transactions.models import Account, Entry, FundingAccount, Message, Posting, Receipt, SpendLine, Transaction
@@ -54,6 +55,7 @@ def books(world, monkeypatch):
         import_statement(
             world.acme, StatementFile(b"Date,Amount,Merchant\n2026-01-05,4.00,A\n2026-01-06,-1.00,B\n", "s.csv"), actor=None, at=NOON
         )
+        try_out(world)
     events.seal_all()
     tasks.notify(NOON)
     return world
@@ -174,6 +176,9 @@ def test_a_posting_that_was_deleted_is_missed(books, capsys):
         ("UPDATE receipts SET transaction_count = 2 WHERE transaction_count = 1", "receipts", "counts 2 transactions; it is attached to 1"),
         ("UPDATE receipts SET content_hash = 'x' WHERE transaction_count = 1", "receipts", "is attached as another file than it is"),
         ("UPDATE receipts SET removed_at = uploaded_at WHERE transaction_count = 1", "receipts", "was removed, and is still attached"),
+        ("UPDATE backtest_rows SET amount_minor = amount_minor + 1", "backtests", "says other sums than its rows"),
+        ("DELETE FROM backtest_rows", "backtests", "says other sums than its rows"),
+        ("UPDATE backtests SET done = done + 1", "backtests", "rows; it has"),
         ("UPDATE events SET type = 'card.closed' WHERE sequence = 3", "events", "does not fit the chain"),
         ("UPDATE events SET sequence = sequence + 100 WHERE sequence > 3", "events", "event number 4 is missing"),
         ("DELETE FROM notifications WHERE kind = 'approval'", "notifications", "was not told of the event"),
@@ -340,7 +345,7 @@ def test_every_promise_is_asked_for():
     assert list(COMPANY_CHECKS) == [
         "postings", "balances", "bank transfers", "purchases", "imported lines", "holds", "limit counters", "limit windows", "budgets",
         "requests", "spend lines", "day rollup", "month rollup", "coding", "splits", "claims", "repayments", "approvals", "approval steps",
-        "missing items", "receipts", "receipt files",
+        "missing items", "receipts", "receipt files", "backtests",
         "events", "notifications", "owners", "managers",
     ]  # fmt: skip
 

@@ -12,7 +12,16 @@ from django_filters import rest_framework as filters
 from cards.models import Budget, Card
 from companies.models import Category, Department
 from transactions import queries
-from transactions.models import ApprovalState, Dimension, Receipt, SpendLine, TransactionSource, TransactionStatus
+from transactions.models import (
+    ApprovalState,
+    BacktestOutcome,
+    BacktestRow,
+    Dimension,
+    Receipt,
+    SpendLine,
+    TransactionSource,
+    TransactionStatus,
+)
 from transactions.policies import ITEMS
 
 NONE = "none"
@@ -173,3 +182,40 @@ class EntryFilter(filters.FilterSet):  # type: ignore[misc]
 
 
 EntryFilter.base_filters["from"] = filters.DateFilter("day", lookup_expr="gte", help_text="First day.")
+
+
+_OUTCOMES = BacktestOutcome.choices
+_NAMED = {
+    "approver": "A member's id: what would be with them, at any step.",
+    "flag": "The words of a flag.",
+    "missing": "What would be missing: `receipt`, `memo` or `category`.",
+    "code": "Of swipes, the code of a decline.",
+}
+
+
+class BacktestRowFilter(filters.FilterSet):  # type: ignore[misc]
+    """The rows behind one number of a backtest: what was in force says `before`, what the draft says `after`."""
+
+    before = filters.ChoiceFilter(method="together", choices=_OUTCOMES)
+    after = filters.ChoiceFilter(method="together", choices=_OUTCOMES)
+    changed = filters.BooleanFilter("is_changed", help_text="Whether the draft says something else.")
+    currency = filters.CharFilter("currency", max_length=3)
+    approver_before = filters.CharFilter(method="together", max_length=40, help_text=_NAMED["approver"])
+    approver_after = filters.CharFilter(method="together", max_length=40, help_text=_NAMED["approver"])
+    flag_before = filters.CharFilter(method="together", max_length=120, help_text=_NAMED["flag"])
+    flag_after = filters.CharFilter(method="together", max_length=120, help_text=_NAMED["flag"])
+    missing_before = filters.CharFilter(method="together", max_length=10, help_text=_NAMED["missing"])
+    missing_after = filters.CharFilter(method="together", max_length=10, help_text=_NAMED["missing"])
+    code_before = filters.CharFilter(method="together", max_length=40, help_text=_NAMED["code"])
+    code_after = filters.CharFilter(method="together", max_length=40, help_text=_NAMED["code"])
+
+    def together(self, rows: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
+        """What is asked of one answer is looked up at once, in `filter_queryset`."""
+        return rows
+
+    def filter_queryset(self, queryset: QuerySet[BacktestRow]) -> QuerySet[BacktestRow]:
+        rows: QuerySet[BacktestRow] = super().filter_queryset(queryset)
+        given = self.form.cleaned_data
+        for side in ("before", "after"):
+            rows = queries.where(rows, side, {"outcome": given[side], **{name: given[f"{name}_{side}"] for name in _NAMED}})
+        return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -13,12 +14,14 @@ from django.utils import timezone
 from companies.models import Company
 from spendtrackr.tenancy import company_scope
 from transactions import notices
-from transactions.models import ApprovalStep, Delegation, DelegationState, Transaction
-from transactions.operations import chasing, clearing, delegations, steps
+from transactions.models import UNFINISHED, ApprovalStep, Backtest, Delegation, DelegationState, Transaction
+from transactions.operations import backtests, chasing, clearing, delegations, steps
 from users import operations as people
 from users.queries import companies_with_news
 
 log = logging.getLogger(__name__)
+# How long one round goes on with backtests, in seconds.
+SLICE = 4.0
 
 
 class Work(Protocol):
@@ -91,6 +94,35 @@ def notify(at: datetime | None = None) -> int:
             except Exception:  # one company must not stand in the way of the others
                 log.exception("The people of company %s could not be told", company)
     return passed
+
+
+def run_backtests(at: datetime | None = None, *, seconds: float = SLICE) -> int:
+    """Go on with the drafts that are tried on the past; answer how many blocks. The longest of them leaves the other work its turn.
+
+    Each of them is looked at in every round, so that a long one is in nobody's way.
+    """
+    done, until = 0, time.monotonic() + seconds
+    for backtest in _in_turn(Backtest.across_companies.filter(status__in=UNFINISHED).select_related("company"), 100):
+        with company_scope(backtest.company_id):
+            if run := backtests.claim(backtest, at=at or timezone.now()):
+                done += _blocks(run, at, until)
+    return done
+
+
+def _blocks(run: backtests.Run, at: datetime | None, until: float) -> int:
+    done = 0
+    try:
+        while True:
+            is_more = backtests.go_on(run, at=at or timezone.now())
+            done += 1
+            if not is_more or time.monotonic() >= until:
+                break
+    except Exception:
+        log.exception("%s could not go on", run.backtest)
+        backtests.fail(run, at=at or timezone.now())
+    else:
+        backtests.release(run)
+    return done
 
 
 def _each(rows: QuerySet[Any], work: Work, *, at: datetime, size: int = 500) -> int:

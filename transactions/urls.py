@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from transactions.views import (
     approvals,
+    backtests,
     claims,
     coding,
     comments,
@@ -19,6 +20,7 @@ from transactions.views import (
     settings,
 )
 from transactions.viewsets.approvals import ApprovalViewSet, DelegationViewSet
+from transactions.viewsets.backtests import BacktestRowViewSet, BacktestViewSet, ControlsBacktestViewSet
 from transactions.viewsets.cards import PreviewViewSet
 from transactions.viewsets.claims import ClaimViewSet, PayoutViewSet, ReimbursementViewSet, RepaymentViewSet
 from transactions.viewsets.comments import RequestCommentViewSet, TransactionCommentViewSet
@@ -39,6 +41,7 @@ router.register("claims", ClaimViewSet, basename="claim")
 router.register("reimbursements", ReimbursementViewSet, basename="reimbursement")
 router.register("payouts", PayoutViewSet, basename="payout")
 router.register("repayments", RepaymentViewSet, basename="repayment")
+router.register("backtests", BacktestViewSet, basename="backtest")
 router.register("receipts", ReceiptViewSet, basename="receipt")
 router.register("accounts", FundingAccountViewSet, basename="account")
 router.register("imports", ImportViewSet, basename="import")
@@ -60,6 +63,8 @@ api = [
         RequestCommentViewSet.as_view({"get": "list", "post": "create"}),
         name="request-comments",
     ),
+    path("cards/<slug:public_id>/controls/backtest/", ControlsBacktestViewSet.as_view({"post": "backtest"}), name="controls-backtest"),
+    path("backtests/<slug:public_id>/rows/", BacktestRowViewSet.as_view({"get": "list"}), name="backtest-rows"),
     path("company/", CompanyViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="company"),
     path("block-list/", BlockListViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="block-list"),
 ]
@@ -100,6 +105,11 @@ pages = [
     path("policies/new/", policies.new, name="policy-new"),
     path("policies/<slug:public_id>/", policies.policy, name="policy"),
     path("policies/<slug:public_id>/activate/", policies.activate, name="policy-activate"),
+    path("policies/<slug:public_id>/backtest/", backtests.try_policy, name="policy-backtest"),
+    path("cards/<slug:public_id>/backtest/", backtests.try_controls, name="card-backtest"),
+    path("backtests/", backtests.backtests, name="backtests"),
+    path("backtests/<slug:public_id>/", backtests.backtest, name="backtest"),
+    path("backtests/<slug:public_id>/rows/", backtests.rows, name="backtest-rows-page"),
     path("delegations/<slug:public_id>/end/", approvals.end_delegation, name="delegation-end"),
     path("transactions/<slug:public_id>/receipts/", receipts.upload, name="receipt-upload"),
     path("receipts/", receipts.inbox, name="receipts"),

@@ -73,6 +73,7 @@ TABLE: dict[str, Grant] = {
     "requests.decide": Grant("Decide requests, never one's own", RUNS, routed=True),
     "policies.see": Grant("See policies", SEES),
     "policies.change": Grant("Write policies, try them out and bring them into force", RUNS),
+    "backtests.see": Grant("See what drafts of policies and controls would have said of the past", SEES),
     "transactions.see": Grant("See transactions and their receipts", SEES, own=True, below=True, routed=True),
     "transactions.describe": Grant("Write memos, categories, tags, tax and splits; add and remove receipts", BOOKS, own=True),
     "transactions.assign": Grant("Give transactions another department, and imported lines an owner", BOOKS),

@@ -96,8 +96,22 @@ def drawn_from(budget: Budget | None, currency: str) -> Budget | None:
 
 def set_controls(card: Card, controls: Controls, *, actor: Membership, at: datetime) -> None:
     """Write the next version. The caller holds the card's lock. Raises `Invalid` naming the field."""
+    version = _version(card, controls, actor=actor, at=at)
+    version.save(force_insert=True)
+    card.controls = version
+    card.save(update_fields=["controls"])
+
+
+def draft_of(card: Card, changes: dict[str, Any], *, actor: Membership, at: datetime) -> CardControls:
+    """What `change_controls` would write, without writing it. Raises `Invalid` naming the field."""
+    controls = replace_fields(Controls.of(card.rules), **changes)
+    refuse_contradictions(controls, changes)
+    return _version(card, controls, actor=actor, at=at)
+
+
+def _version(card: Card, controls: Controls, *, actor: Membership, at: datetime) -> CardControls:
     _must_make_sense(controls)
-    card.controls = CardControls.objects.create(
+    return CardControls(
         card=card,
         version=card.controls.version + 1 if card.controls else 1,
         mode=controls.mode,
@@ -114,7 +128,6 @@ def set_controls(card: Card, controls: Controls, *, actor: Membership, at: datet
         created_by=actor,
         created_at=at,
     )
-    card.save(update_fields=["controls"])
 
 
 def _must_make_sense(controls: Controls) -> None:

@@ -73,7 +73,7 @@ def issue(request: HttpRequest, member: Membership) -> HttpResponse:
     return render(request, "cards/issue.html", {"nav": "cards", "form": form}, status=400 if form.errors else 200)
 
 
-def _named(member: Membership, public_id: str, rule: str) -> Card:
+def named(member: Membership, public_id: str, rule: str) -> Card:
     """The card of an address. Raises `Missing`, or `Forbidden`."""
     card: Card = find(Card.objects.visible_to(member).with_state(), public_id)
     require(rule, member, card)
@@ -83,11 +83,11 @@ def _named(member: Membership, public_id: str, rule: str) -> Card:
 @page
 def card(request: HttpRequest, member: Membership, public_id: str) -> HttpResponse:
     """One card, and the buttons that this member may press."""
-    found = _named(member, public_id, "cards.see")
-    return render(request, "cards/detail.html", _shown(member, found))
+    found = named(member, public_id, "cards.see")
+    return render(request, "cards/detail.html", shown(member, found))
 
 
-def _controls_form(member: Membership, found: Card, data: Any = None) -> ControlsForm:
+def controls_form(member: Membership, found: Card, data: Any = None) -> ControlsForm:
     """Offers every budget that the card could draw from, and the one that it has now where that could not be chosen anew."""
     budgets = list(queries.budgets_to_draw_from(member, found.currency))
     if found.budget and found.budget not in budgets:
@@ -97,7 +97,7 @@ def _controls_form(member: Membership, found: Card, data: Any = None) -> Control
     return ControlsForm(data, currency=found.currency, budgets=budgets, controls=controls, version=version, initial=initial)
 
 
-def _shown(member: Membership, found: Card, form: ControlsForm | None = None, grant_form: GrantForm | None = None) -> dict[str, Any]:
+def shown(member: Membership, found: Card, form: ControlsForm | None = None, grant_form: GrantForm | None = None) -> dict[str, Any]:
     [standing] = queries.standings([found], member.company, at=timezone.now(), reader=member)
     is_open = found.status in {CardStatus.ACTIVE, CardStatus.PENDING}
     freezes: Any = found.open_freezes  # type: ignore[attr-defined]  # by `with_state`
@@ -108,7 +108,7 @@ def _shown(member: Membership, found: Card, form: ControlsForm | None = None, gr
         "nav": "cards",
         "standing": standing,
         "card": found,
-        "form": (form or _controls_form(member, found)) if may_control and is_open else None,
+        "form": (form or controls_form(member, found)) if may_control and is_open else None,
         "facts": facts(found),
         # A grant adds to the amount limits, or is all the room there is.
         "may_grant": is_open and member.may("cards.grant", found) and standing.can_be_granted,
@@ -161,8 +161,8 @@ def _day(day: date | None) -> str:
 @form_page
 def change(request: HttpRequest, member: Membership, public_id: str) -> HttpResponse:
     """Controls as a form; a mistake in it comes back with what was typed."""
-    found = _named(member, public_id, "cards.control")
-    form = _controls_form(member, found, request.POST or None)
+    found = named(member, public_id, "cards.control")
+    form = controls_form(member, found, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             if changes := form.changes():
@@ -172,13 +172,13 @@ def change(request: HttpRequest, member: Membership, public_id: str) -> HttpResp
         else:
             messages.success(request, "The card was changed." if changes else "Nothing was different, so nothing was changed.")
             return redirect("card", public_id=public_id)
-    return render(request, "cards/detail.html", _shown(member, found, form), status=400 if form.errors else 200)
+    return render(request, "cards/detail.html", shown(member, found, form), status=400 if form.errors else 200)
 
 
 @form_page
 def grant(request: HttpRequest, member: Membership, public_id: str) -> HttpResponse:
     """Room for once, until the end of a day of the company's calendar."""
-    found = _named(member, public_id, "cards.grant")
+    found = named(member, public_id, "cards.grant")
     form = GrantForm(request.POST or None, currency=found.currency, auto_id="grant_%s")
     if request.method == "POST" and form.is_valid():
         given, now = form.cleaned_data, timezone.now()
@@ -191,7 +191,7 @@ def grant(request: HttpRequest, member: Membership, public_id: str) -> HttpRespo
         else:
             messages.success(request, f"{given['amount']} more may be spent until the end of {_day(given['expires_at'])}.")
             return redirect("card", public_id=public_id)
-    return render(request, "cards/detail.html", _shown(member, found, grant_form=form), status=400 if form.errors else 200)
+    return render(request, "cards/detail.html", shown(member, found, grant_form=form), status=400 if form.errors else 200)
 
 
 @action
@@ -209,26 +209,26 @@ def revoke(request: HttpRequest, member: Membership, public_id: str) -> str:
 
 @action
 def freeze(request: HttpRequest, member: Membership, public_id: str) -> str:
-    operations.freeze(_named(member, public_id, "cards.freeze"), actor=member, at=timezone.now())
+    operations.freeze(named(member, public_id, "cards.freeze"), actor=member, at=timezone.now())
     return "The card is frozen: nothing more is approved on it."
 
 
 @action
 def unfreeze(request: HttpRequest, member: Membership, public_id: str) -> str:
-    operations.unfreeze(_named(member, public_id, "cards.freeze"), actor=member, at=timezone.now())
+    operations.unfreeze(named(member, public_id, "cards.freeze"), actor=member, at=timezone.now())
     return "The freeze was lifted."
 
 
 @action
 def close(request: HttpRequest, member: Membership, public_id: str) -> str:
-    operations.close(_named(member, public_id, "cards.close"), actor=member, at=timezone.now())
+    operations.close(named(member, public_id, "cards.close"), actor=member, at=timezone.now())
     return "The card is closed for good."
 
 
 @form_page
 def replace(request: HttpRequest, member: Membership, public_id: str) -> HttpResponse:
     """Asks once more, then closes the card and leads to its replacement."""
-    found = _named(member, public_id, "cards.issue")
+    found = named(member, public_id, "cards.issue")
     if request.method == "POST":
         try:
             new = operations.replace(found, actor=member, at=timezone.now())

@@ -6,6 +6,7 @@ in blocks, so that memory does not grow with them; no transaction is open meanwh
 
 from __future__ import annotations
 
+from reports.verification.backtests import backtests
 from reports.verification.claims import claims, repayments
 from reports.verification.company import chains, events, owners
 from reports.verification.ledger import balances, bank_transfers, holds, imported, postings, purchases
@@ -39,6 +40,7 @@ COMPANY_CHECKS: dict[str, Check] = {
     "missing items": missing_items,
     "receipts": receipts,
     "receipt files": receipt_files,
+    "backtests": backtests,
     "events": events,
     "notifications": notifications,
     "owners": owners,
@@ -51,6 +53,7 @@ __all__ = [
     "Told",
     "approval_steps",
     "approvals",
+    "backtests",
     "chains",
     "claims",
     "coding",

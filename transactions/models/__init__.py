@@ -15,6 +15,15 @@ from transactions.models.approvals import (
     Outcome,
     StepStatus,
 )
+from transactions.models.backtests import (
+    UNFINISHED,
+    Backtest,
+    BacktestAnswer,
+    BacktestKind,
+    BacktestOutcome,
+    BacktestRow,
+    BacktestStatus,
+)
 from transactions.models.claims import (
     LIVE_KEY,
     Claim,
@@ -51,6 +60,7 @@ __all__ = [
     "LIVE_KEY",
     "OPEN_KEY",
     "REQUESTS",
+    "UNFINISHED",
     "Account",
     "Approval",
     "ApprovalDecision",
@@ -59,6 +69,12 @@ __all__ = [
     "ApprovalStep",
     "Assignment",
     "Attachment",
+    "Backtest",
+    "BacktestAnswer",
+    "BacktestKind",
+    "BacktestOutcome",
+    "BacktestRow",
+    "BacktestStatus",
     "Because",
     "Claim",
     "Comment",

@@ -250,9 +250,9 @@ def _standing(case: _Case) -> Standing:
         needs_grant=is_zero or bool(case.purchase and case.purchase.grant_id),
         valid_from=rules["valid_from"],
         locks_on=rules["locks_on"],
-        blocked=_places(rules, "blocked_"),
-        allowed=_places(rules, "allowed_"),
-        blocked_by_company=_places(found.block_list, ""),
+        blocked=Places.of(rules, "blocked_"),
+        allowed=Places.of(rules, "allowed_"),
+        blocked_by_company=Places.of(found.block_list),
         per_transaction_cap_minor=rules["per_transaction_cap_minor"],
         already_minor=case.before.authorized + case.before.single,
         is_closed=case.before.is_closed,
@@ -266,10 +266,6 @@ def _standing(case: _Case) -> Standing:
 
 def _rooms(case: _Case) -> list[GrantRoom]:
     return [GrantRoom(grant.public_id, grant.amount_minor - grant.counter.used_minor) for grant in case.grants]
-
-
-def _places(row: dict[str, str], prefix: str) -> Places:
-    return Places(*(json.loads(row[f"{prefix}{name}"]) for name in ("codes", "merchants", "countries")))
 
 
 def _used(case: _Case, interval: Interval, counter: LimitCounter) -> Used:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, reduce
@@ -121,7 +121,20 @@ def facts_of(purchase: Transaction, *, role: str | None = None) -> Facts:
     """All that a policy asks about a purchase, as its row stands. The owner's `role` is looked up where it is not known."""
     if role is None:
         role = purchase.member.role if purchase.member else ""
-    parts = list(Split.objects.filter(transaction=purchase)) if purchase.is_split else []
+    return _facts(purchase, list(Split.objects.filter(transaction=purchase)) if purchase.is_split else [], role)
+
+
+def facts_of_all(purchases: Sequence[Transaction]) -> list[Facts]:
+    """The same of many, in their order, with two queries."""
+    parts: dict[int, list[Split]] = defaultdict(list)
+    for part in Split.objects.filter(transaction__in=[purchase.pk for purchase in purchases if purchase.is_split]):
+        parts[part.transaction_id].append(part)
+    owners = {purchase.member_id for purchase in purchases if purchase.member_id}
+    roles = dict(Membership.objects.filter(pk__in=owners).values_list("pk", "role"))
+    return [_facts(purchase, parts[purchase.pk], roles.get(purchase.member_id or 0, "")) for purchase in purchases]
+
+
+def _facts(purchase: Transaction, parts: Sequence[Split], role: str) -> Facts:
     categories = [part.category_id for part in parts] or [purchase.category_id]
     return Facts(
         # With what is still on hold: a yes gives its room back as well.

@@ -19,7 +19,7 @@ from transactions.policies import Document, in_words
 from users.models import Membership
 from users.views import action, form_page, page
 
-MOST = 100
+MOST, MOST_TRIED = 100, 5
 
 
 @page
@@ -52,7 +52,8 @@ def policy(request: HttpRequest, member: Membership, public_id: str) -> HttpResp
     """One version, with what is remarkable about it."""
     require("policies.see", member)
     shown = queries.with_remarks(_named(public_id), member.company)
-    return render(request, "transactions/policy.html", _shown(shown, member))
+    tried = list(queries.backtests().filter(policy__public_id=public_id).order_by("-pk")[:MOST_TRIED])
+    return render(request, "transactions/policy.html", {**_shown(shown, member), "tried": tried})
 
 
 @form_page

@@ -12,11 +12,14 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from spendtrackr.serializers import represent
 from spendtrackr.viewsets import APIRequest, TenantViewSet
 from transactions import queries
 from transactions.models import Policy
+from transactions.operations import backtests
 from transactions.operations import policies as operations
 from transactions.serializers import policies as shapes
+from transactions.serializers.backtests import BacktestBody, BacktestLineSerializer
 
 
 @extend_schema_view(
@@ -35,6 +38,14 @@ from transactions.serializers import policies as shapes
         request=None,
         responses={200: shapes.PolicySerializer},
     ),
+    backtest=extend_schema(
+        summary="Try a policy on the past",
+        description="What this version would have said of each purchase of these days, against the policy in force: what would have been "
+        "approved by itself, sent to whom, flagged. Nothing is changed. It runs in the background; the answer is the backtest to ask for. "
+        "Purchases and people are looked at as they are now. 409 while three are at work.",
+        request=BacktestBody,
+        responses={201: BacktestLineSerializer},
+    ),
     current=extend_schema(
         summary="Show the policy in force",
         description="The standard one, without an id, until a version is activated.",
@@ -52,6 +63,7 @@ class PolicyViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         "current": "policies.see",
         "create": "policies.change",
         "activate": "policies.change",
+        "backtest": "policies.change",
     }
 
     def rows(self) -> QuerySet[Any]:
@@ -74,6 +86,13 @@ class PolicyViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @action(detail=True, methods=["post"], takes_body=False)
     def activate(self, request: APIRequest, public_id: str) -> Response:
         return self._reply(operations.activate(self.get_object(), actor=request.membership, at=timezone.now()))
+
+    @action(detail=True, methods=["post"])
+    def backtest(self, request: APIRequest, public_id: str) -> Response:
+        policy, now = self.get_object(), timezone.now()
+        days = backtests.days(self.body(BacktestBody), today=request.membership.company.day_of(now))
+        asked = backtests.try_policy(policy, days, actor=request.membership, at=now)
+        return Response(represent(BacktestLineSerializer, asked, self.get_serializer_context()), status=201)
 
     @action(detail=False, methods=["get"])
     def current(self, request: APIRequest) -> Response:

@@ -24,7 +24,7 @@ FOLLOW_EVERY, PRUNE_EVERY = 60, 600
 class Command(BaseCommand):
     help = (
         "Seal events, tell people of them, send mails, have issuers make pending cards, let go of old holds, chase what is missing, "
-        "remind and escalate, begin and end delegations, forget old idempotency keys. "
+        "remind and escalate, begin and end delegations, try drafts on the past, forget old idempotency keys. "
         "Stops at SIGTERM after the round."
     )
 
@@ -50,6 +50,7 @@ class Command(BaseCommand):
         works: list[Callable[[], int]] = [
             events.seal_all, transactions.notify, users.send_due, users.post_due, cards.complete_pending, transactions.expire_holds,
             transactions.turn_delegations, transactions.chase_missing, transactions.remind_approvers, transactions.escalate_steps,
+            transactions.run_backtests,
         ]  # fmt: skip
         if number % FOLLOW_EVERY == 0:
             works.append(transactions.follow_people)
