@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from reports import queries
 from spendtrackr.serializers import MoneyField
 
 
@@ -19,7 +20,7 @@ class SpendRowSerializer(serializers.Serializer[Any]):
 class SpendReportSerializer(serializers.Serializer[Any]):
     """Spend of a period in groups; currencies stand side by side."""
 
-    group_by = serializers.ChoiceField(["month", "category", "department", "member", "card", "merchant"])
+    group_by = serializers.ChoiceField(list(queries.GROUPINGS))
     first_day = serializers.DateField(source="period.start")
     last_day = serializers.DateField(source="period.last")
     rows = SpendRowSerializer(many=True)

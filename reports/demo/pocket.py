@@ -161,6 +161,20 @@ class Pocket:
                 part = Money(20_00, self.company.currency)
                 repayments.receive(Repayment.objects.get(transaction=purchase), part, reference="Cash", actor=self.bookkeeper, at=at)
         self._split(at)
+        self._photographs(at)
+
+    def _photographs(self, at: datetime) -> None:
+        """Two receipts that somebody took pictures of and has not attached yet: the purchases that they prove miss them."""
+        missing = Transaction.objects.filter(queries.where_missing("receipt"), source=TransactionSource.CARD, status="posted")
+        for purchase in missing.select_related("member__user", "merchant").order_by("-amount_minor")[:2]:
+            if purchase.member is None or purchase.merchant is None:
+                continue
+            day = purchase.occurred_on
+            filename, content = paper_of(purchase.merchant.name, day, purchase.amount, "Paid by card")
+            said = receipts.Said(purchase.amount_minor, purchase.currency, day, purchase.merchant.name)
+            owner = self.crew.members[purchase.member.user.email]
+            stored_as = receipts.store(content, company=owner.company)
+            receipts.upload(documents.inspect(content, filename), stored_as, said=said, actor=owner, at=at)
 
     def _split(self, at: datetime) -> None:
         """The largest purchase that nobody has submitted yet, in two."""
