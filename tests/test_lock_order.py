@@ -14,11 +14,13 @@ from cards.controls import Limit
 from cards.locks import lock_budgets
 from cards.models import Budget, Card, Interval, RequestKind
 from cards.operations import requests
+from companies.models import Category
 from spendtrackr.money import Money
 from tests.factories import NOON, swipe
 from tests.rules import adopt, decide
-from transactions.models import Approval, Transaction
-from transactions.operations import approvals
+from transactions.models import Approval, PaidFrom, Payout, Repayment, Split, Transaction
+from transactions.operations import approvals, claims, coding, reimbursements, repayments
+from transactions.operations.claims import Wish
 from transactions.operations.clearing import Clearing, Fact, book, clear
 from transactions.operations.swipes import authorize
 from users.models import Membership
@@ -28,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no row locks: its one write lock is taken at BEGIN"),
 ]
 
-ORDER = ["cards", "transactions", "budgets", "funding_accounts", "day_spend", "month_spend"]
+ORDER = ["receipts", "reimbursements", "cards", "transactions", "budgets", "funding_accounts", "day_spend", "month_spend"]
 STATEMENT = re.compile(r"^(?:SELECT .*? FROM|INSERT INTO|UPDATE) `?(\w+)`?", re.DOTALL)
 
 
@@ -84,9 +86,11 @@ def in_order(found: Statements, *tables: str) -> None:
     for table in {"cards", "budgets", "transactions"} & set(tables):
         assert found.locked_first(table) or ("lock", table) not in touched
     if ("change", "limit_counters") in touched:
-        assert touched.index(("change", "limit_counters")) > touched.index(("lock", "cards"))
-        assert touched.index(("change", "limit_counters")) > max(n for n, one in enumerate(touched) if one == ("lock", "budgets"))
-        assert touched.index(("change", "limit_counters")) < touched.index(("change", "funding_accounts"))
+        counted = touched.index(("change", "limit_counters"))
+        # A claim has no card: its own row comes first.
+        assert touched.index(("lock", "cards" if "cards" in tables else "transactions")) < counted
+        assert counted > max(n for n, one in enumerate(touched) if one == ("lock", "budgets"))
+        assert "funding_accounts" not in tables or counted < touched.index(("change", "funding_accounts"))
 
 
 def test_a_decision_locks_the_card_then_budgets_and_takes_the_money_last(card):
@@ -200,3 +204,54 @@ def _indexes(table: str) -> dict[str, list[str]]:
     with connection.cursor() as cursor:
         found = connection.introspection.get_constraints(cursor, table)
     return {name: about["columns"] for name, about in found.items() if about["index"]}
+
+
+@pytest.fixture
+def claim(acme, tree):
+    """Two lines, one of them on a budget inside two others."""
+    adopt(acme)
+    meals = Category.objects.get(name="Meals")
+    lines = [Split(share_minor=20_00, category=meals, budget=tree), Split(share_minor=10_00, category=meals)]
+    found = claims.make(Wish(NOON.date(), Money(30_00, "USD"), "Inn", "Trip", lines), actor=acme.bob, at=NOON)
+    return approvals.submit(found, actor=acme.bob, at=NOON)
+
+
+def test_a_yes_to_a_claim_locks_it_before_the_budgets_of_its_lines_and_the_money_last(acme, claim):
+    with recorded() as found:
+        decide(Approval.objects.get(transaction=claim), acme.alice, at=NOON)
+    in_order(found, "transactions", "budgets", "funding_accounts", "day_spend", "month_spend")
+
+
+def test_batches_are_locked_before_their_claims_and_the_money_last(acme, claim):
+    decide(Approval.objects.get(transaction=claim), acme.alice, at=NOON)
+    with recorded() as found:
+        batch = reimbursements.gather("USD", [claim], actor=acme.alice, at=NOON)
+    in_order(found, "transactions")
+    with recorded() as found:
+        reimbursements.pay(batch, paid_from=PaidFrom.BANK, reference="T", actor=acme.alice, at=NOON)
+    in_order(found, "reimbursements", "funding_accounts")
+    payout = Payout.objects.select_related("reimbursement", "transaction").get()
+    with recorded() as found:
+        reimbursements.fail(payout, reason="Closed", actor=acme.alice, at=NOON)
+    in_order(found, "reimbursements", "funding_accounts")
+
+
+def test_what_is_repaid_locks_card_and_purchase_before_the_money(acme, card):
+    adopt(acme)
+    purchase = authorize(card, swipe(1_00)).transaction
+    clear(purchase, Clearing("capture", "c", NOON, is_final=True), actor=None)
+    approvals.submit(purchase, actor=acme.bob, at=NOON)
+    decide(Approval.objects.get(transaction=purchase), acme.alice, outcome="rejected", reason="x", at=NOON)
+    owed = Repayment.objects.select_related("transaction", "member__user").get()
+    with recorded() as found:
+        repayments.receive(owed, Money(1_00, "USD"), actor=acme.alice, at=NOON)
+    in_order(found, "cards", "transactions", "funding_accounts", "day_spend", "month_spend")
+
+
+def test_parts_with_a_budget_of_their_own_lock_it_under_the_purchase(acme, card, tree):
+    purchase = authorize(acme.card, swipe(10_00)).transaction
+    clear(purchase, Clearing("capture", "c", NOON, is_final=True), actor=None)
+    parts = [Split(share_minor=6_00, budget=tree), Split(share_minor=4_00)]
+    with recorded() as found:
+        coding.describe(purchase, {"splits": parts}, actor=acme.alice, at=NOON)
+    in_order(found, "cards", "transactions", "budgets", "day_spend", "month_spend")
