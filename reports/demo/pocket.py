@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from companies import operations as companies
 from reports.demo.cast import DemoCompany, OutOfPocket, PocketFate
+from reports.demo.crew import Crew
 from reports.demo.papers import paper_of
 from reports.demo.planning import instant, workday
 from spendtrackr.money import Money
@@ -32,9 +32,6 @@ from transactions.models import (
 from transactions.operations import approvals, claims, coding, comments, receipts, reimbursements, repayments
 from transactions.operations.claims import Wish
 from users.models import Membership
-
-if TYPE_CHECKING:
-    from reports.demo.filling import Crew
 
 
 class Verb(StrEnum):

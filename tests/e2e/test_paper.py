@@ -74,7 +74,7 @@ def test_upload_submit_approve_and_drill_down(page, acme, size):
     page.get_by_role("link", name="1 approval for you").click()
     expect(page.get_by_role("link", name="lunch.jpg")).to_be_visible()
     assert not overflows(page)
-    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("button", name="Approve $80.00 of Bob").click()
     page.get_by_text("Approved for Bob.").wait_for()
     assert state(acme) == "approved"
 
@@ -96,11 +96,11 @@ def test_what_is_sent_back_says_why_and_comes_again(page, acme):
     panel.locator("input[type=file]").set_input_files(PHOTO)
     panel.get_by_role("link", name="lunch.jpg").wait_for()
     panel.get_by_role("button", name="Submit for approval").click()
-    panel.get_by_text("Waits for Grace.").wait_for()
+    panel.get_by_role("list", name="Who approves").get_by_text("Grace").wait_for()
 
     enter(page, acme, "grace@acme.example")
     page.goto(acme.url + "/approvals/")
-    page.locator("summary").click()
+    page.locator("summary", has_text="Send back").click()
     page.get_by_label("What should they do?").fill("Who was there?")
     page.get_by_role("button", name="Send back").click()
     page.get_by_text("Sent back to Bob.").wait_for()
@@ -114,7 +114,7 @@ def test_what_is_sent_back_says_why_and_comes_again(page, acme):
     page.get_by_text("Saved.").wait_for()
     page.get_by_role("button", name="Submit for approval").click()
     page.get_by_text("Submitted for approval.").wait_for()
-    assert list(Approval.across_companies.order_by("pk").values_list("status", flat=True)) == ["rejected", "waiting"]
+    assert list(Approval.across_companies.order_by("pk").values_list("status", flat=True)) == ["changes_requested", "waiting"]
 
 
 def test_a_file_that_is_no_receipt_is_refused_with_a_sentence(page, acme):
