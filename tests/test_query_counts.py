@@ -62,7 +62,16 @@ COUNTS = {
 
 
 # Pages: their session and the signed-in member are two, the bell is one, then what they show, and what their forms offer.
-PAGES = {"/people/": 8, "/settings/": 8, "/notifications/": 4, "/notifications/preferences/": 4, "/receipts/": 10}
+PAGES = {
+    "/people/": 8,
+    "/settings/": 8,
+    "/notifications/": 4,
+    "/notifications/preferences/": 4,
+    "/claims/": 6,
+    "/reimbursements/": 8,
+    "/repayments/": 6,
+    "/receipts/": 10,
+}
 
 
 def pay_back(world, number: int) -> None:
