@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from companies.models import Department
+from companies.models import CompanyStatus, Department
 from spendtrackr.models import EventChain
 from users import tokens
 from users.models import (
@@ -111,8 +111,15 @@ def companies_with_news() -> list[int]:
 
 
 def members_to_mail(*, at: datetime, most: int = 200) -> list[tuple[int, int]]:
-    """The database ids of company and member of those to whom notifications are to be mailed, the longest waiting first."""
-    due = Notification.across_companies.filter(mail_due_at__lte=at).order_by().values("company_id", "membership_id")
+    """The database ids of company and member of those to whom notifications are to be mailed, the longest waiting first.
+
+    What people of a suspended company are told they cannot act upon: their mail waits until it is active again.
+    """
+    due = (
+        Notification.across_companies.filter(mail_due_at__lte=at, company__status=CompanyStatus.ACTIVE)
+        .order_by()
+        .values("company_id", "membership_id")
+    )
     waiting = due.annotate(since=Min("mail_due_at")).order_by("since", "membership_id")
     return list(waiting.values_list("company_id", "membership_id")[:most])
 

@@ -11,6 +11,7 @@ import time_machine
 from django.core import mail
 from django.utils import timezone
 
+from companies.models import Company
 from spendtrackr import errors, events
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope
@@ -331,6 +332,14 @@ def test_what_is_left_out_of_the_feed_is_not_counted_and_still_mailed_if_one_wan
     with company_scope(world.acme.pk):
         assert world.bob.unread == 0
     assert api(world.bob).get("/api/v1/notifications/").json()["data"] == []
+    assert post() == ["bob@acme.example"]
+
+
+def test_the_mail_of_a_suspended_company_waits_until_it_is_active_again(world):
+    happen(world, world.bob, world.mallory)
+    Company.objects.filter(pk=world.acme.pk).update(status="suspended")
+    assert post() == [world.mallory.user.email]
+    Company.objects.filter(pk=world.acme.pk).update(status="active")
     assert post() == ["bob@acme.example"]
 
 
