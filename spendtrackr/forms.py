@@ -39,6 +39,18 @@ class DayInput(forms.DateInput):
         super().__init__(attrs, format="%Y-%m-%d")
 
 
+class DayField(forms.DateField):
+    """A calendar day, within the days that the API takes."""
+
+    widget = DayInput
+
+    def clean(self, value: Any) -> date | None:
+        day: date | None = super().clean(value)
+        if day is not None and not EARLIEST <= day <= LATEST:
+            raise forms.ValidationError(f"Write a day from {EARLIEST} to {LATEST}.")
+        return day
+
+
 def show_refusal(form: Form, error: DomainError) -> None:
     """Put what an operation refused beside the field that it names, else above the form. What was typed stays."""
     name = (error.field or "").partition(".")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -83,12 +83,21 @@ def counters_of(card: Card, purchase: Transaction, day: date) -> Counters:
     return counters.find(card, day, budgets=budgets, grant_id=purchase.grant_id, wanted=[ALWAYS], history=history_of)
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Budgets with their counters as they are now, and what each counter had used before, by its key."""
+
+    of_budgets: list[tuple[Budget, LimitCounter]]
+    used_before: Mapping[int, int]
+
+
 def follow(
     card: Card, purchase: Transaction, message: Message, before: Share, after: Share, *, day_before: date, is_approved: bool, at: datetime,
-) -> None:  # fmt: skip
+) -> Drawn:  # fmt: skip
     """Take a purchase's counters from one fold to the next, as a fact: what it comes to is recorded and never refused.
 
-    A message may tell of an earlier authorization than was known: then the purchase moves to the windows of that day.
+    A message may tell of an earlier authorization than was known: then the purchase moves to the windows of that day. What budgets have to
+    be told of is for the caller: of a split purchase that is not known before its parts are counted.
     """
     found = counters_of(card, purchase, purchase.occurred_on)
     used_before = {counter.pk: counter.used_minor for _, counter in found.of_budgets}
@@ -100,7 +109,7 @@ def follow(
     if is_approved:
         found.of_card.pop(Interval.UNAPPROVED, None)
     draw(purchase, message, found, after - before, ceilings=limits)
-    tell_of_thresholds(found.of_budgets, used_before, at=at)
+    return Drawn(found.of_budgets, used_before)
 
 
 def leave(card: Card, purchase: Transaction, message: Message, found: Counters, share: Share, *, day: date) -> None:
@@ -136,7 +145,7 @@ def share_of(purchase: Transaction) -> Share:
     return Share(purchase.held_minor, max(0, spent), int(purchase.held_minor > 0 or purchase.captured_minor > 0))
 
 
-def tell_of_thresholds(drawn: list[tuple[Budget, LimitCounter]], used_before: dict[int, int], *, at: datetime) -> None:
+def tell_of_thresholds(drawn: list[tuple[Budget, LimitCounter]], used_before: Mapping[int, int], *, at: datetime) -> None:
     """An event for each threshold that a budget's period crossed upwards."""
     for budget, counter in drawn:
         percents = crossed(used_before[counter.pk], counter.used_minor, budget.limit_minor)

@@ -19,6 +19,12 @@ def outstanding_minor(purchase: Transaction, repayment: Repayment) -> int:
     return max(0, spent - repayment.repaid_minor)
 
 
+def overpaid_minor(purchase: Transaction, repayment: Repayment) -> int:
+    """What its owner gave back beyond what the purchase came to, because the merchant gave something back later: theirs again."""
+    spent = purchase.captured_minor - purchase.refunded_minor - purchase.charged_back_minor
+    return min(repayment.repaid_minor, max(0, repayment.repaid_minor - spent))
+
+
 def ask(purchase: Transaction, *, at: datetime) -> None:
     """Ask the owner for it, once more where it came back to life. What is still on hold is asked for when it clears."""
     assert purchase.member is not None
@@ -39,10 +45,18 @@ def follow(purchase: Transaction, *, at: datetime) -> None:
     if repayment.status == RepaymentStatus.OPEN and not is_owed:
         end(repayment, RepaymentStatus.REPAID if repayment.repaid_minor else RepaymentStatus.WAIVED, at=at)
         _record(str(repayment.status), repayment, purchase, at=at)
-    elif repayment.status != RepaymentStatus.OPEN and repayment.ended_by_id is None and is_owed:
-        repayment.status, repayment.reason, repayment.ended_at = RepaymentStatus.OPEN, "", None
-        repayment.save(update_fields=["status", "reason", "ended_at"])
+    elif is_owed and (
+        repayment.status == RepaymentStatus.REPAID or (repayment.status == RepaymentStatus.WAIVED and not repayment.ended_by_id)
+    ):
+        repayment.status, repayment.reason, repayment.ended_by, repayment.ended_at = RepaymentStatus.OPEN, "", None, None
+        repayment.save(update_fields=["status", "reason", "ended_by", "ended_at"])
         _record("opened", repayment, purchase, at=at)
+
+
+def _may_come_back(repayment: Repayment) -> bool:
+    """What was repaid is owed again when the merchant takes something after all. What a person waived stays waived."""
+    was_waived = repayment.status == RepaymentStatus.WAIVED
+    return repayment.status == RepaymentStatus.REPAID or (was_waived and repayment.ended_by_id is None)
 
 
 def end(repayment: Repayment, status: RepaymentStatus, *, at: datetime) -> None:

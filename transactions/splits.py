@@ -126,13 +126,16 @@ def gather(purchase: Transaction, *, message: Message | None, at: datetime) -> d
     return _count(purchase, parts, [0] * len(parts), message=message, at=at)
 
 
-def spread(purchase: Transaction, *, message: Message | None, used_before: Mapping[int, int], at: datetime) -> None:
-    """After money moved: what each part comes to now, and let its own budget count that. A fact, whatever it does to a limit."""
+def spread(purchase: Transaction, *, message: Message | None, drawn: draws.Drawn, at: datetime) -> None:
+    """After money moved: what each part comes to now, and let its own budget count that. A fact, whatever it does to a limit.
+
+    `drawn` is what the purchase's own budgets were moved by: they are told of together with those of the parts, when both are counted.
+    """
     parts = parts_of(purchase)
     for part, minor in zip(parts, shared(purchase.amount_minor, parts), strict=True):
         part.amount_minor = minor
     Split.objects.bulk_update(parts, ["amount_minor"])
-    _count(purchase, parts, counted(purchase, parts), message=message, used_before=used_before, at=at)
+    _count(purchase, parts, counted(purchase, parts), message=message, drawn=drawn, at=at)
 
 
 def request(purchase: Transaction, *, at: datetime) -> None:
@@ -169,7 +172,7 @@ def replace(purchase: Transaction, parts: Sequence[Split], *, at: datetime) -> N
 
 def _count(
     purchase: Transaction, parts: list[Split], wanted: Sequence[int], *, message: Message | None, at: datetime,
-    used_before: Mapping[int, int] | None = None, is_request: bool = False,
+    drawn: draws.Drawn | None = None, is_request: bool = False,
 ) -> dict[int, int]:  # fmt: skip
     moved = _change(purchase, parts, [minor - part.posted_minor for part, minor in zip(parts, wanted, strict=True)])
 
@@ -178,7 +181,7 @@ def _count(
             part.posted_minor = minor
         Split.objects.bulk_update(parts, ["posted_minor"])
 
-    return _move(purchase, moved, write, message=message, at=at, used_before=used_before, is_request=is_request)
+    return _move(purchase, moved, write, message=message, at=at, drawn=drawn, is_request=is_request)
 
 
 def _change(purchase: Transaction, parts: Iterable[Split], moved: Iterable[int]) -> dict[int, int]:
@@ -193,7 +196,7 @@ def _change(purchase: Transaction, parts: Iterable[Split], moved: Iterable[int])
 
 def _move(
     purchase: Transaction, change: Mapping[int, int], write: Callable[[], None], *, message: Message | None, at: datetime,
-    is_request: bool = False, used_before: Mapping[int, int] | None = None,
+    is_request: bool = False, drawn: draws.Drawn | None = None,
 ) -> dict[int, int]:  # fmt: skip
     """Move the counters of some budgets, and write what that stands for. Counters open from what is in the database: they come first."""
     budgets = lock_budgets(*(f"{pk}." for pk in change))
@@ -206,8 +209,10 @@ def _move(
         minor = change[budget.pk]
         ceiling = {counter.pk: Ceiling(budget.limit_minor if budget.is_hard else None)}
         draws.draw(purchase, message, [counter], Share(posted_minor=minor), ceilings=ceiling, is_approval=is_request and minor > 0)
-    if is_request or used_before is not None:
-        draws.tell_of_thresholds(found, {**used, **(used_before or {})}, at=at)
+    if is_request or drawn:
+        # Of a budget that both moved, its counter as it is after the second.
+        latest = {budget.pk: (budget, counter) for budget, counter in (*(drawn.of_budgets if drawn else ()), *found)}
+        draws.tell_of_thresholds(list(latest.values()), {**used, **(drawn.used_before if drawn else {})}, at=at)
     return used
 
 

@@ -12,11 +12,10 @@ from django.http import QueryDict
 from cards.models import Budget
 from companies.models import Department
 from spendtrackr import errors
-from spendtrackr.forms import DayInput, LineField
+from spendtrackr.forms import DayField, LineField
 from spendtrackr.money import CURRENCIES, Money
-from spendtrackr.permissions import require
 from transactions import queries
-from transactions.forms.coding import PartForm, lines_sent
+from transactions.forms.coding import PartForm, department_said, lines_sent, with_standing
 from transactions.models import PaidFrom, Split, Transaction
 from transactions.operations.claims import MOST_LINES, Wish
 from transactions.operations.coding import whole_of
@@ -38,9 +37,9 @@ class Wished:
             lines = [self._line(place, line, amount) for place, line in enumerate(body["lines"])]
         else:
             lines = self._lines_now(amount)
-        home = self.actor.company.currency
         # A rate that was written for another currency says nothing of this one.
-        rate = said.get("rate") if "rate" in body or amount.currency != home else None
+        is_same = self.claim is not None and whole_of(self.claim).currency == amount.currency
+        rate = said.get("rate") if "rate" in body or is_same else None
         return Wish(said["spent_on"], amount, said["merchant_name"], said["memo"], lines, rate)
 
     def _now(self) -> dict[str, Any]:
@@ -60,21 +59,18 @@ class Wished:
         if self.claim is None:
             return [Split(share_minor=amount.minor)]
         parts: list[Split] = queries.with_parts([self.claim])[0].parts  # type: ignore[attr-defined]
-        if parts:
+        if len(parts) > 1:
             return [_copy(part) for part in parts]
-        whole = _copy(queries.whole_line(self.claim))
+        whole = _copy(parts[0] if parts else queries.whole_line(self.claim))
         whole.share_minor = amount.minor
         return [whole]
 
     def _line(self, place: int, said: dict[str, Any], whole: Money) -> Split:
-        at, purchase = f"lines.{place}", self.claim or Transaction()
-        department = queries.department_choice(purchase, said["department"], field=f"{at}.department")
-        if department and department.pk not in self._departments():
-            require("transactions.assign", self.actor)
+        at, purchase = f"lines.{place}", self.claim or Transaction(department=self.actor.department)
         return Split(
             share_minor=_minor(said["amount"], whole.currency, f"{at}.amount"),
             category=queries.category_choice(purchase, said["category"], field=f"{at}.category"),
-            department=department,
+            department=department_said(self.actor, purchase, place, said["department"], field=f"{at}.department"),
             budget=queries.budget_choice(purchase, said["budget"], self.actor, field=f"{at}.budget"),
             memo=said["memo"],
             spent_on=said["spent_on"],
@@ -82,13 +78,6 @@ class Wished:
             tax_code=said["tax_code"],
             tax_minor=None if said["tax"] is None else _minor(said["tax"], self.actor.company.currency, f"{at}.tax"),
         )
-
-    def _departments(self) -> set[int | None]:
-        """What a line may keep without a bookkeeper."""
-        if self.claim is None:
-            return {self.actor.department_id}
-        parts: list[Split] = queries.with_parts([self.claim])[0].parts  # type: ignore[attr-defined]
-        return {self.claim.department_id, *(part.department_id for part in parts)}
 
 
 def _copy(part: Split) -> Split:
@@ -110,7 +99,7 @@ class ClaimForm(forms.Form):
     """What is said once of a claim; its amount is the sum of its lines."""
 
     merchant_name = LineField(label="Where", max_length=120)
-    spent_on = forms.DateField(label="Day", widget=DayInput)
+    spent_on = DayField(label="Day")
     memo = LineField(label="What it was for", max_length=500, required=False)
     currency = forms.ChoiceField(label="Paid in", choices=[(code, code) for code in sorted(CURRENCIES)])
     rate = forms.DecimalField(required=False, min_value=Decimal(10) ** -_PLACES, max_digits=20, decimal_places=_PLACES, localize=False)
@@ -125,7 +114,7 @@ class ClaimForm(forms.Form):
 class LineForm(PartForm):
     """One thing that was paid for. Without an amount it is none."""
 
-    spent_on = forms.DateField(label="Another day", widget=DayInput, required=False)
+    spent_on = DayField(label="Another day", required=False)
     merchant_name = LineField(label="Another merchant", max_length=120, required=False)
 
 
@@ -169,7 +158,7 @@ class ClaimPage:
         if self.actor.may("transactions.assign"):
             departments = Department.objects.filter(archived_at=None).order_by("name").values_list("public_id", "name")
             found["department"] = [("", "Mine"), *departments]
-        return found
+        return with_standing(found, self.claim)
 
     @property
     def is_split(self) -> bool:

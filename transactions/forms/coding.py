@@ -15,7 +15,7 @@ from spendtrackr import errors
 from spendtrackr.forms import LineField
 from spendtrackr.money import Money
 from spendtrackr.permissions import require
-from transactions import queries
+from transactions import queries, splits
 from transactions.models import Split, Transaction, TransactionSource
 from transactions.operations.coding import MOST_PARTS, whole_of
 from users.models import Membership
@@ -61,13 +61,14 @@ class Described:
         return found
 
     def _part(self, place: int, said: dict[str, Any]) -> Split:
-        at = f"splits.{place}"
-        if said["department"]:
-            require("transactions.assign", self.actor)
+        """A part. Where and when a claim's line was spent is not said here, and stays."""
+        at, there = f"splits.{place}", part_at(self.purchase, place)
         return Split(
+            spent_on=there.spent_on if there else None,
+            descriptor=there.descriptor if there else "",
             share_minor=self._minor(said["amount"], f"{at}.amount"),
             category=queries.category_choice(self.purchase, said["category"], field=f"{at}.category"),
-            department=queries.department_choice(self.purchase, said["department"], field=f"{at}.department"),
+            department=department_said(self.actor, self.purchase, place, said["department"], field=f"{at}.department"),
             budget=queries.budget_choice(self.purchase, said["budget"], self.actor, field=f"{at}.budget"),
             memo=said["memo"],
             tax_code=said["tax_code"],
@@ -81,7 +82,28 @@ class Described:
         return amount.minor
 
     def _tax(self, amount: Money | None, field: str) -> int | None:
-        return None if amount is None else self._minor(amount, field)
+        """In the currency that it is booked in: a claim's may have been paid in another."""
+        if amount is not None and amount.currency != self.purchase.currency:
+            raise errors.Invalid(f"This is booked in {self.purchase.currency}.", field=f"{field}.currency")
+        return None if amount is None else amount.minor
+
+
+def part_at(purchase: Transaction, place: int) -> Split | None:
+    """The part that stands at this place."""
+    parts = splits.parts_of(purchase) if purchase.is_split else []
+    return parts[place] if place < len(parts) else None
+
+
+def department_said(actor: Membership, purchase: Transaction, place: int, public_id: str | None, *, field: str) -> Department | None:
+    """The department of a part. Only bookkeepers say which; what one of them said stays when somebody else writes the part anew."""
+    chosen = queries.department_choice(purchase, public_id, field=field)
+    there = part_at(purchase, place)
+    standing = there.department if there else None
+    if actor.may("transactions.assign") or chosen in {standing, purchase.department} - {None}:
+        return chosen
+    if chosen is not None:
+        require("transactions.assign", actor)
+    return standing
 
 
 _SPARE = 2
@@ -162,12 +184,7 @@ class SplitForm:
         if self.purchase.source != TransactionSource.STATEMENT:
             budgets = Budget.objects.visible_to(self.member).filter(closed_at=None, currency=self.purchase.currency).order_by("name", "pk")
             found["budget"] = [("", "As the purchase"), *budgets.values_list("public_id", "name")]
-        there = {name: {getattr(part, name) for part in self.purchase.parts} - {None} for name in ("department", "budget")}  # type: ignore[attr-defined]
-        for name, rows in there.items():
-            listed = dict(found.get(name, ()))
-            found.setdefault(name, [])
-            found[name] += [(row.public_id, row.name) for row in rows if row.public_id not in listed] if found[name] else []
-        return found
+        return with_standing(found, self.purchase)
 
     def is_valid(self) -> bool:
         return not [part for part in self.parts if not part.is_valid()]
@@ -198,6 +215,16 @@ class SplitForm:
             used[int(place)].add_error(name, refusal.message)
             return ""
         return refusal.message
+
+
+def with_standing(choices: dict[str, list[tuple[str, str]]], purchase: Transaction | None) -> dict[str, list[tuple[str, str]]]:
+    """With what stands on a part already: closed, archived or out of somebody's sight, it is not lost by writing the part anew."""
+    for part in splits.parts_of(purchase) if purchase and purchase.is_split else ():
+        for name in ("department", "budget"):
+            row = getattr(part, name)
+            if row and choices.get(name) and row.public_id not in dict(choices[name]):
+                choices[name].append((row.public_id, row.name))
+    return choices
 
 
 def _positive(amount: Money) -> Money:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cards.locks import lock_budgets, lock_card
@@ -209,10 +209,12 @@ def _apply(card: Card, purchase: Transaction, messages: list[Message], message: 
     used_before = _gather(purchase, message) if purchase.is_split else {}
     state_of(purchase, after, company, before=before)
     # The counters open from what is in the database, so they come before the purchase is saved.
-    draws.follow(card, purchase, message, before.share, after.share, day_before=day_before, is_approved=was_approved, at=message.at)
+    drawn = draws.follow(card, purchase, message, before.share, after.share, day_before=day_before, is_approved=was_approved, at=message.at)
     purchase.save(update_fields=STATE)
     if purchase.is_split:
-        splits.spread(purchase, message=message, used_before=used_before, at=message.at)
+        splits.spread(purchase, message=message, drawn=replace(drawn, used_before={**drawn.used_before, **used_before}), at=message.at)
+    else:
+        draws.tell_of_thresholds(drawn.of_budgets, drawn.used_before, at=message.at)
     if purchase.approval == ApprovalState.REJECTED:
         repayments.follow(purchase, at=message.at)
     approvals.amount_changed(purchase, before_minor=amount_before, at=message.at)

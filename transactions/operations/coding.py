@@ -84,10 +84,11 @@ def _said(part: Split) -> tuple[Any, ...]:
 
 
 def _write(purchase: Transaction, changed: dict[str, Any], *, at: datetime) -> None:
+    was = purchase.member
     for name in changed.keys() & {*_PLAIN, "member"}:
         setattr(purchase, name, changed[name])
     if "member" in changed:
-        _belongs_now(purchase)
+        _belongs_now(purchase, was, is_placed="department" in changed)
     if "splits" in changed:
         write_parts(purchase, changed["splits"], at=at)
     if "tags" in changed:
@@ -96,12 +97,17 @@ def _write(purchase: Transaction, changed: dict[str, Any], *, at: datetime) -> N
     purchase.save(update_fields=[*_PLAIN, "member", "is_split", "approval"])
 
 
-def _belongs_now(purchase: Transaction) -> None:
-    """An imported line that is somebody's waits for them to submit it; one that is nobody's again needs nobody's yes."""
+def _belongs_now(purchase: Transaction, was: Membership | None, *, is_placed: bool) -> None:
+    """An imported line that is somebody's waits for them to submit it; one that is nobody's again needs nobody's yes.
+
+    It follows its owner's department, unless a bookkeeper has put it into another.
+    """
+    followed = purchase.department_id is None or (was is not None and purchase.department_id == was.department_id)
+    if followed and not is_placed:
+        purchase.department = purchase.member.department if purchase.member else None
     if purchase.member is None:
         purchase.approval = ApprovalState.NONE
         return
-    purchase.department = purchase.department or purchase.member.department
     if purchase.approval == ApprovalState.NONE and purchase.amount_minor > 0:
         purchase.approval = ApprovalState.OPEN
 

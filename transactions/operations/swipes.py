@@ -320,7 +320,7 @@ def _approve(case: _Case, amount: int, done: list[Check]) -> Decision:
     swipe_sql.insert([message])
     _draw(case, purchase, message, after)
     if purchase.is_split:
-        splits.spread(purchase, message=message, used_before={}, at=message.at)
+        splits.spread(purchase, message=message, drawn=draws.Drawn([], {}), at=message.at)
     if case.purchase:
         if case.purchase.approval == ApprovalState.APPROVED:
             approvals.void(purchase, because="amount_raised", actor=None, at=message.at)

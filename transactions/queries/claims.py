@@ -26,7 +26,7 @@ from transactions.models import (
 )
 from transactions.queries.coding import with_parts
 from transactions.queries.purchases import readable, visible
-from transactions.repayments import outstanding_minor
+from transactions.repayments import outstanding_minor, overpaid_minor
 from users.models import Membership
 
 # Where the money of a claim is.
@@ -149,7 +149,7 @@ def repayments(member: Membership) -> QuerySet[Repayment]:
 
 
 def with_outstanding(rows: Iterable[Repayment]) -> list[Repayment]:
-    """Each with `outstanding`, `repaid` and its `received` parts. One query for any number."""
+    """Each with `outstanding`, `repaid`, `overpaid` and its `received` parts. One query for any number."""
     found = list(rows)
     parts: dict[int, list[RepaymentPart]] = defaultdict(list)
     for part in RepaymentPart.objects.filter(repayment__in=found).select_related("recorded_by__user").order_by("pk"):
@@ -157,6 +157,7 @@ def with_outstanding(rows: Iterable[Repayment]) -> list[Repayment]:
     for repayment in found:
         purchase = repayment.transaction
         repayment.outstanding = Money(outstanding_minor(purchase, repayment), purchase.currency)  # type: ignore[attr-defined]
+        repayment.overpaid = Money(overpaid_minor(purchase, repayment), purchase.currency)  # type: ignore[attr-defined]
         repayment.repaid = Money(repayment.repaid_minor, purchase.currency)  # type: ignore[attr-defined]
         for part in parts[repayment.pk]:
             part.repayment = repayment

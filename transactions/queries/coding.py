@@ -84,11 +84,13 @@ def department_choice(purchase: Transaction, public_id: str | None, *, field: st
 
 
 def budget_choice(purchase: Transaction, public_id: str | None, member: Membership, *, field: str) -> Budget | None:
-    """A budget that this member may see, for a part; one that is closed only where it is there already."""
+    """A budget that this member may see, for a part; one that is closed, or out of their sight, only where it is there already."""
     if not public_id:
         return None
-    found: Budget | None = Budget.objects.visible_to(member).filter(public_id=public_id).first()
-    if found is None or (not found.is_open and found.pk not in _of_parts(purchase, "budget")):
+    visible = Q(pk__in=Budget.objects.visible_to(member).filter(closed_at=None).values("pk"))
+    there = Q(pk__in=_of_parts(purchase, "budget"))
+    found: Budget | None = Budget.objects.filter(visible | there, public_id=public_id).first()
+    if found is None:
         raise errors.Invalid("There is no such budget, or it is closed.", field=field, code="does_not_exist")
     return found
 

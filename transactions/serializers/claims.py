@@ -240,6 +240,7 @@ class RepaymentSerializer(serializers.ModelSerializer[Repayment]):
     merchant_name = serializers.CharField(source="transaction.merchant.name", read_only=True, allow_null=True, default=None)
     outstanding = MoneyField(read_only=True, help_text="What it came to by now, less what the merchant and its owner gave back.")
     repaid = MoneyField(read_only=True, help_text="What its owner gave back.")
+    overpaid = MoneyField(read_only=True, help_text="Of that, what the merchant gave back as well by now: its owner's again.")
     received = RepaymentPartSerializer(many=True, read_only=True)
     reason = serializers.CharField(read_only=True, help_text="Why it was waived; blank otherwise.")
     ended_by = serializers.CharField(
@@ -249,8 +250,8 @@ class RepaymentSerializer(serializers.ModelSerializer[Repayment]):
     class Meta:
         model = Repayment
         fields = [
-            "id", "transaction", "member", "member_name", "merchant_name", "status", "outstanding", "repaid", "received", "opened_at",
-            "reason", "ended_by", "ended_at",
+            "id", "transaction", "member", "member_name", "merchant_name", "status", "outstanding", "repaid", "overpaid", "received",
+            "opened_at", "reason", "ended_by", "ended_at",
         ]  # fmt: skip
         read_only_fields = fields
 

@@ -7,13 +7,14 @@ import io
 
 import pytest
 
-from cards.models import CardRequest, RequestKind
-from cards.operations import requests
+from cards.models import BudgetInterval, CardRequest, RequestKind
+from cards.operations import budgets, requests
 from companies.models import Category
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from tests.rules import adopt, decide, money
+from transactions import queries
 from transactions.models import Approval, Claim, Comment, Payout, Reimbursement, Repayment, Transaction
 from transactions.operations import approvals
 from transactions.operations.clearing import Clearing, clear
@@ -362,3 +363,68 @@ def test_the_history_of_a_claim_tells_how_it_was_paid(office, api):
     assert [(one["what"], one["who"], one["note"]) for one in told[-2:]] == [
         ("Paid back, $40.00", "Frank", "W-77"), ("The transfer came back", "Frank", "Account closed"),
     ]  # fmt: skip
+
+
+def test_a_rate_of_another_currency_is_not_taken_over(office, api):
+    client = api(office.bob)
+    claim = made(client, 100_00, "EUR", rate="1.10")
+    changed = client.patch(f"{CLAIMS}{claim['id']}/", {"amount": money(10_000, "JPY")}, format="json")
+    assert refusal(changed) == (400, "required", "rate")
+    assert client.get(f"{CLAIMS}{claim['id']}/").json()["booked"] == money(110_00)
+
+
+def test_the_tax_of_a_foreign_claim_is_in_the_currency_that_it_is_booked_in(office, api):
+    client = api(office.bob)
+    claim = made(client, 10_000, "JPY", rate="0.01")
+    url = f"/api/v1/transactions/{claim['id']}/"
+    assert refusal(client.patch(url, {"tax": money(909, "JPY")}, format="json")) == (400, "invalid", "tax.currency")
+    assert client.patch(url, {"tax": money(9_09)}, format="json").json()["tax"] == money(9_09)
+
+
+def test_splitting_a_claim_keeps_where_and_when_each_line_was_spent(office, api):
+    lines = [line(30_00, spent_on="2026-03-07", merchant_name="Metro", category=office.meals.public_id), line(10_00)]
+    claim = made(api(office.bob), lines=lines)
+    parts = [{"amount": money(30_00), "category": office.travel.public_id}, {"amount": money(10_00)}]
+    assert api(office.frank).patch(f"/api/v1/transactions/{claim['id']}/", {"splits": parts}, format="json").status_code == 200
+    first = api(office.bob).get(f"{CLAIMS}{claim['id']}/").json()["lines"][0]
+    assert (first["category"], first["spent_on"], first["merchant_name"]) == (office.travel.public_id, "2026-03-07", "Metro")
+
+
+def test_what_a_bookkeeper_said_of_a_line_outlives_its_owners_changes(office, api):
+    with company_scope(office.acme.pk):
+        fair = budgets.create(
+            name="Fair", limit=Money(900_00, "USD"), interval=BudgetInterval.MONTH, is_hard=True, owner=office.alice, actor=office.alice, at=NOON
+        )  # fmt: skip
+    lines = [line(30_00), line(10_00)]
+    claim = made(api(office.bob), lines=lines)
+    booked = [{"amount": money(minor), "department": office.sales.public_id, "budget": fair.public_id} for minor in (30_00, 10_00)]
+    assert api(office.frank).patch(f"/api/v1/transactions/{claim['id']}/", {"splits": booked}, format="json").status_code == 200
+    again = [line(25_00, budget=fair.public_id, department=office.sales.public_id), line(15_00, budget=fair.public_id)]
+    changed = api(office.bob).patch(f"{CLAIMS}{claim['id']}/", {"lines": again}, format="json")
+    assert changed.status_code == 200, changed.content
+    shown = [(one["amount"]["minor"], one["department"], one["budget"]) for one in changed.json()["lines"]]
+    assert shown == [(25_00, office.sales.public_id, fair.public_id), (15_00, office.sales.public_id, fair.public_id)]
+    # Theirs to leave, not to choose.
+    elsewhere = [line(40_00, department=office.sales.public_id)]
+    assert api(office.bob).post(CLAIMS, body(lines=elsewhere), format="json").status_code == 403
+
+
+def test_one_line_with_a_memo_follows_its_amount(office, api):
+    client = api(office.bob)
+    claim = made(client, lines=[line(40_00, memo="Food")])
+    changed = client.patch(f"{CLAIMS}{claim['id']}/", {"amount": money(45_00)}, format="json").json()
+    assert [(one["amount"], one["memo"]) for one in changed["lines"]] == [(money(45_00), "Food")]
+
+
+def test_whoever_may_not_see_it_any_more_is_not_told_of_new_comments(office, api):
+    with company_scope(office.acme.pk):
+        mia, max_ = office.hire("Mia", "employee"), office.hire("Max", "employee")
+        people.change_member(office.bob, {"manager": mia}, actor=office.alice, at=NOON)
+    claim = made(api(office.bob))
+    url = f"/api/v1/transactions/{claim['id']}/comments/"
+    assert api(mia).post(url, {"text": "Hm"}, format="json").status_code == 201
+    with company_scope(office.acme.pk):
+        purchase = Transaction.objects.get(public_id=claim["id"])
+        assert queries.concerned_by(purchase) == {mia.public_id, office.bob.public_id}
+        people.change_member(office.bob, {"manager": max_}, actor=office.alice, at=NOON)
+        assert queries.concerned_by(purchase) == {office.bob.public_id}

@@ -89,7 +89,8 @@ def test_more_lines_are_added_without_losing_what_was_typed(office, pages):
     [
         ({"merchant_name": " "}, "This field is required."),
         ({"spent_on": ""}, "This field is required."),
-        ({"spent_on": "2999-01-01"}, "That day has not come yet."),
+        ({"spent_on": "2099-01-01"}, "That day has not come yet."),
+        ({"spent_on": "0001-01-01"}, "Write a day from 1990-01-01"),
         ({"part-0-amount": "forty"}, "Write an amount in USD"),
         ({"part-0-amount": ""}, "How much of it?"),
         ({"part-0-amount": "", "part-0-category": ""}, "How much was it?"),
@@ -238,3 +239,29 @@ def test_people_talk_about_a_request_on_its_page(office, pages):
     told = pages(office.alice).post(f"{url}comments/", {"text": "For which campaign?", "next": url}, follow=True)
     assert "For which campaign?" in text(told)
     assert f'href="{url}"' in pages(office.bob).get("/requests/").content.decode()
+
+
+def test_a_bookkeeper_who_saves_a_split_unchanged_changes_nothing(office, pages):
+    with company_scope(office.acme.pk):
+        lines = [Split(share_minor=30_00, category=office.meals, descriptor="Metro"), Split(share_minor=10_00, category=office.travel)]
+        claim = claims.make(Wish(NOON.date(), Money(40_00, "USD"), "Inn", "Trip", lines), actor=office.bob, at=NOON)
+        coding.describe(claim, {"no_receipt_reason": "Lost"}, actor=office.bob, at=NOON)
+        approvals.submit(claim, actor=office.bob, at=NOON)
+        decide(Approval.objects.get(transaction=claim), office.alice, at=NOON)
+    parts = {
+        "part-0-amount": "30",
+        "part-0-category": office.meals.public_id,
+        "part-1-amount": "10",
+        "part-1-category": office.travel.public_id,
+    }
+    assert pages(office.frank).post(f"/transactions/{claim.public_id}/split/", {**parts, "do": "save"}).status_code == 302
+    with company_scope(office.acme.pk):
+        assert [part.descriptor for part in Split.objects.filter(transaction=claim).order_by("position")] == ["Metro", ""]
+        assert Transaction.objects.get(pk=claim.pk).approval == "approved"
+
+
+def test_what_is_too_long_is_refused_by_its_name(office, pages):
+    owing(office)
+    url = f"/repayments/{Repayment.across_companies.get().public_id}/"
+    told = pages(office.frank).post(f"{url}receive/", {"amount": "1", "reference": "x" * 121, "next": "/repayments/"}, follow=True)
+    assert "Reference: at most 120 characters." in text(told)

@@ -161,6 +161,35 @@ def test_what_was_repaid_and_then_given_back_by_the_merchant_is_settled_as_repai
     proven()
 
 
+def test_what_was_repaid_is_owed_again_when_the_merchant_takes_its_refund_back(office):
+    purchase = rejected(office)
+    tell(purchase, "refund", 40_00)
+    give_back(office, purchase, 60_00)
+    assert owed(purchase) == ("repaid", 0)
+    tell(purchase, "refund_reversal", 40_00)
+    assert (owed(purchase), Repayment.objects.get().ended_by) == (("open", 40_00), None)
+    give_back(office, purchase, 40_00)
+    assert owed(purchase) == ("repaid", 0)
+    proven()
+
+
+def test_what_somebody_waived_stays_waived(office):
+    purchase = rejected(office)
+    repayments.waive(Repayment.objects.get(), reason="Ours", actor=office.frank, at=LATER)
+    tell(purchase, "refund", 40_00)
+    tell(purchase, "refund_reversal", 40_00)
+    assert Repayment.objects.get().status == "waived"
+
+
+def test_what_came_back_twice_is_shown_as_its_owners(office):
+    purchase = rejected(office)
+    give_back(office, purchase, 100_00)
+    tell(purchase, "refund", 70_00)
+    [repayment] = queries.with_outstanding(Repayment.objects.select_related("transaction"))
+    assert (repayment.status, repayment.outstanding.minor, repayment.overpaid.minor) == ("repaid", 0, 70_00)
+    proven()
+
+
 def test_what_is_on_hold_is_asked_for_when_it_clears(office):
     purchase = rejected(office, captured=False)
     assert owed(purchase) == ("open", 0)

@@ -372,3 +372,25 @@ def test_parts_always_add_up(total, shares):
     assert sum(parts) == total
     # Nobody is off by a whole minor unit.
     assert all(abs(minor * sum(shares) - total * share) < sum(shares) for minor, share in zip(parts, shares, strict=True))
+
+
+def test_a_budget_is_not_told_of_what_parts_of_others_come_to(envelopes):
+    """All of it is booked to Project: Team has nothing to be told of, whatever is captured on the way."""
+    team = budgets.create(
+        name="Small", limit=Money(130_00, "USD"), interval=BudgetInterval.MONTH, is_hard=False, owner=envelopes.alice, actor=envelopes.alice, at=NOON
+    )  # fmt: skip
+    envelopes.card = cards.issue(
+        envelopes.bob, name="S", currency="USD", controls=cards.Controls(), budget=team, actor=envelopes.alice, at=NOON
+    )  # fmt: skip
+    big = budgets.create(
+        name="Big", limit=Money(900_00, "USD"), interval=BudgetInterval.MONTH, is_hard=False, owner=envelopes.alice, actor=envelopes.alice, at=NOON
+    )  # fmt: skip
+    purchase = bought(envelopes, 100_00, captured=False)
+    split(envelopes, purchase, part(100_00, budget=big))
+    clear(purchase, Clearing("capture", "m1", NOON, 100_00), actor=None)
+    told = Event.objects.filter(type="budget.threshold_reached", subject_id=team.public_id)
+    before = told.count()
+    clear(purchase, Clearing("capture", "m2", NOON, 40_00, is_final=True), actor=None)
+    assert told.count() == before
+    assert (used(envelopes)["Small"][1], used(envelopes)["Big"][1]) == (0, 140_00)
+    proven()

@@ -167,12 +167,16 @@ def _named(member: Membership, public_id: str, rule: str) -> Transaction:
     return row
 
 
-def typed(request: HttpRequest, name: str) -> str:
+def typed(request: HttpRequest, name: str, longest: int = 500) -> str:
     """A line that somebody typed. Raises `Invalid` naming the field."""
+    label = name.replace("_", " ").capitalize()
     try:
-        return plain_line(request.POST.get(name, ""))
+        line = plain_line(request.POST.get(name, ""))
     except ValueError as error:
-        raise errors.Invalid(f"{name.capitalize()}: {error}", field=name) from error
+        raise errors.Invalid(f"{label}: {error}", field=name) from error
+    if len(line) > longest:
+        raise errors.Invalid(f"{label}: at most {longest} characters.", field=name)
+    return line
 
 
 @action
@@ -181,9 +185,7 @@ def describe(request: HttpRequest, member: Membership, public_id: str) -> str:
     body = {name: request.POST[name] for name in ("category", "department", "member") if name in request.POST}
     for name, longest in (("memo", 500), ("no_receipt_reason", 300), ("tax_code", 20)):
         if name in request.POST:
-            body[name] = typed(request, name)
-            if len(body[name]) > longest:
-                raise errors.Invalid(f"{name.replace('_', ' ').capitalize()}: at most {longest} characters.", field=name)
+            body[name] = typed(request, name, longest)
     more: dict[str, Any] = {**body, **_amount_of_tax(request, row)}
     if "tags_shown" in request.POST:
         more["tags"] = request.POST.getlist("tags")

@@ -165,5 +165,5 @@ def remove(request: HttpRequest, member: Membership, public_id: str) -> str:
 @action
 def fail(request: HttpRequest, member: Membership, public_id: str) -> str:
     payout = _payout(member, public_id)
-    operations.fail(payout, reason=typed(request, "reason"), actor=member, at=timezone.now())
+    operations.fail(payout, reason=typed(request, "reason", 300), actor=member, at=timezone.now())
     return f"Noted: {payout.amount} for {payout.member.user.name} came back, and waits to be paid again."

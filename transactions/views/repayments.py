@@ -48,12 +48,12 @@ def receive(request: HttpRequest, member: Membership, public_id: str) -> str:
         amount = Money.parse(parse_decimal(request.POST.get("amount", "").strip()), currency)
     except ValueError as error:
         raise errors.Invalid(f"Amount: write an amount in {currency}, such as 12.50.", field="amount") from error
-    operations.receive(row, amount, reference=typed(request, "reference"), actor=member, at=timezone.now())
+    operations.receive(row, amount, reference=typed(request, "reference", 120), actor=member, at=timezone.now())
     return f"Recorded: {amount} from {row.member.user.name}."
 
 
 @action
 def waive(request: HttpRequest, member: Membership, public_id: str) -> str:
     row = _named(member, public_id)
-    operations.waive(row, reason=typed(request, "reason"), actor=member, at=timezone.now())
+    operations.waive(row, reason=typed(request, "reason", 300), actor=member, at=timezone.now())
     return f"Waived: {row.member.user.name} owes nothing for it any more."

@@ -20,6 +20,7 @@ from spendtrackr.viewsets import APIRequest, TenantViewSet
 from transactions import queries
 from transactions.filters import ClaimFilter
 from transactions.forms.claims import Wished
+from transactions.locks import lock_purchase
 from transactions.models import PaidFrom, Payout, PayoutStatus, Reimbursement, ReimbursementStatus, Repayment, RepaymentStatus, Transaction
 from transactions.operations import claims, reimbursements, repayments
 from transactions.serializers import claims as shapes
@@ -83,8 +84,9 @@ class ClaimViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def partial_update(self, request: APIRequest, public_id: str) -> Response:
         claim, me = self.get_object(), request.membership
-        body = self.body(shapes.ClaimChange)
-        if body:
+        if body := self.body(shapes.ClaimChange):
+            # What is not named stays as it is by then, and not as it was when somebody else began to change it.
+            claim = lock_purchase(claim)
             claim = claims.change(claim, Wished(me, claim).wish(body), actor=me, at=timezone.now())
         return self._reply(claim)
 
