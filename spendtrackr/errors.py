@@ -105,7 +105,7 @@ class OutcomeUnknown(DomainError):
 
 def one_of(name: str | None, choices: Iterable[object]) -> str:
     """What to say to a word that is none of those that there are."""
-    return f"{name} is one of {', '.join(str(choice) for choice in choices if choice != '')}."
+    return f"{name or 'This'} is one of {', '.join(str(choice) for choice in choices if choice != '')}."
 
 
 def body(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.db.models import QuerySet
 from django.forms import ChoiceField
 from django_filters import rest_framework as filters
@@ -31,6 +32,35 @@ class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]
             says = errors.one_of(field, (value for value, _ in asked.choices)) if is_choice else str(messages[0])
             raise errors.Invalid(says, field=field)
         return filterset.qs  # type: ignore[no-any-return]
+
+
+class _FlagField(forms.NullBooleanField):
+    """Yes, no or not said. What is none of these is no filter that somebody meant."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: Any) -> bool | None:  # type: ignore[override]  # as `NullBooleanField` answers
+        if value in {None, ""}:
+            return None
+        if str(value).lower() not in _FLAGS:
+            raise forms.ValidationError("Write true or false.")
+        return _FLAGS[str(value).lower()]
+
+    def validate(self, value: Any) -> None:
+        """All that `to_python` knows."""
+
+
+_FLAGS = {"true": True, "false": False, "1": True, "0": False}
+
+
+class FlagFilter(filters.BooleanFilter):  # type: ignore[misc]
+    """Like django-filter's, but a word that is neither is refused: it would widen the list."""
+
+    field_class = _FlagField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.extra.pop("widget", None)
 
 
 def refuse_unknown_parameters(request: Request, view: Any) -> None:

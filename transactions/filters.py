@@ -11,6 +11,7 @@ from django_filters import rest_framework as filters
 
 from cards.models import Budget, Card
 from companies.models import Category, Department
+from spendtrackr.filters import FlagFilter
 from transactions import queries
 from transactions.models import (
     ApprovalState,
@@ -50,7 +51,7 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
     )
     grant = filters.CharFilter(method="by_id", max_length=40, help_text="A grant's id, or `none`: what drew on it alone.")
     budget = filters.CharFilter(method="by_budget", max_length=40, help_text="A budget's id, or `none`: it and all that lies inside it.")
-    counting = filters.BooleanFilter(
+    counting = FlagFilter(
         method="by_counting",
         help_text="Card purchases that count in limits and budgets: not declined, not let go. Each by "
         "`held` and by `captured` less what came back, with `from` and `to` of the window.",
@@ -70,7 +71,7 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
     )
     min_minor = filters.NumberFilter("amount_minor", "gte", help_text="Smallest amount, in minor units.", **_WHOLE)
     max_minor = filters.NumberFilter("amount_minor", "lte", help_text="Largest amount, in minor units.", **_WHOLE)
-    on_hold = filters.BooleanFilter(method="by_hold", help_text="Purchases of which something is still on hold.")
+    on_hold = FlagFilter(method="by_hold", help_text="Purchases of which something is still on hold.")
     q = filters.CharFilter(method="by_text", max_length=80, help_text="Words of the merchant, the memo or the owner's name.")
     currency = filters.CharFilter("currency", max_length=3)
     spent_from = filters.DateFilter(method="later", help_text="First posting day of spend: with `spent_to`, what a report adds up.")
@@ -164,7 +165,7 @@ class ReceiptFilter(filters.FilterSet):  # type: ignore[misc]
     """`transaction` finds what hangs on one that the reader may see."""
 
     transaction = filters.CharFilter(method="by_transaction", max_length=40, help_text="A transaction's id: what is attached to it.")
-    attached = filters.BooleanFilter(method="by_place", help_text="`false`: only those on no transaction yet.")
+    attached = FlagFilter(method="by_place", help_text="`false`: only those on no transaction yet.")
 
     def by_transaction(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         purchase = queries.readable(self.request.membership).filter(public_id=value).first()
@@ -198,7 +199,7 @@ class BacktestRowFilter(filters.FilterSet):  # type: ignore[misc]
 
     before = filters.ChoiceFilter(method="together", choices=_OUTCOMES)
     after = filters.ChoiceFilter(method="together", choices=_OUTCOMES)
-    changed = filters.BooleanFilter("is_changed", help_text="Whether the draft says something else.")
+    changed = FlagFilter("is_changed", help_text="Whether the draft says something else.")
     currency = filters.CharFilter("currency", max_length=3)
     approver_before = filters.CharFilter(method="together", max_length=40, help_text=_NAMED["approver"])
     approver_after = filters.CharFilter(method="together", max_length=40, help_text=_NAMED["approver"])

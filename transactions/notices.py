@@ -255,7 +255,7 @@ def _reimbursed(news: News) -> Iterator[Said]:
 
 
 def _payout_failed(news: News) -> Iterator[Said]:
-    text = f"The transfer of {news.subject.amount} for {_named(news.purchase)} came back: “{news.subject.reason}”"
+    text = f"The transfer for {_named(news.purchase)} came back: “{news.subject.reason}”"
     return _of_purchase(news, news.owner, Kind.PAYOUT, text)
 
 

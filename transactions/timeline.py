@@ -98,9 +98,9 @@ def _decisions(purchase: Transaction) -> list[Happening]:
 
 
 def _paid_back(claim: Transaction) -> list[Happening]:
-    told: list[Happening] = []
     if claim.source != TransactionSource.CLAIM:
-        return told
+        return []
+    told = [Happening(claim.claim_details.created_at, "Claimed", _name(claim.member))]
     for payout in Payout.objects.filter(transaction=claim).select_related("reimbursement__ended_by__user", "ended_by__user"):
         batch = payout.reimbursement
         if batch.status == ReimbursementStatus.PAID and payout.status != PayoutStatus.REMOVED and batch.ended_at:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
+from spendtrackr.filters import FlagFilter
 from users.models import MembershipStatus, email_key
 from users.notices import Kind
 from users.roles import Role
@@ -28,5 +29,5 @@ class MemberFilter(filters.FilterSet):  # type: ignore[misc]
 class NotificationFilter(filters.FilterSet):  # type: ignore[misc]
     """Of one's own."""
 
-    unread = filters.BooleanFilter("read_at", lookup_expr="isnull", help_text="`true` for those that are new, `false` for the others.")
+    unread = FlagFilter("read_at", lookup_expr="isnull", help_text="`true` for those that are new, `false` for the others.")
     kind = filters.ChoiceFilter(choices=Kind.choices)

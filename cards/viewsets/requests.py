@@ -18,6 +18,7 @@ from cards.models import Budget, Card, CardRequest, Interval, RequestKind, Reque
 from cards.operations import requests
 from cards.operations.requests import Wish
 from cards.serializers import ApproveRequestBody, CardRequestSerializer, NewRequestBody, RejectRequestBody
+from spendtrackr.filters import FlagFilter
 from spendtrackr.viewsets import APIRequest, TenantViewSet
 
 
@@ -25,7 +26,7 @@ class CardRequestFilter(filters.FilterSet):  # type: ignore[misc]
     status = filters.ChoiceFilter(choices=RequestStatus.choices)
     kind = filters.ChoiceFilter(choices=RequestKind.choices)
     requester = filters.CharFilter("requester__public_id", max_length=40)
-    waits_for_me = filters.BooleanFilter(method="by_me", help_text="Only those that wait for you.")
+    waits_for_me = FlagFilter(method="by_me", help_text="Only those that wait for you.")
 
     def by_me(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:  # noqa: FBT001 -- django-filter calls it
         mine = queries.requests_waiting_for(self.request.membership).order_by().values("pk")

@@ -123,14 +123,19 @@ class ClaimPage:
 
     def __init__(self, actor: Membership, claim: Transaction | None = None, data: QueryDict | None = None) -> None:
         self.actor, self.claim, self.home = actor, claim, actor.company.currency
-        self.head = ClaimForm(data, home=self.home, initial=self._said())
-        currency = data.get("currency", "") if data is not None else self.head.initial["currency"]
+        typed = data.dict() if data is not None else {}
+        # To ask for more lines is not to be told what is missing so far.
+        bound = None if typed.get("do") == "add" else data
+        self.head = ClaimForm(bound, home=self.home, initial={**self._said(), **typed})
+        currency = typed["currency"] if "currency" in typed else self.head.initial["currency"]
         written = [self._typed(line) for line in queries.with_claim([claim])[0].written_lines] if claim else [{}]  # type: ignore[attr-defined]
         count = min(MOST_LINES, lines_sent(data) if data is not None else len(written) + (_SPARE if len(written) > 1 else 0))
-        starts = [*written, *[{}] * max(0, count - len(written))][:count]
+        starts = [*([] if typed else written), *[{}] * count][:count]
+        if bound is None and typed:
+            starts = [{name: typed.get(f"part-{place}-{name}", "") for name in LineForm.base_fields} for place in range(count)]
         choices, known = self._choices(), currency if currency in CURRENCIES else self.home
         self.lines = [
-            LineForm(data, prefix=f"part-{place}", initial=start, choices=choices, currency=known) for place, start in enumerate(starts)
+            LineForm(bound, prefix=f"part-{place}", initial=start, choices=choices, currency=known) for place, start in enumerate(starts)
         ]
 
     def _said(self) -> dict[str, Any]:

@@ -89,6 +89,9 @@ def _write(purchase: Transaction, wish: Wish, *, actor: Membership, at: datetime
     company = actor.company
     if wish.spent_on > company.day_of(at):
         raise errors.Invalid("That day has not come yet.", field="spent_on")
+    for place, line in enumerate(wish.lines):
+        if line.spent_on and line.spent_on > company.day_of(at):
+            raise errors.Invalid("That day has not come yet.", field=f"lines.{place}.spent_on")
     amount = _converted(wish, company.currency)
     purchase.amount_minor = amount.minor
     is_foreign = wish.amount.currency != company.currency

@@ -40,6 +40,7 @@ def describe(purchase: Transaction, changes: dict[str, Any], *, actor: Membershi
     if not changed:
         return purchase
     _must_make_sense(purchase, changed)
+    _must_be_open_to(purchase, changed, actor)
     _write(purchase, changed, at=at)
     details: dict[str, Any] = {"changed": sorted(changed)}
     if purchase.category != before:
@@ -54,6 +55,16 @@ def describe(purchase: Transaction, changes: dict[str, Any], *, actor: Membershi
         splits.recode(purchase)
     approvals.settle(purchase, at=at)
     return purchase
+
+
+def _must_be_open_to(purchase: Transaction, changed: dict[str, Any], actor: Membership) -> None:
+    """What its owner said of a claim is what was decided about: afterwards it is the books' alone."""
+    is_ended = purchase.approval in {ApprovalState.APPROVED, ApprovalState.REJECTED} or purchase.status == TransactionStatus.REVERSED
+    if purchase.source != TransactionSource.CLAIM or not is_ended or actor.may("transactions.assign"):
+        return
+    for name in ("memo", "no_receipt_reason"):
+        if name in changed:
+            raise errors.InvalidState("This claim is decided: what it was for cannot be changed any more.", field=name)
 
 
 def _is_books_alone(purchase: Transaction, actor: Membership) -> bool:

@@ -21,6 +21,7 @@ from transactions.models import (
     StepStatus,
 )
 from transactions.policies import Approver, approver_in_words, asks
+from transactions.queries.purchases import asked_about
 from transactions.queries.receipts import papers_of
 from users.models import Membership
 
@@ -29,14 +30,13 @@ NO_ELIGIBLE_APPROVER = "no_eligible_approver"
 
 
 def visible_approvals(member: Membership) -> QuerySet[Approval]:
-    """Those of the transactions that this member may see, and those that they were asked about, with all that they are shown with."""
+    """Those of the people below, and those that wait for this member or were decided by them, with all that they are shown with."""
     rows = Approval.objects.select_related(
         "transaction__member__user", "transaction__merchant", "transaction__category", "asked_by", "decided_by__user", "policy"
     )
     if member.sees("approvals"):
         return rows
-    asked = Assignment.objects.filter(member=member).values("step__approval_id")
-    return rows.filter(Q(transaction__member__in=member.team) | Q(pk__in=asked))
+    return rows.filter(Q(transaction__member__in=member.team) | Q(pk__in=asked_about(member, "pk")))
 
 
 def waiting_for(member: Membership) -> QuerySet[Approval]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -11,7 +12,7 @@ from spendtrackr import errors
 from spendtrackr.money import Money
 from spendtrackr.pagination import take_page
 from transactions.decisions import BUDGETS, FUNDS, PastDecision, Request, explain
-from transactions.models import REQUESTS, Assignment, Message, Transaction, TransactionQuerySet
+from transactions.models import OPEN_KEY, REQUESTS, Approval, ApprovalDecision, Assignment, Message, Transaction, TransactionQuerySet
 from users.models import Membership
 
 LATEST: Sequence[str] = ("-occurred_on", "-id")
@@ -30,12 +31,22 @@ def visible(member: Membership) -> TransactionQuerySet:
 
 
 def readable(member: Membership) -> TransactionQuerySet:
-    """What this member may open: what is `visible` in their lists, and what they were asked to approve."""
+    """What this member may open: what is `visible` in their lists, what waits for them, and what they have decided about.
+
+    Whoever was asked and did not answer, such as in place of somebody who is back, sees it no more.
+    """
     rows: TransactionQuerySet = Transaction.objects.with_names()
     if member.sees("transactions"):
         return rows
-    asked = Assignment.objects.filter(member=member).values("step__approval__transaction_id")
-    return rows.filter(Q(member__in=member.team) | Q(pk__in=asked))
+    return rows.filter(Q(member__in=member.team) | Q(pk__in=asked_about(member, "transaction_id")))
+
+
+def asked_about(member: Membership, what: str) -> QuerySet[Any]:
+    """The keys of approvals, or of their transactions, that wait for this member or were decided by them."""
+    waits = Assignment.objects.filter(member=member, open_key=OPEN_KEY).values("step__approval_id")
+    said = ApprovalDecision.objects.filter(actor=member).values("approval_id")
+    found: QuerySet[Any] = Approval.objects.filter(Q(pk__in=waits) | Q(pk__in=said)).order_by().values(what)
+    return found
 
 
 def page(

@@ -30,21 +30,18 @@ class ControlsBacktestBody(ControlsBody):
     ends_on = DayField(required=False, help_text="Today by default.")
 
 
-_TEXTS = serializers.ListField(child=serializers.CharField())
-
-
 class DraftControlsSerializer(serializers.Serializer[Controls]):
     """All that the draft says, in the shape in which a card shows its controls."""
 
     mode = serializers.ChoiceField(CardMode.choices)
     per_transaction_cap = MoneyField(allow_null=True)
     limits = serializers.SerializerMethodField()
-    blocked_merchant_categories = _TEXTS
-    allowed_merchant_categories = _TEXTS
-    blocked_merchants = _TEXTS
-    allowed_merchants = _TEXTS
-    blocked_countries = _TEXTS
-    allowed_countries = _TEXTS
+    blocked_merchant_categories = serializers.ListField(child=serializers.CharField())
+    allowed_merchant_categories = serializers.ListField(child=serializers.CharField())
+    blocked_merchants = serializers.ListField(child=serializers.CharField())
+    allowed_merchants = serializers.ListField(child=serializers.CharField())
+    blocked_countries = serializers.ListField(child=serializers.CharField())
+    allowed_countries = serializers.ListField(child=serializers.CharField())
     valid_from = serializers.DateField(allow_null=True)
     locks_on = serializers.DateField(allow_null=True)
 

@@ -193,6 +193,7 @@ def swiped(world, *minors: int) -> None:
 def test_draft_controls_are_tried_on_a_cards_swipes(world, api):
     swiped(world, 30_00, 60_00)
     body = {"per_transaction_cap": money(50_00), "limits": [{"interval": "month", "amount": money(200_00)}]}
+    body |= {"blocked_countries": ["RU"], "blocked_merchant_categories": ["7995"]}
     answer = api(world.alice).post(f"/api/v1/cards/{world.card.public_id}/controls/backtest/", body)
     assert (answer.status_code, answer.json()["kind"], answer.json()["card"], answer.json()["policy"]) == (
         201, "controls", world.card.public_id, None,
@@ -201,6 +202,9 @@ def test_draft_controls_are_tried_on_a_cards_swipes(world, api):
     told = api(world.alice).get(f"{PATH}{answer.json()['id']}/").json()
     assert (told["controls"]["per_transaction_cap"], told["controls"]["mode"]) == (money(50_00), "normal")
     assert told["controls"]["limits"] == [{"interval": "month", "amount": money(200_00), "count": None}]
+    lists = {name: values for name, values in told["controls"].items() if name.startswith(("blocked_", "allowed_"))}
+    assert lists == {name: body.get(name, []) for name in lists}
+    assert len(lists) == 6
     assert told["result"]["moved"] == [
         {"before": "approved", "after": "approved", "count": 1, "amount": money(30_00)},
         {"before": "approved", "after": "declined", "count": 1, "amount": money(60_00)},

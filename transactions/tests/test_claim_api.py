@@ -392,9 +392,8 @@ def test_splitting_a_claim_keeps_where_and_when_each_line_was_spent(office, api)
 
 def test_what_a_bookkeeper_said_of_a_line_outlives_its_owners_changes(office, api):
     with company_scope(office.acme.pk):
-        fair = budgets.create(
-            name="Fair", limit=Money(900_00, "USD"), interval=BudgetInterval.MONTH, is_hard=True, owner=office.alice, actor=office.alice, at=NOON
-        )  # fmt: skip
+        said = {"interval": BudgetInterval.MONTH, "is_hard": True, "owner": office.alice}
+        fair = budgets.create(name="Fair", limit=Money(900_00, "USD"), **said, actor=office.alice, at=NOON)
     lines = [line(30_00), line(10_00)]
     claim = made(api(office.bob), lines=lines)
     booked = [{"amount": money(minor), "department": office.sales.public_id, "budget": fair.public_id} for minor in (30_00, 10_00)]
@@ -428,3 +427,42 @@ def test_whoever_may_not_see_it_any_more_is_not_told_of_new_comments(office, api
         assert queries.concerned_by(purchase) == {mia.public_id, office.bob.public_id}
         people.change_member(office.bob, {"manager": max_}, actor=office.alice, at=NOON)
         assert queries.concerned_by(purchase) == {office.bob.public_id}
+
+
+def test_no_line_was_spent_on_a_day_to_come(office, api):
+    answer = api(office.bob).post(CLAIMS, body(lines=[line(40_00, spent_on="2099-12-31")]), format="json")
+    assert refusal(answer) == (400, "invalid", "lines.0.spent_on")
+
+
+def test_what_was_decided_is_not_rewritten_by_its_owner(office, api):
+    claim = approved(office, api)
+    url = f"/api/v1/transactions/{claim['id']}/"
+    for said in ({"memo": "Something else"}, {"no_receipt_reason": "x"}):
+        assert refusal(api(office.bob).patch(url, said, format="json"))[:2] == (409, "invalid_state")
+    assert api(office.frank).patch(url, {"memo": "Lunch, booked"}, format="json").status_code == 200
+
+
+def test_a_currency_that_is_none_gathers_nothing(office, api):
+    approved(office, api)
+    assert refusal(api(office.frank).post(BATCHES, {"currency": "ZZZ"}, format="json")) == (400, "invalid", "currency")
+
+
+def test_what_was_taken_out_is_not_exported(office, api):
+    approved(office, api), approved(office, api, 10_00)
+    frank = api(office.frank)
+    batch = gathered(frank)
+    payout = frank.get(f"/api/v1/payouts/?reimbursement={batch['id']}").json()["data"][0]
+    frank.post(f"/api/v1/payouts/{payout['id']}/remove/")
+    exported = [rows(frank.get(f"{BATCHES}{batch['id']}/export/?per={per}")) for per in ("claim", "person")]
+    assert [[row["amount"] for row in found] for found in exported] == [["40.00"], ["40.00"]]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["receipts/?attached=perhaps", "notifications/?unread=maybe", "approvals/?waits_for_me=zz", "transactions/?on_hold=zz",
+     "transactions/?counting=2", "card-requests/?waits_for_me=x"],
+)  # fmt: skip
+def test_a_flag_that_is_neither_yes_nor_no_does_not_widen_a_list(office, api, path):
+    answer = api(office.frank).get(f"/api/v1/{path}")
+    assert refusal(answer) == (400, "invalid", path.partition("?")[2].partition("=")[0])
+    assert api(office.frank).get(f"/api/v1/{path.partition('=')[0]}=true").status_code == 200

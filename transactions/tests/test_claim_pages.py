@@ -84,6 +84,12 @@ def test_more_lines_are_added_without_losing_what_was_typed(office, pages):
     assert (claim.amount_minor, parts) == (50_00, [(40_00, office.meals, ""), (10_00, office.travel, "Bus")])
 
 
+def test_to_ask_for_more_lines_is_not_to_be_told_what_is_missing(office, pages):
+    page = pages(office.bob).post("/claims/new/", {"do": "add", "memo": "Lunch"})
+    assert (page.status_code, page.content.decode().count('class="part"'), "fault" in page.content.decode()) == (200, 3, False)
+    assert 'value="Lunch"' in page.content.decode()
+
+
 @pytest.mark.parametrize(
     ("said", "fault"),
     [

@@ -92,6 +92,26 @@ def test_coming_back_early_ends_it_at_once(team):
     assert tasks.turn_delegations(NOON + timedelta(days=1)) == 0
 
 
+def test_whoever_stood_in_sees_no_more_when_it_is_over_but_for_what_they_decided(team):
+    row = away(team)
+    decided, undecided = submitted(team), submitted(team)
+    decide(decided, team.henry, at=NOON)
+    for asked in (decided, undecided):
+        assert queries.readable(team.henry).filter(pk=asked.transaction_id).exists()
+    delegations.end(row, actor=team.grace, at=NOON)
+    seen = set(queries.readable(team.henry).values_list("pk", flat=True))
+    assert seen == {decided.transaction_id}
+    assert set(queries.visible_approvals(team.henry)) == {decided}
+
+
+def test_the_same_stand_in_is_named_once_for_the_same_days(team):
+    away(team)
+    with pytest.raises(errors.Invalid) as refused:
+        away(team, starts_on=TODAY + timedelta(days=6), ends_on=TODAY + timedelta(days=9))
+    assert refused.value.field == "to"
+    away(team, starts_on=TODAY + timedelta(days=7), ends_on=TODAY + timedelta(days=9))
+
+
 def test_nobody_decides_about_their_own_by_delegation(team):
     """Grace is away, and Bob stands in for her: not about his own."""
     approval = submitted(team)

@@ -219,7 +219,7 @@ def test_whoever_is_paid_hears_of_their_own_part_and_of_a_transfer_that_came_bac
     ]
     payout = batch.payouts.get(amount_minor=7_00)
     reimbursements.fail(payout, reason="No such account", actor=office.frank, at=NOON)
-    assert told(office) == [("Grace", "payout", "The transfer of $7.00 for $7.00 at Corner Grill came back: “No such account”")]
+    assert told(office) == [("Grace", "payout", "The transfer for $7.00 at Corner Grill came back: “No such account”")]
 
 
 def test_a_comment_is_told_to_whom_it_concerns_and_not_to_who_wrote_it(office):

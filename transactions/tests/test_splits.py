@@ -376,15 +376,13 @@ def test_parts_always_add_up(total, shares):
 
 def test_a_budget_is_not_told_of_what_parts_of_others_come_to(envelopes):
     """All of it is booked to Project: Team has nothing to be told of, whatever is captured on the way."""
-    team = budgets.create(
-        name="Small", limit=Money(130_00, "USD"), interval=BudgetInterval.MONTH, is_hard=False, owner=envelopes.alice, actor=envelopes.alice, at=NOON
-    )  # fmt: skip
-    envelopes.card = cards.issue(
-        envelopes.bob, name="S", currency="USD", controls=cards.Controls(), budget=team, actor=envelopes.alice, at=NOON
-    )  # fmt: skip
-    big = budgets.create(
-        name="Big", limit=Money(900_00, "USD"), interval=BudgetInterval.MONTH, is_hard=False, owner=envelopes.alice, actor=envelopes.alice, at=NOON
-    )  # fmt: skip
+    said = {"interval": BudgetInterval.MONTH, "is_hard": False, "owner": envelopes.alice}
+    team, big = (
+        budgets.create(name=name, limit=Money(minor, "USD"), **said, actor=envelopes.alice, at=NOON)
+        for name, minor in (("Small", 130_00), ("Big", 900_00))
+    )
+    rules = cards.Controls()
+    envelopes.card = cards.issue(envelopes.bob, name="S", currency="USD", controls=rules, budget=team, actor=envelopes.alice, at=NOON)
     purchase = bought(envelopes, 100_00, captured=False)
     split(envelopes, purchase, part(100_00, budget=big))
     clear(purchase, Clearing("capture", "m1", NOON, 100_00), actor=None)

@@ -16,15 +16,15 @@ from users.models import Membership
 
 PER = ("claim", "person")
 _WHO_AND_WHAT = ["person", "e-mail", "amount", "currency"]
-_BY_CLAIM = ["payout", "claim", *_WHO_AND_WHAT, "spent on", "merchant", "memo", "status", "reference", "why it failed"]
+_BY_CLAIM = ["payout", "claim", *_WHO_AND_WHAT, "spent on", "merchant", "memo", "status", "reference"]
 _BY_PERSON = [*_WHO_AND_WHAT, "claims", "reference"]
 
 
 def payouts_file(batch: Reimbursement, per: str) -> StreamingHttpResponse:
-    """A batch as CSV, a row for each claim or each person. Raises `Invalid` naming the parameter."""
+    """What stands of a batch as CSV, a row for each claim or each person. Raises `Invalid` naming the parameter."""
     if per not in PER:
         raise errors.Invalid(errors.one_of("per", PER), field="per")
-    payouts = list(queries.payouts(batch))
+    payouts = [payout for payout in queries.payouts(batch) if payout.status in {PayoutStatus.READY, PayoutStatus.PAID}]
     head, rows = (_BY_CLAIM, _by_claim(payouts)) if per == "claim" else (_BY_PERSON, _by_person(payouts, batch))
     return csv_download(f"payouts-{batch.public_id}-{per}.csv", head, rows)
 
@@ -33,7 +33,7 @@ def _by_claim(payouts: Iterable[Payout]) -> Iterator[list[object]]:
     for payout in payouts:
         claim, batch = payout.transaction, payout.reimbursement
         bought = [claim.occurred_on, claim.descriptor, claim.memo]
-        ended = [str(payout.status), batch.reference, payout.reason]
+        ended = [str(payout.status), batch.reference]
         yield [payout.public_id, claim.public_id, *_who(payout.member), payout.amount.decimal, batch.currency, *bought, *ended]
 
 
@@ -42,11 +42,9 @@ def _who(member: Membership) -> list[object]:
 
 
 def _by_person(payouts: Iterable[Payout], batch: Reimbursement) -> Iterator[list[object]]:
-    """What stands: neither taken out nor failed."""
     of: dict[Membership, list[Payout]] = defaultdict(list)
     for payout in payouts:
-        if payout.status in {PayoutStatus.READY, PayoutStatus.PAID}:
-            of[payout.member].append(payout)
+        of[payout.member].append(payout)
     for member, theirs in of.items():
         total = Money(sum(payout.amount_minor for payout in theirs), batch.currency)
         yield [*_who(member), total.decimal, batch.currency, len(theirs), batch.reference]

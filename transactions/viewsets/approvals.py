@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from spendtrackr import errors
-from spendtrackr.filters import PAGING
+from spendtrackr.filters import PAGING, FlagFilter
 from spendtrackr.permissions import require
 from spendtrackr.serializers import ErrorSerializer
 from spendtrackr.viewsets import APIRequest, TenantViewSet
@@ -31,7 +31,7 @@ from users.queries import colleagues
 class ApprovalFilter(filters.FilterSet):  # type: ignore[misc]
     status = filters.ChoiceFilter(choices=ApprovalStatus.choices)
     transaction = filters.CharFilter("transaction__public_id", max_length=40)
-    waits_for_me = filters.BooleanFilter(method="by_me", help_text="Only those that you decide about.")
+    waits_for_me = FlagFilter(method="by_me", help_text="Only those that you decide about.")
 
     def by_me(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:  # noqa: FBT001 -- django-filter calls it
         mine = queries.waiting_for(self.request.membership).values("pk")

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from spendtrackr import errors
+from spendtrackr.money import CURRENCIES
 from spendtrackr.viewsets import APIRequest, TenantViewSet
 from transactions import queries
 from transactions.filters import ClaimFilter
@@ -158,6 +159,8 @@ class ReimbursementViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         wanted = body["claims"]
         if wanted is not None and body["until"]:
             raise errors.Invalid("Name the claims, or a day, not both.", field="until")
+        if body.get("currency") and body["currency"] not in CURRENCIES:
+            raise errors.Invalid("This is not a current ISO 4217 currency.", field="currency")
         rows = None if wanted is None else self._named_claims(wanted)
         currency = body.get("currency") or (rows[0].currency if rows else me.company.currency)
         batch = reimbursements.gather(currency, rows, until=body["until"], actor=me, at=timezone.now())
