@@ -147,7 +147,7 @@ class ClaimPage:
 
     def _typed(self, line: Split) -> dict[str, Any]:
         """A line as it stands in the boxes."""
-        currency = self.head.initial["currency"]
+        currency = whole_of(line.transaction).currency
         ids = {name: getattr(line, name).public_id if getattr(line, name) else "" for name in ("category", "department", "budget")}
         said = {"memo": line.memo, "spent_on": line.spent_on, "merchant_name": line.descriptor, "tax_code": line.tax_code}
         tax = str(line.tax.decimal) if line.tax else ""

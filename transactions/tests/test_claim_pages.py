@@ -130,6 +130,7 @@ def test_a_claim_is_changed_and_taken_back_until_it_is_decided(office, pages):
     assert "$108.37" in page
     assert "€100.00 paid, at a rate of 1.0837" in page
     assert 'value="1.0837"' in client.get(url).content.decode()
+    assert client.post(url, {"do": "add", "currency": "ZZZ", "part-0-amount": "x"}).status_code == 200
     client.post(f"/claims/{claim.public_id}/cancel/")
     claim.refresh_from_db()
     assert claim.status == "reversed"
