@@ -36,7 +36,7 @@ def visible_approvals(member: Membership) -> QuerySet[Approval]:
     )
     if member.sees("approvals"):
         return rows
-    return rows.filter(Q(transaction__member__in=member.team) | Q(pk__in=asked_about(member, "pk")))
+    return rows.filter(Q(transaction__member__in=member.team) | asked_about(member, "pk"))
 
 
 def waiting_for(member: Membership) -> QuerySet[Approval]:

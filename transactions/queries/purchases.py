@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -12,7 +11,7 @@ from spendtrackr import errors
 from spendtrackr.money import Money
 from spendtrackr.pagination import take_page
 from transactions.decisions import BUDGETS, FUNDS, PastDecision, Request, explain
-from transactions.models import OPEN_KEY, REQUESTS, Approval, ApprovalDecision, Assignment, Message, Transaction, TransactionQuerySet
+from transactions.models import OPEN_KEY, REQUESTS, ApprovalDecision, Assignment, Message, Transaction, TransactionQuerySet
 from users.models import Membership
 
 LATEST: Sequence[str] = ("-occurred_on", "-id")
@@ -38,15 +37,17 @@ def readable(member: Membership) -> TransactionQuerySet:
     rows: TransactionQuerySet = Transaction.objects.with_names()
     if member.sees("transactions"):
         return rows
-    return rows.filter(Q(member__in=member.team) | Q(pk__in=asked_about(member, "transaction_id")))
+    return rows.filter(Q(member__in=member.team) | asked_about(member, "transaction_id"))
 
 
-def asked_about(member: Membership, what: str) -> QuerySet[Any]:
-    """The keys of approvals, or of their transactions, that wait for this member or were decided by them."""
-    waits = Assignment.objects.filter(member=member, open_key=OPEN_KEY).values("step__approval_id")
-    said = ApprovalDecision.objects.filter(actor=member).values("approval_id")
-    found: QuerySet[Any] = Approval.objects.filter(Q(pk__in=waits) | Q(pk__in=said)).order_by().values(what)
-    return found
+def asked_about(member: Membership, of: str) -> Q:
+    """Rows whose key is `of` an approval, such as its `transaction_id`, that waits for this member or was decided by them.
+
+    Each side is found by the member's own rows, however many approvals there are.
+    """
+    waits = Assignment.objects.filter(member=member, open_key=OPEN_KEY).values(f"step__approval__{of}")
+    said = ApprovalDecision.objects.filter(actor=member).values(f"approval__{of}")
+    return Q(pk__in=waits) | Q(pk__in=said)
 
 
 def page(
