@@ -96,6 +96,14 @@ class TenantViewSet(GenericViewSet[Any]):
         # Filters belong to lists; a detail route finds its object by id alone.
         return super().filter_queryset(queryset) if self.action == "list" else queryset
 
+    def filled(self, rows: list[Any]) -> list[Any]:
+        """The rows with whatever their shape shows besides their columns: read for all of them together."""
+        return rows
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        return None if page is None else self.filled(page)
+
     def body(self, serializer_class: type[BaseSerializer[Any]], **kwargs: Any) -> dict[str, Any]:
         """The validated body of this request."""
         if not kwargs:
@@ -113,11 +121,26 @@ class TenantViewSet(GenericViewSet[Any]):
             raise errors.Invalid("There is nothing with this id.", field=field, code="does_not_exist")
         return found
 
+    def reply_filled(self, row: Any, *, status: int = 200) -> Response:
+        """One row as a list of them would show it."""
+        return self.reply(self.filled([row])[0], status=status)
+
+    def reply_anew(self, row: Any, *, status: int = 200) -> Response:
+        """The same of a row that was just written, read again with all that `rows` joins to it."""
+        return self.reply_filled(self.rows().get(pk=row.pk), status=status)
+
     def reply(self, result: Any, *, status: int = 200, secrets: set[str] | None = None) -> Response:
         """The result in the viewset's own shape. `secrets` are fields that a replay shows masked."""
         response = Response(represent(self.get_serializer_class(), result, self.get_serializer_context()), status=status)
         response.secrets = secrets or set()  # type: ignore[attr-defined]
         return response
+
+
+class ShowMixin(TenantViewSet):
+    """`GET` of one row, as a list of them would show it."""
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.reply_filled(self.get_object())
 
 
 class OpenViewSet(ViewSet):

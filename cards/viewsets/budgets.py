@@ -18,7 +18,7 @@ from cards.models import Budget, BudgetInterval
 from cards.operations import budgets
 from cards.serializers import BudgetChangesBody, BudgetSerializer, NewBudgetBody
 from spendtrackr import errors
-from spendtrackr.viewsets import APIRequest, TenantViewSet
+from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
 from users.models import Membership
 
 
@@ -59,7 +59,7 @@ class BudgetFilter(filters.FilterSet):  # type: ignore[misc]
     ),
 )
 @extend_schema(tags=["budgets"])
-class BudgetViewSet(ListModelMixin, TenantViewSet):
+class BudgetViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = BudgetSerializer
     filterset_class = BudgetFilter
     model = Budget
@@ -78,18 +78,8 @@ class BudgetViewSet(ListModelMixin, TenantViewSet):
         # Those who belong to a budget see it without owning it: that it is among the rows is the answer.
         return GenericViewSet.get_object(self) if self.action == "retrieve" else super().get_object()
 
-    def _standings(self, rows: Any) -> Any:
-        return queries.budget_standings(rows, self.request.membership.company.day_of(timezone.now()))
-
-    def paginate_queryset(self, queryset: Any) -> Any:
-        page = super().paginate_queryset(queryset)
-        return self._standings(page) if page is not None else None
-
-    def _reply(self, budget: Budget, *, status: int = 200) -> Response:
-        return self.reply(self._standings([self.rows().get(pk=budget.pk)])[0], status=status)
-
-    def retrieve(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(self.get_object())
+    def filled(self, rows: list[Any]) -> list[Any]:
+        return list(queries.budget_standings(rows, self.request.membership.company.day_of(timezone.now())))
 
     def _with_rows(self, body: dict[str, Any]) -> dict[str, Any]:
         """The body with its members and budgets as rows."""
@@ -110,12 +100,12 @@ class BudgetViewSet(ListModelMixin, TenantViewSet):
         parent = self.named(Budget.objects.visible_to(me), body.pop("parent"), "parent")
         interval = BudgetInterval(body.pop("interval"))
         made = budgets.create(**self._with_rows(body), interval=interval, parent=parent, actor=me, at=timezone.now())
-        return self._reply(made, status=201)
+        return self.reply_anew(made, status=201)
 
     def partial_update(self, request: APIRequest, public_id: str) -> Response:
         budget, changes = self.get_object(), self._with_rows(self.body(BudgetChangesBody))
-        return self._reply(budgets.change(budget, changes, actor=request.membership, at=timezone.now()))
+        return self.reply_anew(budgets.change(budget, changes, actor=request.membership, at=timezone.now()))
 
     @action(detail=True, methods=["post"], takes_body=False)
     def close(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(budgets.close(self.get_object(), actor=request.membership, at=timezone.now()))
+        return self.reply_anew(budgets.close(self.get_object(), actor=request.membership, at=timezone.now()))

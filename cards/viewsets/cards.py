@@ -9,8 +9,7 @@ from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
-from rest_framework.request import Request
+from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
 
 from cards import operations, queries
@@ -18,7 +17,7 @@ from cards.models import Budget, Card, CardStatus, CardUsage
 from cards.serializers import CardChangesBody, CardSerializer, NewCardBody, limits_in
 from spendtrackr import errors
 from spendtrackr.money import CURRENCIES
-from spendtrackr.viewsets import APIRequest, TenantViewSet
+from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
 from users.models import Membership
 from users.serializers import MemberSerializer
 
@@ -63,7 +62,7 @@ def _action(summary: str, description: str = "") -> Any:
     close=_action("Close a card", "For good. What is on hold still clears; requests for more room on it end with it."),
 )
 @extend_schema(tags=["cards"])
-class CardViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class CardViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = CardSerializer
     filterset_class = CardFilter
     model = Card
@@ -81,18 +80,8 @@ class CardViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def rows(self) -> QuerySet[Any]:
         return Card.objects.visible_to(self.request.membership).with_state()
 
-    def _with_standings(self, cards: Any) -> list[Card]:
-        return queries.with_standings(cards, self.request.membership.company, at=timezone.now())
-
-    def paginate_queryset(self, queryset: Any) -> Any:
-        page = super().paginate_queryset(queryset)
-        return self._with_standings(page) if page is not None else None
-
-    def _reply(self, card: Card, *, status: int = 200) -> Response:
-        return self.reply(self._with_standings([self.rows().get(pk=card.pk)])[0], status=status)
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self.reply(self._with_standings([self.get_object()])[0])
+    def filled(self, rows: list[Any]) -> list[Any]:
+        return queries.with_standings(rows, self.request.membership.company, at=timezone.now())
 
     def create(self, request: APIRequest) -> Response:
         body = self.body(NewCardBody)
@@ -103,7 +92,7 @@ class CardViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         own = {"usage": CardUsage(body.pop("usage")), "merchant": body.pop("merchant"), "budget": self._budget(body.pop("budget"))}
         controls = operations.Controls(**self._controls(body, currency))
         card = operations.issue(holder, name=name, currency=currency, controls=controls, actor=request.membership, at=timezone.now(), **own)
-        return self._reply(card, status=201)
+        return self.reply_anew(card, status=201)
 
     def _budget(self, public_id: str | None) -> Any:
         return self.named(Budget.objects.visible_to(self.request.membership), public_id, "budget")
@@ -118,23 +107,23 @@ class CardViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         if "budget" in changes:
             changes["budget"] = self._budget(changes["budget"])
         changes = self._controls(changes, card.currency)
-        return self._reply(operations.change_controls(card, changes, actor=request.membership, at=timezone.now()))
+        return self.reply_anew(operations.change_controls(card, changes, actor=request.membership, at=timezone.now()))
 
     @action(detail=True, methods=["post"], takes_body=False)
     def freeze(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(operations.freeze(self.get_object(), actor=request.membership, at=timezone.now()))
+        return self.reply_anew(operations.freeze(self.get_object(), actor=request.membership, at=timezone.now()))
 
     @action(detail=True, methods=["post"], takes_body=False)
     def unfreeze(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(operations.unfreeze(self.get_object(), actor=request.membership, at=timezone.now()))
+        return self.reply_anew(operations.unfreeze(self.get_object(), actor=request.membership, at=timezone.now()))
 
     @action(detail=True, methods=["post"], takes_body=False)
     def replace(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(operations.replace(self.get_object(), actor=request.membership, at=timezone.now()), status=201)
+        return self.reply_anew(operations.replace(self.get_object(), actor=request.membership, at=timezone.now()), status=201)
 
     @action(detail=True, methods=["post"], takes_body=False)
     def close(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(operations.close(self.get_object(), actor=request.membership, at=timezone.now()))
+        return self.reply_anew(operations.close(self.get_object(), actor=request.membership, at=timezone.now()))
 
 
 def _member_action(summary: str, description: str) -> Any:

@@ -26,9 +26,6 @@ class _Grants(TenantViewSet):
         seen = Card.objects.visible_to(self.request.membership).values("pk")
         return queries.grants().filter(card__in=seen).select_related("card__holder", "counter", "granted_by", "revoked_by")
 
-    def _reply(self, grant: LimitGrant, *, status: int = 200) -> Response:
-        return self.reply(self.rows().get(pk=grant.pk), status=status)
-
 
 @extend_schema_view(
     list=extend_schema(
@@ -58,7 +55,7 @@ class CardGrantViewSet(ListModelMixin, _Grants):
     def create(self, request: APIRequest, public_id: str) -> Response:
         card, body = self._card(), self.body(NewGrantBody)
         grant = operations.grant(card, **body, actor=request.membership, at=timezone.now())
-        return self._reply(grant, status=201)
+        return self.reply_anew(grant, status=201)
 
 
 @extend_schema(tags=["cards"])
@@ -70,4 +67,4 @@ class GrantViewSet(_Grants):
     )
     @action(detail=True, methods=["post"], takes_body=False)
     def revoke(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(operations.revoke(self.get_object(), actor=request.membership, at=timezone.now()))
+        return self.reply_anew(operations.revoke(self.get_object(), actor=request.membership, at=timezone.now()))

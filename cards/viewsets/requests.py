@@ -19,7 +19,7 @@ from cards.operations import requests
 from cards.operations.requests import Wish
 from cards.serializers import ApproveRequestBody, CardRequestSerializer, NewRequestBody, RejectRequestBody
 from spendtrackr.filters import FlagFilter
-from spendtrackr.viewsets import APIRequest, TenantViewSet
+from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
 
 
 class CardRequestFilter(filters.FilterSet):  # type: ignore[misc]
@@ -60,7 +60,7 @@ class CardRequestFilter(filters.FilterSet):  # type: ignore[misc]
     ),
 )
 @extend_schema(tags=["requests"])
-class CardRequestViewSet(ListModelMixin, TenantViewSet):
+class CardRequestViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = CardRequestSerializer
     filterset_class = CardRequestFilter
     model = CardRequest
@@ -80,22 +80,15 @@ class CardRequestViewSet(ListModelMixin, TenantViewSet):
         # The owner of a budget sees what is asked of it: that the request is among the rows is the answer.
         return GenericViewSet.get_object(self) if self.action == "retrieve" else super().get_object()
 
-    def paginate_queryset(self, queryset: Any) -> Any:
-        page = super().paginate_queryset(queryset)
-        return queries.with_deciders(page) if page is not None else None
-
-    def _reply(self, row: CardRequest, *, status: int = 200) -> Response:
-        return self.reply(queries.with_deciders([self.rows().get(pk=row.pk)])[0], status=status)
-
-    def retrieve(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(self.get_object())
+    def filled(self, rows: list[Any]) -> list[Any]:
+        return queries.with_deciders(rows)
 
     def create(self, request: APIRequest) -> Response:
         me, body = request.membership, self.body(NewRequestBody)
         body["card"] = self.named(Card.objects.visible_to(me).select_related("controls"), body["card"], "card")
         body["budget"] = self.named(Budget.objects.visible_to(me), body["budget"], "budget")
         wish = Wish(**body | {"kind": RequestKind(body["kind"]), "interval": Interval(body["interval"])})
-        return self._reply(requests.ask(wish, actor=me, at=timezone.now()), status=201)
+        return self.reply_anew(requests.ask(wish, actor=me, at=timezone.now()), status=201)
 
     @action(detail=True, methods=["post"])
     def approve(self, request: APIRequest, public_id: str) -> Response:
@@ -107,8 +100,8 @@ class CardRequestViewSet(ListModelMixin, TenantViewSet):
 
     def _decide(self, body: dict[str, Any], *, approved: bool) -> Response:
         row, me = self.get_object(), self.request.membership
-        return self._reply(requests.decide(row, approved=approved, answer=body["answer"], actor=me, at=timezone.now()))
+        return self.reply_anew(requests.decide(row, approved=approved, answer=body["answer"], actor=me, at=timezone.now()))
 
     @action(detail=True, methods=["post"], takes_body=False)
     def withdraw(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(requests.withdraw(self.get_object(), actor=request.membership, at=timezone.now()))
+        return self.reply_anew(requests.withdraw(self.get_object(), actor=request.membership, at=timezone.now()))

@@ -9,8 +9,7 @@ from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
-from rest_framework.request import Request
+from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
@@ -18,7 +17,7 @@ from spendtrackr import errors
 from spendtrackr.filters import PAGING, FlagFilter
 from spendtrackr.permissions import require
 from spendtrackr.serializers import ErrorSerializer
-from spendtrackr.viewsets import APIRequest, TenantViewSet
+from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
 from transactions import queries
 from transactions.models import Approval, ApprovalStatus, Delegation, Outcome
 from transactions.operations import approvals, delegations
@@ -64,7 +63,7 @@ def _decision(summary: str, description: str, body: type[Any]) -> Any:
     ),
 )
 @extend_schema(tags=["approvals"])
-class ApprovalViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class ApprovalViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     """Requests for a yes. An approval that was voided, because what was seen has changed, cannot be decided any more."""
 
     serializer_class = shapes.ApprovalSerializer
@@ -83,15 +82,8 @@ class ApprovalViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def rows(self) -> QuerySet[Any]:
         return queries.visible_approvals(self.request.membership)
 
-    def paginate_queryset(self, queryset: Any) -> Any:
-        page = super().paginate_queryset(queryset)
-        return queries.with_steps(page) if page is not None else None
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self._reply(self.get_object())
-
-    def _reply(self, approval: Approval) -> Response:
-        return self.reply(queries.with_steps([self.rows().get(pk=approval.pk)])[0])
+    def filled(self, rows: list[Any]) -> list[Any]:
+        return queries.with_steps(rows)
 
     @action(detail=False, methods=["get"], page_order=("id",), query_parameters=tuple(PAGING))
     def mine(self, request: APIRequest) -> Response:
@@ -112,7 +104,7 @@ class ApprovalViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def _decide(self, outcome: Outcome, body: dict[str, Any]) -> Response:
         said = Answer(outcome, body["reason"], body["seen"])
-        return self._reply(approvals.decide(self.get_object(), said, actor=self.request.membership, at=timezone.now()))
+        return self.reply_anew(approvals.decide(self.get_object(), said, actor=self.request.membership, at=timezone.now()))
 
     @action(detail=False, methods=["post"])
     def decide(self, request: APIRequest) -> Response:
@@ -142,7 +134,7 @@ class ApprovalViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     end=extend_schema(summary="End a delegation", description="At once.", request=None, responses={200: shapes.DelegationSerializer}),
 )
 @extend_schema(tags=["approvals"])
-class DelegationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class DelegationViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = shapes.DelegationSerializer
     model = Delegation
     rules = {
@@ -165,9 +157,9 @@ class DelegationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         require("delegations.make", me, away)
         to = self.named(colleagues(away), body["to"], "to")
         made = delegations.delegate(away, to, starts_on=body["starts_on"], ends_on=body["ends_on"], actor=me, at=timezone.now())
-        return self.reply(self.rows().get(pk=made.pk), status=201)
+        return self.reply_anew(made, status=201)
 
     @action(detail=True, methods=["post"], takes_body=False)
     def end(self, request: APIRequest, public_id: str) -> Response:
         ended = delegations.end(self.get_object(), actor=request.membership, at=timezone.now())
-        return self.reply(self.rows().get(pk=ended.pk))
+        return self.reply_anew(ended)

@@ -68,9 +68,8 @@ class BacktestRowViewSet(ListModelMixin, TenantViewSet):
     def rows(self) -> QuerySet[Any]:
         return queries.rows_of(find(Backtest.objects.all(), self.kwargs["public_id"]))
 
-    def paginate_queryset(self, queryset: Any) -> Any:
-        page = super().paginate_queryset(queryset)
-        return queries.with_people(page) if page is not None else None
+    def filled(self, rows: list[Any]) -> list[Any]:
+        return queries.with_people(rows)
 
 
 @extend_schema(tags=["backtests"])

@@ -11,13 +11,13 @@ from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from spendtrackr import errors
 from spendtrackr.money import CURRENCIES
-from spendtrackr.viewsets import APIRequest, TenantViewSet
+from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
 from transactions import queries
 from transactions.filters import ClaimFilter
 from transactions.forms.claims import Wished
@@ -53,7 +53,7 @@ from transactions.views.exports import PER, payouts_file
     ),
 )
 @extend_schema(tags=["claims"])
-class ClaimViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class ClaimViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = shapes.ClaimSerializer
     filterset_class = ClaimFilter
     model = Transaction
@@ -68,20 +68,13 @@ class ClaimViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def rows(self) -> QuerySet[Any]:
         return queries.claims(self.request.membership, to_read=self.action != "list")
 
-    def paginate_queryset(self, queryset: Any) -> Any:
-        page = super().paginate_queryset(queryset)
-        return queries.with_claim(page) if page is not None else None
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self._reply(self.get_object())
-
-    def _reply(self, claim: Transaction, *, status: int = 200) -> Response:
-        return self.reply(queries.with_claim([self.rows().get(pk=claim.pk)])[0], status=status)
+    def filled(self, rows: list[Any]) -> list[Any]:
+        return queries.with_claim(rows)
 
     def create(self, request: APIRequest) -> Response:
         me = request.membership
         claim = claims.make(Wished(me).wish(self.body(shapes.ClaimBody)), actor=me, at=timezone.now())
-        return self._reply(claim, status=201)
+        return self.reply_anew(claim, status=201)
 
     def partial_update(self, request: APIRequest, public_id: str) -> Response:
         claim, me = self.get_object(), request.membership
@@ -89,11 +82,11 @@ class ClaimViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
             # What is not named stays as it is by then, and not as it was when somebody else began to change it.
             claim = lock_purchase(claim)
             claim = claims.change(claim, Wished(me, claim).wish(body), actor=me, at=timezone.now())
-        return self._reply(claim)
+        return self.reply_anew(claim)
 
     @action(detail=True, methods=["post"], takes_body=False)
     def cancel(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(claims.cancel(self.get_object(), actor=request.membership, at=timezone.now()))
+        return self.reply_anew(claims.cancel(self.get_object(), actor=request.membership, at=timezone.now()))
 
 
 class ReimbursementFilter(filters.FilterSet):  # type: ignore[misc]
@@ -130,7 +123,7 @@ class ReimbursementFilter(filters.FilterSet):  # type: ignore[misc]
     ),
 )
 @extend_schema(tags=["reimbursements"])
-class ReimbursementViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class ReimbursementViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = shapes.ReimbursementSerializer
     filterset_class = ReimbursementFilter
     model = Reimbursement
@@ -151,9 +144,6 @@ class ReimbursementViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         """Whoever asks for a file as a file gets it: JSON is only for refusals there."""
         return super().perform_content_negotiation(request, force=force or self.action == "export")
 
-    def _reply(self, batch: Reimbursement, *, status: int = 200) -> Response:
-        return self.reply(self.rows().get(pk=batch.pk), status=status)
-
     def create(self, request: APIRequest) -> Response:
         body, me = self.body(shapes.GatherBody), request.membership
         wanted = body["claims"]
@@ -164,7 +154,7 @@ class ReimbursementViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         rows = None if wanted is None else self._named_claims(wanted)
         currency = body.get("currency") or (rows[0].currency if rows else me.company.currency)
         batch = reimbursements.gather(currency, rows, until=body["until"], actor=me, at=timezone.now())
-        return self._reply(batch, status=201)
+        return self.reply_anew(batch, status=201)
 
     def _named_claims(self, wanted: list[str]) -> list[Transaction]:
         found = {claim.public_id: claim for claim in queries.claims(self.request.membership).filter(public_id__in=wanted)}
@@ -182,11 +172,11 @@ class ReimbursementViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         paid = reimbursements.pay(
             self.get_object(), paid_from=paid_from, reference=body["reference"], actor=request.membership, at=timezone.now()
         )
-        return self._reply(paid)
+        return self.reply_anew(paid)
 
     @action(detail=True, methods=["post"], takes_body=False)
     def cancel(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(reimbursements.cancel(self.get_object(), actor=request.membership, at=timezone.now()))
+        return self.reply_anew(reimbursements.cancel(self.get_object(), actor=request.membership, at=timezone.now()))
 
     @action(detail=False, methods=["get"])
     def owed(self, request: APIRequest) -> Response:
@@ -228,7 +218,7 @@ class PayoutFilter(filters.FilterSet):  # type: ignore[misc]
     ),
 )
 @extend_schema(tags=["reimbursements"])
-class PayoutViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class PayoutViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = shapes.PayoutSerializer
     filterset_class = PayoutFilter
     model = Payout
@@ -246,13 +236,13 @@ class PayoutViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def remove(self, request: APIRequest, public_id: str) -> Response:
         payout = self.get_object()
         reimbursements.remove(payout, actor=request.membership, at=timezone.now())
-        return self.reply(self.rows().get(pk=payout.pk))
+        return self.reply_anew(payout)
 
     @action(detail=True, methods=["post"])
     def fail(self, request: APIRequest, public_id: str) -> Response:
         payout, body = self.get_object(), self.body(shapes.FailBody)
         reimbursements.fail(payout, reason=body["reason"], actor=request.membership, at=timezone.now())
-        return self.reply(self.rows().get(pk=payout.pk))
+        return self.reply_anew(payout)
 
 
 class RepaymentFilter(filters.FilterSet):  # type: ignore[misc]
@@ -280,7 +270,7 @@ class RepaymentFilter(filters.FilterSet):  # type: ignore[misc]
     ),
 )
 @extend_schema(tags=["repayments"])
-class RepaymentViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class RepaymentViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = shapes.RepaymentSerializer
     filterset_class = RepaymentFilter
     model = Repayment
@@ -294,22 +284,15 @@ class RepaymentViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def rows(self) -> QuerySet[Any]:
         return queries.repayments(self.request.membership)
 
-    def paginate_queryset(self, queryset: Any) -> Any:
-        page = super().paginate_queryset(queryset)
-        return queries.with_outstanding(page) if page is not None else None
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self._reply(self.get_object())
-
-    def _reply(self, repayment: Repayment) -> Response:
-        return self.reply(queries.with_outstanding([self.rows().get(pk=repayment.pk)])[0])
+    def filled(self, rows: list[Any]) -> list[Any]:
+        return queries.with_outstanding(rows)
 
     @action(detail=True, methods=["post"])
     def receive(self, request: APIRequest, public_id: str) -> Response:
         repayment, body, me = self.get_object(), self.body(shapes.ReceiveBody), request.membership
-        return self._reply(repayments.receive(repayment, body["amount"], reference=body["reference"], actor=me, at=timezone.now()))
+        return self.reply_anew(repayments.receive(repayment, body["amount"], reference=body["reference"], actor=me, at=timezone.now()))
 
     @action(detail=True, methods=["post"])
     def waive(self, request: APIRequest, public_id: str) -> Response:
         repayment, body = self.get_object(), self.body(shapes.WaiveBody)
-        return self._reply(repayments.waive(repayment, reason=body["reason"], actor=request.membership, at=timezone.now()))
+        return self.reply_anew(repayments.waive(repayment, reason=body["reason"], actor=request.membership, at=timezone.now()))

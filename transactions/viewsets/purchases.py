@@ -8,12 +8,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from spendtrackr import errors
-from spendtrackr.viewsets import APIRequest, TenantViewSet
+from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
 from transactions import queries, timeline
 from transactions.filters import TransactionFilter
 from transactions.forms.coding import Described
@@ -74,7 +74,7 @@ _ORDERING = OpenApiParameter("ordering", {"type": "string", "enum": list(queries
     ),
 )
 @extend_schema(tags=["transactions"])
-class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class TransactionViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = shapes.TransactionSerializer
     filterset_class = TransactionFilter
     model = Transaction
@@ -97,20 +97,13 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def rows(self) -> QuerySet[Any]:
         return queries.visible(self.request.membership) if self.action == "list" else queries.readable(self.request.membership)
 
-    def paginate_queryset(self, queryset: Any) -> Any:
-        page = super().paginate_queryset(queryset)
-        return queries.with_parts(page) if page is not None else None
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self._reply(self.get_object())
-
-    def _reply(self, purchase: Transaction) -> Response:
-        return self.reply(queries.with_parts([self.rows().get(pk=purchase.pk)])[0])
+    def filled(self, rows: list[Any]) -> list[Any]:
+        return queries.with_parts(rows)
 
     def partial_update(self, request: APIRequest, public_id: str) -> Response:
         purchase = self.get_object()
         changes = Described(purchase, request.membership).changes(self.body(shapes.DescriptionBody))
-        return self._reply(coding.describe(purchase, changes, actor=request.membership, at=timezone.now()))
+        return self.reply_anew(coding.describe(purchase, changes, actor=request.membership, at=timezone.now()))
 
     @action(detail=False, methods=["post"], url_path="describe")
     def describe_all(self, request: APIRequest) -> Response:
@@ -138,11 +131,11 @@ class TransactionViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     @action(detail=True, methods=["post"], takes_body=False)
     def submit(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(approvals.submit(self.get_object(), actor=request.membership, at=timezone.now()))
+        return self.reply_anew(approvals.submit(self.get_object(), actor=request.membership, at=timezone.now()))
 
     @action(detail=True, methods=["post"], takes_body=False)
     def withdraw(self, request: APIRequest, public_id: str) -> Response:
-        return self._reply(approvals.withdraw(self.get_object(), actor=request.membership, at=timezone.now()))
+        return self.reply_anew(approvals.withdraw(self.get_object(), actor=request.membership, at=timezone.now()))
 
 
 def order_from(asked: str | None) -> Any:

@@ -11,14 +11,14 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.mixins import ListModelMixin
 from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from spendtrackr import errors
 from spendtrackr.permissions import require
-from spendtrackr.viewsets import APIRequest, TenantViewSet
+from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
 from transactions import queries
 from transactions.filters import ReceiptFilter
 from transactions.models import Receipt, ReceiptType, Transaction
@@ -40,7 +40,7 @@ _FORM_BYTES = 64 * 1024
     retrieve=extend_schema(summary="Show a receipt"),
 )
 @extend_schema(tags=["receipts"])
-class ReceiptViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class ReceiptViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = shapes.ReceiptSerializer
     filterset_class = ReceiptFilter
     model = Receipt
@@ -70,15 +70,8 @@ class ReceiptViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         """Whoever asks for a picture as a picture gets it: JSON is only for refusals there."""
         return super().perform_content_negotiation(request, force=force or self.action == "file")
 
-    def paginate_queryset(self, queryset: Any) -> Any:
-        page = super().paginate_queryset(queryset)
-        return queries.shown(page, self.request.membership) if page is not None else None
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self._reply(self.get_object())
-
-    def _reply(self, receipt: Receipt, *, status: int = 200) -> Response:
-        return self.reply(queries.shown([receipt], self.request.membership)[0], status=status)
+    def filled(self, rows: list[Any]) -> list[Any]:
+        return queries.shown(rows, self.request.membership)
 
     @extend_schema(
         summary="Upload a receipt",
@@ -93,7 +86,7 @@ class ReceiptViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
             receipt = receipts.upload(self.document, self.stored_as, **more)
         else:
             receipt = receipts.attach(self.purchase, self.document, self.stored_as, **more)
-        return self._reply(receipt, status=201)
+        return self.reply_filled(receipt, status=201)
 
     def before_transaction(self) -> None:
         if self.action != "create":
@@ -122,7 +115,7 @@ class ReceiptViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     )
     def partial_update(self, request: APIRequest, public_id: str) -> Response:
         changes = _columns(self.body(shapes.ReceiptChanges))
-        return self._reply(receipts.describe(self.get_object(), changes, actor=request.membership, at=timezone.now()))
+        return self.reply_filled(receipts.describe(self.get_object(), changes, actor=request.membership, at=timezone.now()))
 
     @extend_schema(
         summary="Attach a receipt to one more transaction",
@@ -133,7 +126,7 @@ class ReceiptViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def attach(self, request: APIRequest, public_id: str) -> Response:
         receipt = self.get_object()
         purchase = self._describable(self.body(shapes.PlaceBody)["transaction"])
-        return self._reply(receipts.put_on(receipt, purchase, actor=request.membership, at=timezone.now()))
+        return self.reply_filled(receipts.put_on(receipt, purchase, actor=request.membership, at=timezone.now()))
 
     @extend_schema(
         summary="Detach a receipt from a transaction",
@@ -144,7 +137,7 @@ class ReceiptViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def detach(self, request: APIRequest, public_id: str) -> Response:
         receipt = self.get_object()
         purchase = self._describable(self.body(shapes.PlaceBody)["transaction"])
-        return self._reply(receipts.take_off(receipt, purchase, actor=request.membership, at=timezone.now()))
+        return self.reply_filled(receipts.take_off(receipt, purchase, actor=request.membership, at=timezone.now()))
 
     @extend_schema(
         summary="Suggest transactions for a receipt",
