@@ -66,6 +66,11 @@ class Reimbursement(TenantModel):
     def __str__(self) -> str:
         return f"{self.public_id} ({self.status})"
 
+    @property
+    def total(self) -> Money:
+        """What the payouts that stand come to. Of one that `queries.reimbursements` read."""
+        return Money(self.total_minor, self.currency)  # type: ignore[attr-defined]  # by the query
+
 
 class PayoutStatus(models.TextChoices):
     READY = "ready"
@@ -106,6 +111,11 @@ class Payout(TenantModel):
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.reimbursement.currency)
+
+    @property
+    def stands(self) -> bool:
+        """Neither taken out nor failed: its claim is being paid, or is paid."""
+        return self.live_key is not None
 
 
 class RepaymentStatus(models.TextChoices):
@@ -159,3 +169,7 @@ class RepaymentPart(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.amount_minor} of repayment {self.repayment_id}"
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.repayment.transaction.currency)

@@ -49,13 +49,11 @@ def payable() -> QuerySet[Transaction]:
 
 def where_payment(payment: str) -> Q:
     """Claims whose money is there: not gathered, in a batch that waits, or paid."""
-    ready, paid = (Payout.objects.filter(live_key__isnull=False, status=status).values("transaction_id") for status in _STANDING)
+    live = Payout.objects.filter(live_key__isnull=False)
     if payment == UNPAID:
-        return Q(approval=ApprovalState.APPROVED) & ~Q(pk__in=ready) & ~Q(pk__in=paid)
-    return Q(pk__in=ready if payment == GATHERED else paid)
-
-
-_STANDING = (PayoutStatus.READY, PayoutStatus.PAID)
+        return Q(approval=ApprovalState.APPROVED) & ~Q(pk__in=live.values("transaction_id"))
+    status = PayoutStatus.READY if payment == GATHERED else PayoutStatus.PAID
+    return Q(pk__in=live.filter(status=status).values("transaction_id"))
 
 
 def with_claim(claims: list[Transaction]) -> list[Transaction]:
@@ -81,7 +79,7 @@ def rate_of(claim: Transaction) -> Decimal | None:
 
 def _payment(claim: Transaction) -> str | None:
     payout: Payout | None = claim.payout  # type: ignore[attr-defined]
-    if payout and payout.live_key:
+    if payout and payout.stands:
         return PAID if payout.status == PayoutStatus.PAID else GATHERED
     return UNPAID if claim.approval == ApprovalState.APPROVED and claim.status == TransactionStatus.POSTED else None
 
@@ -129,7 +127,7 @@ def owes(member: Membership) -> list[Repayment]:
 
 def reimbursements() -> QuerySet[Reimbursement]:
     """All batches, each with `count` and `total_minor` of the payouts that stand, and `failed`."""
-    stands = Q(payouts__status__in=_STANDING)
+    stands = Q(payouts__live_key__isnull=False)
     return Reimbursement.objects.select_related("created_by__user", "ended_by__user").annotate(
         count=Count("payouts", filter=stands), total_minor=Sum("payouts__amount_minor", filter=stands, default=0),
         failed=Count("payouts", filter=Q(payouts__status=PayoutStatus.FAILED)),

@@ -178,7 +178,7 @@ class ReimbursementSerializer(serializers.ModelSerializer[Reimbursement]):
     """A batch of approved claims that are paid together, once."""
 
     id = serializers.CharField(source="public_id", read_only=True)
-    total = serializers.SerializerMethodField(help_text="Of the payouts that stand: neither taken out nor failed.")
+    total = MoneyField(read_only=True, help_text="Of the payouts that stand: neither taken out nor failed.")
     count = serializers.IntegerField(read_only=True, help_text="How many payouts stand.")
     failed = serializers.IntegerField(read_only=True, help_text="How many payouts came back.")
     paid_from = serializers.ChoiceField(PaidFrom.choices, read_only=True, allow_blank=True, help_text="Blank until it is paid.")
@@ -195,10 +195,6 @@ class ReimbursementSerializer(serializers.ModelSerializer[Reimbursement]):
             "ended_at",
         ]  # fmt: skip
         read_only_fields = fields
-
-    @extend_schema_field(MoneyField())
-    def get_total(self, batch: Reimbursement) -> Any:
-        return MoneyField().to_representation(Money(batch.total_minor, batch.currency))  # type: ignore[attr-defined]  # by the query
 
 
 class OwedSerializer(serializers.Serializer[queries.Owed]):
@@ -217,17 +213,13 @@ class OwedAllSerializer(serializers.Serializer[Any]):
 class RepaymentPartSerializer(serializers.ModelSerializer[RepaymentPart]):
     """So much came back."""
 
-    amount = serializers.SerializerMethodField()
+    amount = MoneyField(read_only=True)
     recorded_by = serializers.CharField(source="recorded_by.public_id", read_only=True)
 
     class Meta:
         model = RepaymentPart
         fields = ["amount", "reference", "recorded_by", "at"]
         read_only_fields = fields
-
-    @extend_schema_field(MoneyField())
-    def get_amount(self, part: RepaymentPart) -> Any:
-        return MoneyField().to_representation(Money(part.amount_minor, part.repayment.transaction.currency))
 
 
 class RepaymentSerializer(serializers.ModelSerializer[Repayment]):

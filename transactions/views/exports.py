@@ -11,7 +11,7 @@ from spendtrackr import errors
 from spendtrackr.exports import csv_download
 from spendtrackr.money import Money
 from transactions import queries
-from transactions.models import Payout, PayoutStatus, Reimbursement
+from transactions.models import Payout, Reimbursement
 from users.models import Membership
 
 PER = ("claim", "person")
@@ -24,7 +24,7 @@ def payouts_file(batch: Reimbursement, per: str) -> StreamingHttpResponse:
     """What stands of a batch as CSV, a row for each claim or each person. Raises `Invalid` naming the parameter."""
     if per not in PER:
         raise errors.Invalid(errors.one_of("per", PER), field="per")
-    payouts = [payout for payout in queries.payouts(batch) if payout.status in {PayoutStatus.READY, PayoutStatus.PAID}]
+    payouts = [payout for payout in queries.payouts(batch) if payout.stands]
     head, rows = (_BY_CLAIM, _by_claim(payouts)) if per == "claim" else (_BY_PERSON, _by_person(payouts, batch))
     return csv_download(f"payouts-{batch.public_id}-{per}.csv", head, rows)
 

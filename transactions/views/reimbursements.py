@@ -15,7 +15,7 @@ from spendtrackr.money import Money
 from spendtrackr.permissions import find, require
 from transactions import queries
 from transactions.forms.claims import PayForm
-from transactions.models import PaidFrom, Payout, PayoutStatus, Reimbursement, ReimbursementStatus, Transaction
+from transactions.models import PaidFrom, Payout, Reimbursement, ReimbursementStatus, Transaction
 from transactions.operations import reimbursements as operations
 from transactions.views.exports import payouts_file
 from transactions.views.purchases import typed
@@ -54,8 +54,6 @@ def reimbursements(request: HttpRequest, member: Membership) -> HttpResponse:
         "ended": list(batches.exclude(status=ReimbursementStatus.OPEN).order_by("-ended_at", "-pk")[:LATELY]),
         "may_pay": member.may("reimbursements.pay"),
     }
-    for batch in (*context["open"], *context["ended"]):  # type: ignore[misc]
-        batch.total = Money(batch.total_minor, batch.currency)
     return render(request, "transactions/reimbursements.html", context)
 
 
@@ -109,13 +107,11 @@ def _named(public_id: str) -> Reimbursement:
 def _shown(request: HttpRequest, member: Membership, batch: Reimbursement, form: PayForm) -> HttpResponse:
     people: dict[int, Theirs] = {}
     for payout in queries.payouts(batch):
-        stands = payout.status in {PayoutStatus.READY, PayoutStatus.PAID}
-        people.setdefault(payout.member_id, Theirs(payout.member, Money(0, batch.currency))).add(payout, counts=stands)
+        people.setdefault(payout.member_id, Theirs(payout.member, Money(0, batch.currency))).add(payout, counts=payout.stands)
     context = {
         "nav": "claims",
         "tab": "reimbursements",
         "batch": batch,
-        "total": Money(batch.total_minor, batch.currency),  # type: ignore[attr-defined]  # by the query
         "people": list(people.values()),
         "form": form,
         "may_pay": member.may("reimbursements.pay"),
