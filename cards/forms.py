@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from babel import Locale
@@ -16,6 +17,8 @@ from cards.operations import Controls
 from cards.queries import readable_merchant
 from companies.merchant_categories import parse_range, range_text
 from companies.operations import COUNTRIES
+from spendtrackr.forms import DayField as AnyDayField
+from spendtrackr.forms import DayInput
 from spendtrackr.money import Money, parse_decimal
 from users.models import Membership
 from users.roles import Role
@@ -109,16 +112,14 @@ COUNTRY_NAMES: dict[str, str] = {code: str(Locale("en").territories[code]) for c
 _CODES_OF_COUNTRIES = {name.casefold(): code for code, name in COUNTRY_NAMES.items()}
 
 
-class DayField(forms.DateField):
-    def __init__(self, **kwargs: Any) -> None:
-        widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-        super().__init__(input_formats=["%Y-%m-%d"], widget=widget, error_messages={"invalid": "Write a day such as 2026-03-31."}, **kwargs)
+class DayField(AnyDayField):
+    """A day on which a card may be used."""
 
-    def clean(self, value: Any) -> Any:
-        day = super().clean(value)
-        if day and not 2000 <= day.year <= 2100:
-            raise forms.ValidationError("Write a day of this century.")
-        return day
+    first, last = date(2000, 1, 1), date(2100, 12, 31)
+    says = "Write a day of this century."
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(input_formats=["%Y-%m-%d"], error_messages={"invalid": "Write a day such as 2026-03-31."}, **kwargs)
 
 
 INTERVALS: list[Interval] = [interval for interval in Interval if interval not in {Interval.UNAPPROVED, Interval.GRANT}]
@@ -400,7 +401,7 @@ class AskForMoreForm(forms.Form):
     until = forms.DateField(
         label="Until",
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput,
         help_text="For once: the last day on which it is needed.",
     )
     reason = forms.CharField(label="What is it for?", max_length=500)

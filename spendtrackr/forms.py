@@ -43,11 +43,13 @@ class DayField(forms.DateField):
     """A calendar day, within the days that the API takes."""
 
     widget = DayInput
+    first, last = EARLIEST, LATEST
+    says = f"Write a day from {EARLIEST} to {LATEST}."
 
     def clean(self, value: Any) -> date | None:
         day: date | None = super().clean(value)
-        if day is not None and not EARLIEST <= day <= LATEST:
-            raise forms.ValidationError(f"Write a day from {EARLIEST} to {LATEST}.")
+        if day is not None and not self.first <= day <= self.last:
+            raise forms.ValidationError(self.says)
         return day
 
 
@@ -71,6 +73,18 @@ def day_from(given: Mapping[str, Any], name: str) -> date | None:
     if not EARLIEST <= day <= LATEST:
         raise Invalid(f"{name.capitalize()} is a day from {EARLIEST} to {LATEST}.", field=name)
     return day
+
+
+def line_from(given: Mapping[str, Any], name: str, longest: int = 500, *, label: str = "") -> str:
+    """The line of text under this name, blank where there is none. Raises `Invalid` naming it."""
+    label = label or name.replace("_", " ").capitalize()
+    try:
+        line = plain_line(given.get(name, ""))
+    except ValueError as error:
+        raise Invalid(f"{label}: {error}", field=name) from error
+    if len(line) > longest:
+        raise Invalid(f"{label}: at most {longest} characters.", field=name)
+    return line
 
 
 def instant_from(given: Mapping[str, Any], name: str) -> datetime | None:

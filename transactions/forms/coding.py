@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,8 @@ class Described:
             case "tags":
                 return queries.tag_choices(self.purchase, value)
             case "splits":
-                return [self._part(place, part) for place, part in enumerate(value)]
+                there = standing(self.purchase)
+                return [self._part(f"splits.{place}", part, there.get(place)) for place, part in enumerate(value)]
             case _:
                 return value
 
@@ -60,50 +62,48 @@ class Described:
             raise errors.Invalid("There is nothing with this id.", field="member", code="does_not_exist")
         return found
 
-    def _part(self, place: int, said: dict[str, Any]) -> Split:
-        """A part. Where and when a claim's line was spent is not said here, and stays."""
-        at, there = f"splits.{place}", part_at(self.purchase, place)
+    def _part(self, at: str, said: dict[str, Any], there: Split | None) -> Split:
+        """A part, where `there` stands now. Where and when a claim's line was spent is not said here, and stays."""
         return Split(
             spent_on=there.spent_on if there else None,
             descriptor=there.descriptor if there else "",
-            share_minor=self._minor(said["amount"], f"{at}.amount"),
+            share_minor=minor_in(whole_of(self.purchase).currency, said["amount"], f"{at}.amount", "This transaction is in"),
             category=queries.category_choice(self.purchase, said["category"], field=f"{at}.category"),
-            department=department_said(self.actor, self.purchase, place, said["department"], field=f"{at}.department"),
+            department=department_said(self.actor, self.purchase, there, said["department"], field=f"{at}.department"),
             budget=queries.budget_choice(self.purchase, said["budget"], self.actor, field=f"{at}.budget"),
             memo=said["memo"],
             tax_code=said["tax_code"],
             tax_minor=self._tax(said["tax"], f"{at}.tax"),
         )
 
-    def _minor(self, amount: Money, field: str) -> int:
-        currency = whole_of(self.purchase).currency
-        if amount.currency != currency:
-            raise errors.Invalid(f"This transaction is in {currency}.", field=f"{field}.currency")
-        return amount.minor
-
     def _tax(self, amount: Money | None, field: str) -> int | None:
         """In the currency that it is booked in: a claim's may have been paid in another."""
-        if amount is not None and amount.currency != self.purchase.currency:
-            raise errors.Invalid(f"This is booked in {self.purchase.currency}.", field=f"{field}.currency")
-        return None if amount is None else amount.minor
+        return None if amount is None else minor_in(self.purchase.currency, amount, field, "This is booked in")
 
 
-def part_at(purchase: Transaction, place: int) -> Split | None:
-    """The part that stands at this place."""
-    parts = splits.parts_of(purchase) if purchase.is_split else []
-    return parts[place] if place < len(parts) else None
+def minor_in(currency: str, amount: Money, field: str, says: str) -> int:
+    """The minor units of an amount that has to be in this currency. Raises `Invalid` naming the field."""
+    if amount.currency != currency:
+        raise errors.Invalid(f"{says} {currency}.", field=f"{field}.currency")
+    return amount.minor
 
 
-def department_said(actor: Membership, purchase: Transaction, place: int, public_id: str | None, *, field: str) -> Department | None:
+def standing(purchase: Transaction) -> dict[int, Split]:
+    """The parts that a transaction is split into now, by their place."""
+    return dict(enumerate(splits.parts_of(purchase))) if purchase.is_split else {}
+
+
+def department_said(
+    actor: Membership, purchase: Transaction, there: Split | None, public_id: str | None, *, field: str
+) -> Department | None:
     """The department of a part. Only bookkeepers say which; what one of them said stays when somebody else writes the part anew."""
     chosen = queries.department_choice(purchase, public_id, field=field)
-    there = part_at(purchase, place)
-    standing = there.department if there else None
-    if actor.may("transactions.assign") or chosen in {standing, purchase.department} - {None}:
+    kept = there.department if there else None
+    if actor.may("transactions.assign") or chosen in {kept, purchase.department} - {None}:
         return chosen
     if chosen is not None:
         require("transactions.assign", actor)
-    return standing
+    return kept
 
 
 _SPARE = 2
@@ -120,7 +120,7 @@ class PartForm(forms.Form):
     tax_code = LineField(label="Tax code", max_length=20, required=False)
     tax = AmountField(label="Tax")
 
-    def __init__(self, *args: Any, currency: str, choices: dict[str, list[tuple[str, str]]], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, currency: str, choices: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("amount", "tax"):
             self.fields[name].currency = currency  # type: ignore[attr-defined]
@@ -154,7 +154,7 @@ class SplitForm:
         known = queries.with_parts([purchase])[0].parts  # type: ignore[attr-defined]
         typed = [self._typed(part) for part in known] or [self._whole()]
         lines = min(MOST_PARTS, lines_sent(data) if data is not None else len(typed) + _SPARE)
-        choices = self._choices()
+        choices = part_choices(purchase, member, purchase.currency, department="As the purchase", budget="As the purchase")
         starts = [*typed, *[{}] * max(0, lines - len(typed))][:lines]
         self.parts = [
             PartForm(data, prefix=f"part-{place}", initial=start, choices=choices, currency=self.whole.currency)
@@ -170,21 +170,9 @@ class SplitForm:
         amount = Money(part.share_minor if self.whole.currency != self.purchase.currency else part.amount_minor, self.whole.currency)
         return {
             "amount": str(_positive(amount).decimal),
-            **{name: getattr(part, name).public_id if getattr(part, name) else "" for name in ("category", "department", "budget")},
-            "memo": part.memo,
-            "tax_code": part.tax_code,
+            **booked_as(part),
             "tax": str(_positive(tax).decimal) if tax else "",
         }
-
-    def _choices(self) -> dict[str, list[tuple[str, str]]]:
-        found = {"category": [("", "Uncategorised"), *queries.choosable_categories(self.purchase)]}
-        if self.member.may("transactions.assign"):
-            departments = Department.objects.filter(archived_at=None).order_by("name").values_list("public_id", "name")
-            found["department"] = [("", "As the purchase"), *departments]
-        if self.purchase.source != TransactionSource.STATEMENT:
-            budgets = Budget.objects.visible_to(self.member).filter(closed_at=None, currency=self.purchase.currency).order_by("name", "pk")
-            found["budget"] = [("", "As the purchase"), *budgets.values_list("public_id", "name")]
-        return with_standing(found, self.purchase)
 
     def is_valid(self) -> bool:
         return not [part for part in self.parts if not part.is_valid()]
@@ -202,29 +190,56 @@ class SplitForm:
                 "amount": signed(given["amount"]),
                 "tax": signed(given["tax"]),
             }
-            for form in self.parts
-            if (given := form.cleaned_data)["amount"]
+            for given in (form.cleaned_data for form in used(self.parts))
         ]
 
     def show(self, refusal: errors.DomainError) -> str:
         """Put a refusal beside the line that it names. Answers what is left to say above the form."""
-        _, _, rest = (refusal.field or "").partition("splits.")
-        place, _, name = rest.partition(".")
-        used = [form for form in self.parts if form.cleaned_data.get("amount")]
-        if place.isdigit() and int(place) < len(used) and name in used[int(place)].fields:
-            used[int(place)].add_error(name, refusal.message)
-            return ""
-        return refusal.message
+        return "" if stands_beside(used(self.parts), "splits", refusal) else refusal.message
 
 
-def with_standing(choices: dict[str, list[tuple[str, str]]], purchase: Transaction | None) -> dict[str, list[tuple[str, str]]]:
-    """With what stands on a part already: closed, archived or out of somebody's sight, it is not lost by writing the part anew."""
-    for part in splits.parts_of(purchase) if purchase and purchase.is_split else ():
+Choices = dict[str, list[tuple[str, str]]]
+
+
+def part_choices(purchase: Transaction, member: Membership, currency: str, **blank: str) -> Choices:
+    """What may be chosen for a part, with what it is called to choose nothing; departments by bookkeepers alone.
+
+    What stands on a part already is there too: closed, archived or out of somebody's sight, it is not lost by writing the part anew.
+    """
+    found = {"category": [("", "Uncategorised"), *queries.choosable_categories(purchase)]}
+    if member.may("transactions.assign"):
+        departments = Department.objects.filter(archived_at=None).order_by("name").values_list("public_id", "name")
+        found["department"] = [("", blank["department"]), *departments]
+    if purchase.source != TransactionSource.STATEMENT:
+        budgets = Budget.objects.visible_to(member).filter(closed_at=None, currency=currency).order_by("name", "pk")
+        found["budget"] = [("", blank["budget"]), *budgets.values_list("public_id", "name")]
+    for part in standing(purchase).values():
         for name in ("department", "budget"):
             row = getattr(part, name)
-            if row and choices.get(name) and row.public_id not in dict(choices[name]):
-                choices[name].append((row.public_id, row.name))
-    return choices
+            if row and name in found and row.public_id not in dict(found[name]):
+                found[name].append((row.public_id, row.name))
+    return found
+
+
+def booked_as(part: Split) -> dict[str, Any]:
+    """What a part is booked to, as it stands in the boxes of its line."""
+    rows = {name: getattr(part, name) for name in ("category", "department", "budget")}
+    return {name: row.public_id if row else "" for name, row in rows.items()} | {"memo": part.memo, "tax_code": part.tax_code}
+
+
+def used(lines: Sequence[PartForm]) -> list[PartForm]:
+    """Those with an amount, of forms that were validated."""
+    return [form for form in lines if form.cleaned_data.get("amount")]
+
+
+def stands_beside(lines: Sequence[PartForm], name: str, refusal: errors.DomainError) -> bool:
+    """Put a refusal beside the box that it names, such as `splits.0.amount`. False where it names none."""
+    _, is_line, rest = (refusal.field or "").partition(f"{name}.")
+    place, _, box = rest.removesuffix(".currency").partition(".")
+    if not is_line or not place.isdigit() or int(place) >= len(lines) or box not in lines[int(place)].fields:
+        return False
+    lines[int(place)].add_error(box, refusal.message)
+    return True
 
 
 def _positive(amount: Money) -> Money:

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from spendtrackr import errors
-from spendtrackr.forms import show_refusal
+from spendtrackr.forms import line_from, show_refusal
 from spendtrackr.permissions import find, require
 from transactions import queries
 from transactions.forms.delegations import DelegationForm
@@ -17,7 +17,6 @@ from transactions.models import Approval, ApprovalStatus, Delegation, Delegation
 from transactions.operations import approvals as operations
 from transactions.operations import delegations
 from transactions.operations.approvals import Answer
-from transactions.views.purchases import typed
 from users.models import Membership
 from users.queries import colleagues
 from users.roles import Role
@@ -55,7 +54,7 @@ def _named(member: Membership, public_id: str) -> Approval:
 
 
 def _said(request: HttpRequest, outcome: Outcome) -> Answer:
-    return Answer(outcome, typed(request, "reason")[:500], request.POST.get("seen", "")[:64])
+    return Answer(outcome, line_from(request.POST, "reason"), request.POST.get("seen", "")[:64])
 
 
 @action

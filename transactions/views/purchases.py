@@ -11,9 +11,9 @@ from django.utils import timezone
 from cards.models import Budget
 from companies.models import Category, Department, Tag
 from spendtrackr import errors
+from spendtrackr.forms import line_from
 from spendtrackr.money import Money, parse_decimal
 from spendtrackr.permissions import find, require
-from spendtrackr.text import plain_line
 from transactions import queries
 from transactions.filters import UNAPPROVED, TransactionFilter
 from transactions.forms.addresses import AmountRange
@@ -167,25 +167,13 @@ def _named(member: Membership, public_id: str, rule: str) -> Transaction:
     return row
 
 
-def typed(request: HttpRequest, name: str, longest: int = 500) -> str:
-    """A line that somebody typed. Raises `Invalid` naming the field."""
-    label = name.replace("_", " ").capitalize()
-    try:
-        line = plain_line(request.POST.get(name, ""))
-    except ValueError as error:
-        raise errors.Invalid(f"{label}: {error}", field=name) from error
-    if len(line) > longest:
-        raise errors.Invalid(f"{label}: at most {longest} characters.", field=name)
-    return line
-
-
 @action
 def describe(request: HttpRequest, member: Membership, public_id: str) -> str:
     row = _named(member, public_id, "transactions.describe")
     body = {name: request.POST[name] for name in ("category", "department", "member") if name in request.POST}
     for name, longest in (("memo", 500), ("no_receipt_reason", 300), ("tax_code", 20)):
         if name in request.POST:
-            body[name] = typed(request, name, longest)
+            body[name] = line_from(request.POST, name, longest)
     more: dict[str, Any] = {**body, **_amount_of_tax(request, row)}
     if "tags_shown" in request.POST:
         more["tags"] = request.POST.getlist("tags")

@@ -14,11 +14,10 @@ from django.utils import timezone
 from django.utils.http import content_disposition_header
 
 from spendtrackr import errors
-from spendtrackr.forms import EARLIEST, LATEST
+from spendtrackr.forms import EARLIEST, LATEST, line_from
 from spendtrackr.money import CURRENCIES, Money, parse_decimal
 from spendtrackr.pagination import take_page
 from spendtrackr.permissions import find, require
-from spendtrackr.text import plain_line
 from transactions import documents, queries
 from transactions.models import Receipt, Transaction
 from transactions.operations import receipts
@@ -108,7 +107,7 @@ def _typed(request: HttpRequest) -> dict[str, Any]:
     if "spent_on" in given:
         changes["spent_on"] = _day(given["spent_on"])
     if "merchant_name" in given:
-        changes["merchant_name"] = _name(given["merchant_name"])
+        changes["merchant_name"] = line_from(given, "merchant_name", 120, label="Merchant")
     return changes
 
 
@@ -134,16 +133,6 @@ def _day(text: str) -> date | None:
     if day and not EARLIEST <= day <= LATEST:
         raise errors.Invalid(f"Day: from {EARLIEST} to {LATEST}.", field="spent_on")
     return day
-
-
-def _name(text: str) -> str:
-    try:
-        name = plain_line(text)
-    except ValueError as error:
-        raise errors.Invalid(f"Merchant: {error}", field="merchant_name") from error
-    if len(name) > 120:
-        raise errors.Invalid("Merchant: at most 120 characters.", field="merchant_name")
-    return name
 
 
 @action

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from spendtrackr import errors
-from spendtrackr.forms import day_from
+from spendtrackr.forms import day_from, line_from
 from spendtrackr.money import Money
 from spendtrackr.permissions import find, require
 from transactions import queries
@@ -18,7 +18,6 @@ from transactions.forms.claims import PayForm
 from transactions.models import PaidFrom, Payout, Reimbursement, ReimbursementStatus, Transaction
 from transactions.operations import reimbursements as operations
 from transactions.views.exports import payouts_file
-from transactions.views.purchases import typed
 from users.models import Membership
 from users.views import action, page
 
@@ -161,5 +160,5 @@ def remove(request: HttpRequest, member: Membership, public_id: str) -> str:
 @action
 def fail(request: HttpRequest, member: Membership, public_id: str) -> str:
     payout = _payout(member, public_id)
-    operations.fail(payout, reason=typed(request, "reason", 300), actor=member, at=timezone.now())
+    operations.fail(payout, reason=line_from(request.POST, "reason", 300), actor=member, at=timezone.now())
     return f"Noted: {payout.amount} for {payout.member.user.name} came back, and waits to be paid again."

@@ -7,12 +7,12 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from spendtrackr import errors
+from spendtrackr.forms import line_from
 from spendtrackr.money import Money, parse_decimal
 from spendtrackr.permissions import find, require
 from transactions import queries
 from transactions.models import Repayment, RepaymentStatus
 from transactions.operations import repayments as operations
-from transactions.views.purchases import typed
 from users.models import Membership
 from users.views import action, page
 
@@ -48,12 +48,12 @@ def receive(request: HttpRequest, member: Membership, public_id: str) -> str:
         amount = Money.parse(parse_decimal(request.POST.get("amount", "").strip()), currency)
     except ValueError as error:
         raise errors.Invalid(f"Amount: write an amount in {currency}, such as 12.50.", field="amount") from error
-    operations.receive(row, amount, reference=typed(request, "reference", 120), actor=member, at=timezone.now())
+    operations.receive(row, amount, reference=line_from(request.POST, "reference", 120), actor=member, at=timezone.now())
     return f"Recorded: {amount} from {row.member.user.name}."
 
 
 @action
 def waive(request: HttpRequest, member: Membership, public_id: str) -> str:
     row = _named(member, public_id)
-    operations.waive(row, reason=typed(request, "reason", 300), actor=member, at=timezone.now())
+    operations.waive(row, reason=line_from(request.POST, "reason", 300), actor=member, at=timezone.now())
     return f"Waived: {row.member.user.name} owes nothing for it any more."
