@@ -45,9 +45,7 @@ def follow(purchase: Transaction, *, at: datetime) -> None:
     if repayment.status == RepaymentStatus.OPEN and not is_owed:
         end(repayment, RepaymentStatus.REPAID if repayment.repaid_minor else RepaymentStatus.WAIVED, at=at)
         _record(str(repayment.status), repayment, purchase, at=at)
-    elif is_owed and (
-        repayment.status == RepaymentStatus.REPAID or (repayment.status == RepaymentStatus.WAIVED and not repayment.ended_by_id)
-    ):
+    elif is_owed and _may_come_back(repayment):
         repayment.status, repayment.reason, repayment.ended_by, repayment.ended_at = RepaymentStatus.OPEN, "", None, None
         repayment.save(update_fields=["status", "reason", "ended_by", "ended_at"])
         _record("opened", repayment, purchase, at=at)

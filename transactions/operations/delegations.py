@@ -27,11 +27,8 @@ def delegate(member: Membership, to: Membership, *, starts_on: date, ends_on: da
         raise errors.Invalid("That day is over.", field="starts_on")
     if not starts_on <= ends_on <= add_months(starts_on, LONGEST_MONTHS):
         raise errors.Invalid(f"It ends on its first day or later, and within {LONGEST_MONTHS} months.", field="ends_on")
-    if (
-        Delegation.objects.filter(member=member, to=to, starts_on__lte=ends_on, ends_on__gte=starts_on)
-        .exclude(state=DelegationState.OVER)
-        .exists()
-    ):
+    same = Delegation.objects.filter(member=member, to=to, starts_on__lte=ends_on, ends_on__gte=starts_on)
+    if same.exclude(state=DelegationState.OVER).exists():
         raise errors.Invalid("They decide in this place on some of these days already.", field="to")
     starts_at = at if starts_on == today else company.end_of(starts_on - timedelta(days=1))
     row = Delegation(
