@@ -1,15 +1,39 @@
-"""The period of a report, from an address. Both days are included; one of them alone is completed sensibly."""
+"""What a report is asked, from an address. Both days of a period are included; one of them alone is completed sensibly."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
+from reports import queries
+from reports.shape import Definition, Question
 from spendtrackr import errors
 from spendtrackr.forms import day_from
+from spendtrackr.money import KNOWN_CURRENCIES
 from spendtrackr.periods import Period, add_months
+from transactions.models import Dimension
+from users.models import Membership
 
 _LONGEST_YEARS = 30
+# Options that a report cannot do without, and what a page shows where none is given.
+USUAL = {"group_by": "category"}
+
+
+def question_from(given: Mapping[str, Any], report: Definition, member: Membership, *, at: datetime) -> Question:
+    """What is asked of a report. Raises `Invalid` naming the parameter."""
+    today = member.company.day_of(at)
+    only = queries.reader(member)
+    takes_period = "from" in report.takes
+    return Question(
+        member=member,
+        at=at,
+        period=period_from(given if takes_period else {}, lambda: queries.usual_period(today, only=only)),
+        of={name: queries.ids_of(name, given[name]) for name in Dimension.values if name in report.takes and given.get(name)},
+        currency=_currency(given),
+        options=_options(given, report),
+        given={name: str(value) for name, value in given.items() if value},
+    )
 
 
 def period_from(given: Mapping[str, Any], usual: Callable[[], Period]) -> Period:
@@ -27,3 +51,23 @@ def period_from(given: Mapping[str, Any], usual: Callable[[], Period]) -> Period
     if last.year - first.year > _LONGEST_YEARS:
         raise errors.Invalid(f"A report covers at most {_LONGEST_YEARS} years.", field="from")
     return Period.inclusive(first, last)
+
+
+def _currency(given: Mapping[str, Any]) -> str:
+    code = str(given.get("currency", ""))
+    if code and code not in KNOWN_CURRENCIES:
+        raise errors.Invalid("Write a currency as ISO 4217 does, such as EUR.", field="currency")
+    return code
+
+
+def _options(given: Mapping[str, Any], report: Definition) -> dict[str, str]:
+    chosen = {}
+    for name, choices in report.options.items():
+        value = str(given.get(name, ""))
+        if not value and name in USUAL:
+            raise errors.Invalid(errors.one_of(name, choices), field=name, code="required")
+        if value and value not in choices:
+            raise errors.Invalid(errors.one_of(name, choices), field=name)
+        if value:
+            chosen[name] = value
+    return chosen

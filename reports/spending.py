@@ -63,7 +63,7 @@ def month_against_last(today: date, currency: str, *, only: list[int] | None, of
     this = month_of(today)
     last = this.before()
     sums = {this.start: 0, last.start: 0}
-    for part in queries.parts(Period(last.start, this.end), Dimension.CATEGORY, only=only):
+    for part in queries.parts(Period(last.start, this.end), Dimension.CATEGORY, of=queries.of_members(only)):
         if part.currency == currency:
             sums[part.month] += part.amount_minor
     now, before = sums[this.start], sums[last.start]

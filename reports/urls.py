@@ -6,6 +6,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from reports import views
+from reports.catalogue import REPORTS
 from reports.viewsets import ReportViewSet
 
 router = SimpleRouter()
@@ -19,4 +20,6 @@ api = [
 pages = [
     path("", views.overview_page, name="overview"),
     path("my-spend/", views.my_spend, name="my-spend"),
+    path("reports/", views.reports, name="reports"),
+    *(path(f"reports/{name}/", views.report, {"name": name}, name=f"report-{name}") for name in REPORTS),
 ]

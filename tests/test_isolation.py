@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -14,6 +15,7 @@ from cards.models import BlockList, Budget, BudgetInterval, CardRequest, LimitGr
 from cards.operations import budgets, requests
 from companies import operations as companies
 from companies.models import Category, Company, Department, Tag
+from reports.catalogue import REPORTS
 from spendtrackr import events
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
@@ -208,6 +210,14 @@ PAGES_BY_ID = {
     "GET /cards/{public_id}/replace/": ("card", None),
     "POST /cards/{public_id}/replace/": ("card", {}),
 }
+
+
+def asked_of(report) -> str:
+    """The address of a report of the year, with all that it cannot do without."""
+    asked = {"from": "2026-01-01", "to": "2026-12-31"} if "from" in report.takes else {}
+    return "?" + urlencode(asked | {name: choices[1] for name, choices in report.options.items()})
+
+
 # Lists, reports and pages: none of Acme's ids, names or figures may be in the answer.
 BY_READING = {
     "GET /api/v1/claims/": "",
@@ -260,7 +270,10 @@ BY_READING = {
     "GET /account/": "",
     "GET /api/v1/notifications/": "",
     "GET /notifications/": "",
-    "GET /api/v1/reports/spend/": "?group_by=category&from=2026-01-01&to=2026-12-31",
+    "GET /api/v1/reports/": "",
+    "GET /reports/": "",
+    **{f"GET /api/v1/reports/{name}/": asked_of(report) for name, report in REPORTS.items()},
+    **{f"GET /reports/{name}/": asked_of(report) for name, report in REPORTS.items()},
     "GET /": "?from=2026-01-01&to=2026-12-31",
     "GET /transactions/": "",
 }

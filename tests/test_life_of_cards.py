@@ -26,7 +26,18 @@ from spendtrackr.money import Money
 from tests.factories import swipe
 from tests.oracle import NOTHING, Bought, Said, day_of, sum_of, window
 from tests.rules import adopt, decide
-from transactions.models import Approval, DaySpend, Draw, FundingAccount, Message, MonthSpend, Posting, SpendLine, Transaction
+from transactions.models import (
+    Approval,
+    DaySpend,
+    Draw,
+    FundingAccount,
+    Message,
+    MonthSpend,
+    MonthSpendWithin,
+    Posting,
+    SpendLine,
+    Transaction,
+)
 from transactions.operations import accounts, approvals
 from transactions.operations.clearing import Clearing, Fact, book, clear
 from transactions.operations.swipes import authorize
@@ -416,20 +427,27 @@ class Life(RuleBasedStateMachine):
         for posting in Posting.objects.all():
             spent[posting.entry_id] += (posting.to_account == "spent") * posting.amount_minor
             spent[posting.entry_id] -= (posting.from_account == "spent") * posting.amount_minor
-        days, months = defaultdict(lambda: [0, 0]), defaultdict(lambda: [0, 0])
+        days, months, within = defaultdict(lambda: [0, 0]), defaultdict(lambda: [0, 0]), defaultdict(lambda: [0, 0])
         for line in SpendLine.objects.select_related("entry"):
             assert line.day == line.entry.day == day_of(line.entry.at, self.zone)
             told[line.entry_id] += line.amount_minor
-            for dimension in ("category", "department", "member", "card", "merchant", "budget"):
-                value = getattr(line, f"{dimension}_id") or 0
-                for cells, start in ((days, line.day), (months, line.day.replace(day=1))):
-                    cell = cells[start, line.currency, dimension, value]
+            values = {name: getattr(line, f"{name}_id") or 0 for name in ("category", "department", "member", "card", "merchant", "budget")}
+            month = line.day.replace(day=1)
+            for dimension, value in values.items():
+                places = [(days, (line.day, line.currency, dimension, value)), (months, (month, line.currency, dimension, value))]
+                places += [
+                    (within, (other, values[other], month, line.currency, dimension, value)) for other in values if other != dimension
+                ]
+                for cells, place in places:
+                    cell = cells[place]
                     cell[0], cell[1] = cell[0] + 1, cell[1] + line.amount_minor
         assert {entry: minor for entry, minor in spent.items() if minor} == {entry: minor for entry, minor in told.items() if minor}
         for rollup, cells in ((DaySpend, days), (MonthSpend, months)):
             kept = {(row.starts_on, row.currency, row.dimension, row.value_id): [row.line_count, row.amount_minor]
                     for row in rollup.objects.all()}  # fmt: skip
             assert kept == cells
+        assert {(row.within, row.within_id, row.starts_on, row.currency, row.dimension, row.value_id): [row.line_count, row.amount_minor]
+                for row in MonthSpendWithin.objects.all()} == within  # fmt: skip
 
 
 @pytest.mark.django_db

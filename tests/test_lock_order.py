@@ -30,7 +30,17 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no row locks: its one write lock is taken at BEGIN"),
 ]
 
-ORDER = ["receipts", "reimbursements", "cards", "transactions", "budgets", "funding_accounts", "day_spend", "month_spend"]
+ORDER = [
+    "receipts",
+    "reimbursements",
+    "cards",
+    "transactions",
+    "budgets",
+    "funding_accounts",
+    "day_spend",
+    "month_spend",
+    "month_spend_within",
+]
 STATEMENT = re.compile(r"^(?:SELECT .*? FROM|INSERT INTO|UPDATE) `?(\w+)`?", re.DOTALL)
 
 
@@ -104,7 +114,7 @@ def test_a_decision_locks_the_card_then_budgets_and_takes_the_money_last(card):
 def test_a_single_message_adds_to_the_rollups_after_the_money(card):
     with recorded() as found:
         assert authorize(card, swipe(is_financial=True)).approved
-    in_order(found, "cards", "budgets", "funding_accounts", "day_spend", "month_spend")
+    in_order(found, "cards", "budgets", "funding_accounts", "day_spend", "month_spend", "month_spend_within")
 
 
 def test_a_request_for_more_locks_the_purchase_between_the_card_and_the_budgets(card):
@@ -122,14 +132,14 @@ def test_what_clears_takes_them_in_the_same_order(card, how):
             clear(purchase, Clearing("capture", "c1", NOON), actor=None)
         else:
             book(card, Fact("capture", "c1", "p", Money(10_00, "USD"), NOON))
-    in_order(found, "cards", "transactions", "budgets", "funding_accounts", "day_spend", "month_spend")
+    in_order(found, "cards", "transactions", "budgets", "funding_accounts", "day_spend", "month_spend", "month_spend_within")
 
 
 def test_a_fact_of_an_unknown_purchase_does_too(card):
     with recorded() as found:
         book(card, Fact("force_post", "c1", "new", Money(10_00, "USD"), NOON, merchant_name="A"))
     # The reference is looked for under a lock, and found by nobody: no row is locked.
-    in_order(found, "cards", "transactions", "budgets", "funding_accounts", "day_spend", "month_spend")
+    in_order(found, "cards", "transactions", "budgets", "funding_accounts", "day_spend", "month_spend", "month_spend_within")
 
 
 def test_a_yes_locks_the_card_before_the_purchase(acme, card):
@@ -219,7 +229,7 @@ def claim(acme, tree):
 def test_a_yes_to_a_claim_locks_it_before_the_budgets_of_its_lines_and_the_money_last(acme, claim):
     with recorded() as found:
         decide(Approval.objects.get(transaction=claim), acme.alice, at=NOON)
-    in_order(found, "transactions", "budgets", "funding_accounts", "day_spend", "month_spend")
+    in_order(found, "transactions", "budgets", "funding_accounts", "day_spend", "month_spend", "month_spend_within")
 
 
 def test_batches_are_locked_before_their_claims_and_the_money_last(acme, claim):
@@ -245,7 +255,7 @@ def test_what_is_repaid_locks_card_and_purchase_before_the_money(acme, card):
     owed = Repayment.objects.select_related("transaction", "member__user").get()
     with recorded() as found:
         repayments.receive(owed, Money(1_00, "USD"), actor=acme.alice, at=NOON)
-    in_order(found, "cards", "transactions", "funding_accounts", "day_spend", "month_spend")
+    in_order(found, "cards", "transactions", "funding_accounts", "day_spend", "month_spend", "month_spend_within")
 
 
 def test_parts_with_a_budget_of_their_own_lock_it_under_the_purchase(acme, card, tree):

@@ -24,6 +24,7 @@ from cards.operations import budgets, requests
 from companies import operations as companies
 from companies.models import Category, Company
 from conftest import build_world, client_of
+from reports.catalogue import REPORTS
 from spendtrackr import events
 from spendtrackr.ids import new_id
 from spendtrackr.money import Money
@@ -304,6 +305,10 @@ CASES: dict[str, Case] = {
     "GET /api/v1/auth/sessions/": Case("profile.own", lists="session"),
     "POST /api/v1/auth/sessions/revoke-others/": Case("profile.own", body={}),
     "POST /api/v1/auth/sessions/{public_id}/revoke/": Case("profile.own", "session", {}),
+    "GET /api/v1/reports/": Case("reports.see"),
+    "GET /reports/": Case("reports.see"),
+    **{f"GET /api/v1/reports/{name}/": Case(report.rule) for name, report in REPORTS.items() if name != "spend"},
+    **{f"GET /reports/{name}/": Case(report.rule) for name, report in REPORTS.items()},
     "GET /": Case("reports.see"),
     "GET /my-spend/": Case("reports.see"),
     "GET /transactions/": Case("transactions.see", lists="transaction"),
@@ -655,10 +660,10 @@ def test_ones_own_page_shows_ones_own_alone(cast, role):
     assert {whose for whose, id_ in cast.object_ids(role, "card").items() if id_ in told} == {OWN}
 
 
-@pytest.mark.parametrize("route", [route for route in CASES if route.startswith("GET /api/v1/reports")])
+@pytest.mark.parametrize("route", [route for route in CASES if route.startswith("GET /api/v1/reports/spend/")])
 def test_a_figure_adds_up_what_may_be_seen(cast, route):
     for role in Role.values:
         told = send(cast.actors[role], f"{route}&from=2026-03-01&to=2026-03-31", CASES[route]).json()
-        seen = sum(row["spend"]["minor"] for row in told["rows"])
+        seen = sum(row["measures"]["spend"]["minor"] for row in told["rows"])
         # A purchase and one that is to be repaid; the company's also has the payee's claim.
         assert seen == (21_00 * 11 + 1_00 if role in TABLE["reports.see"].roles else 21_00 * 2)

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from cards import operations as cards
 from cards.models import LimitCounter
-from reports import queries
 from reports.verification import COMPANY_CHECKS
 from spendtrackr import errors
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, add_months, month_of
 from tests.factories import swipe
+from tests.figures import spend, totals
 from transactions.models import Draw, FundingAccount, Transaction
 from transactions.operations import accounts
 from transactions.operations.clearing import Clearing, clear
@@ -133,6 +133,6 @@ def _reports_agree_with_the_ledger() -> None:
     spent = {account.currency: account.spent for account in FundingAccount.objects.exclude(spent_minor=0)}
     for period in (Period(start, add_months(start, 6)), Period(start, add_months(start, 6).replace(day=15))):
         for group_by in ("month", "category"):
-            report = queries.spend(period, group_by)
-            assert {total.currency: total for total in report.totals if total.minor} == spent
-            assert sum(row.spend.minor for row in report.rows) == sum(total.minor for total in report.totals)
+            report = spend(period, group_by)
+            assert {currency: total for currency, total in totals(report).items() if total.minor} == spent
+            assert sum(row.values[0].minor for row in report.rows) == sum(total.minor for total in totals(report).values())

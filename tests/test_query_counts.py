@@ -71,6 +71,8 @@ PAGES = {
     "/reimbursements/": 8,
     "/repayments/": 6,
     "/receipts/": 10,
+    "/reports/": 3,
+    "/reports/spend/": 13,
 }
 
 

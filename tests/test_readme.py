@@ -40,5 +40,5 @@ def test_the_curl_that_the_demo_prints_answers_when_pasted(live_server, capsys):
     call_command("seed", until=date(2026, 11, 23), months=1, port=8000)
     command = re.search(r"^Try +(curl .+)$", capsys.readouterr().out, re.MULTILINE)[1]
     answer = run(command, live_server)
-    assert answer.startswith('{"group_by":"category"')
+    assert answer.startswith('{"report":"spend"')
     assert "Software and cloud" in answer

@@ -162,6 +162,8 @@ def test_a_posting_that_was_deleted_is_missed(books, capsys):
         ("UPDATE day_spend SET line_count = line_count + 1", "day rollup", "its lines are"),
         ("DELETE FROM month_spend", "month rollup", "misses"),
         ("UPDATE month_spend SET amount_minor = amount_minor - 1", "month rollup", "its lines are"),
+        ("DELETE FROM month_spend_within", "month rollup within", "misses"),
+        ("UPDATE month_spend_within SET item_count = item_count + 1", "month rollup within", "its lines are"),
         (
             "UPDATE transactions SET receipt_count = receipt_count + 1 WHERE receipt_count = 1",
             "receipts",
@@ -344,7 +346,8 @@ def test_every_promise_is_asked_for():
 
     assert list(COMPANY_CHECKS) == [
         "postings", "balances", "bank transfers", "purchases", "imported lines", "holds", "limit counters", "limit windows", "budgets",
-        "requests", "spend lines", "day rollup", "month rollup", "coding", "splits", "claims", "repayments", "approvals", "approval steps",
+        "requests", "spend lines", "day rollup", "month rollup", "month rollup within",
+        "coding", "splits", "claims", "repayments", "approvals", "approval steps",
         "missing items", "receipts", "receipt files", "backtests",
         "events", "notifications", "owners", "managers",
     ]  # fmt: skip

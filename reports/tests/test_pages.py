@@ -12,11 +12,12 @@ from cards.controls import Limit
 from cards.models import Budget, BudgetInterval, Interval, RequestKind
 from cards.operations import budgets, requests
 from companies.models import Category
-from reports import overview, queries
+from reports import overview
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, month_of
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, PASSWORD, swipe
+from tests.figures import spend, totals
 from tests.rules import adopt
 from transactions.models import FundingAccount
 from transactions.operations import approvals, coding
@@ -99,9 +100,9 @@ def test_page_api_and_ledger_agree_to_the_minor_unit(spent, pages, api):
     by_api = api(spent.alice).get("/api/v1/reports/spend/", {"group_by": "month", **JANUARY}).json()["totals"]
     with company_scope(spent.acme.pk):
         by_ledger = FundingAccount.objects.get().spent
-        by_query = queries.spend(Period(date(2026, 1, 1), date(2026, 2, 1)), "category").totals
-    assert by_api == [{"minor": by_ledger.minor, "currency": "USD"}] == [{"minor": 123_45, "currency": "USD"}]
-    assert by_query == [by_ledger]
+        by_query = totals(spend(Period(date(2026, 1, 1), date(2026, 2, 1)), "category"))
+    assert [row["measures"]["spend"] for row in by_api] == [{"minor": by_ledger.minor, "currency": "USD"}]
+    assert by_query == {"USD": by_ledger} == {"USD": Money(123_45, "USD")}
     assert re.search(rf'<p class="amount"><a href="[^"]+">{re.escape(str(by_ledger))}</a></p>', page)
 
 

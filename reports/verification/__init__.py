@@ -13,7 +13,7 @@ from reports.verification.ledger import balances, bank_transfers, holds, importe
 from reports.verification.limits import budgets, counters, requests, windows
 from reports.verification.notices import notifications
 from reports.verification.papers import approval_steps, approvals, missing_items, receipt_files, receipts
-from reports.verification.spend import coding, day_rollup, month_rollup, spend_lines, split_parts
+from reports.verification.spend import coding, day_rollup, month_rollup, month_rollup_within, spend_lines, split_parts
 from reports.verification.tenancy import relations
 from reports.verification.walking import Check, Told
 
@@ -31,6 +31,7 @@ COMPANY_CHECKS: dict[str, Check] = {
     "spend lines": spend_lines,
     "day rollup": day_rollup,
     "month rollup": month_rollup,
+    "month rollup within": month_rollup_within,
     "coding": coding,
     "splits": split_parts,
     "claims": claims,
@@ -60,6 +61,7 @@ __all__ = [
     "day_rollup",
     "missing_items",
     "month_rollup",
+    "month_rollup_within",
     "notifications",
     "relations",
     "repayments",

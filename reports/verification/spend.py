@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import date
-from typing import Any
 
-from django.db import connection
-from django.db.models import Case, F, Min, Q, Sum, When
+from django.db.models import Case, F, Q, Sum, When
 
 from reports.verification.walking import BLOCK, NOBODY, PART, Told, confirmed, hanging_on, parts
-from spendtrackr.periods import Period, month_of
-from spendtrackr.tenancy import current_company
-from transactions import splits
-from transactions.models import Account, DaySpend, Dimension, Entry, MonthSpend, Posting, SpendLine, Split, Transaction
+from transactions import rollups, splits
+from transactions.models import Account, DaySpend, Entry, MonthSpend, MonthSpendWithin, Posting, SpendLine, Split, Transaction
 from transactions.models.spend import Rollup
 
 
@@ -46,53 +41,30 @@ def month_rollup(told: Told = NOBODY) -> Iterator[str]:
     yield from _rollup(MonthSpend, told)
 
 
-# Cells less the lines that they stand for, read by one statement: a purchase that clears meanwhile is in both or in neither.
-_DIFFERENCES = """
-SELECT starts_on, currency, value_id, SUM(cells), SUM(line_count), SUM(item_count), SUM(amount_minor) FROM (
-    SELECT 1 AS cells, starts_on, currency, value_id, line_count, item_count, amount_minor FROM {table}
-    WHERE company_id = %(company)s AND dimension = %(dimension)s AND starts_on >= %(start)s AND starts_on < %(end)s
-    UNION ALL
-    SELECT 0, {starts_on} AS starts, currency, COALESCE({dimension}_id, 0) AS value, -COUNT(*), -SUM(counts), -SUM(amount_minor)
-    FROM spend_lines WHERE company_id = %(company)s AND day >= %(start)s AND day < %(end)s GROUP BY starts, currency, value
-) AS both_sides
-GROUP BY starts_on, currency, value_id HAVING SUM(line_count) <> 0 OR SUM(item_count) <> 0 OR SUM(amount_minor) <> 0
-ORDER BY starts_on, currency, value_id"""
+def month_rollup_within(told: Told = NOBODY) -> Iterator[str]:
+    """The month rollup within each dimension is the sum of the lines, by each other one."""
+    yield from _rollup(MonthSpendWithin, told)
 
 
 def _rollup(rollup: type[Rollup], told: Told) -> Iterator[str]:
-    told.expect(lambda: SpendLine.objects.count() * len(Dimension))
+    wanted = [(dimension, within) for kind, dimension, within in rollups.kinds() if kind is rollup]
+    told.expect(lambda: SpendLine.objects.count() * len(wanted))
+    for month in rollups.months():
+        lines = SpendLine.objects.filter(day__gte=month.start, day__lt=month.end).count() if told.listens else 0
+        for dimension, within in wanted:
+            for off in rollups.differences(rollup, month, dimension, within):
+                yield _cell(rollup, off)
+            told.done(lines)
+
+
+def _cell(rollup: type[Rollup], off: rollups.Difference) -> str:
+    of = dict(zip(rollups.KEYS[rollup], off.cell, strict=True))
+    narrowed = f" within {of['within']} {of['within_id']}" if "within" in of else ""
+    cell = f"{of['starts_on']} {of['currency']} {of['dimension']} {of['value_id']}{narrowed}"
     table = rollup._meta.db_table
-    starts_on = "day" if rollup is DaySpend else "%(start)s"
-    for dimension in Dimension.values:
-        sql = _DIFFERENCES.format(table=table, starts_on=starts_on, dimension=dimension)
-        for month in _months(rollup, dimension):
-            asked: dict[str, Any] = {"company": current_company(), "dimension": dimension, "start": month.start, "end": month.end}
-            with connection.cursor() as cursor:
-                cursor.execute(sql, asked)
-                found = cursor.fetchall()
-            for start, currency, value, cells, *off in found:
-                yield _cell(f"{start} {currency} {dimension} {value}", table, *map(int, off), is_kept=bool(cells))
-            if told.listens:
-                told.done(SpendLine.objects.filter(day__gte=month.start, day__lt=month.end).count())
-
-
-def _cell(cell: str, table: str, lines: int, items: int, amount: int, *, is_kept: bool) -> str:
-    if not is_kept:
-        return f"{table} misses {cell}: {-lines} lines of {-amount}"
-    return f"{table} {cell} is {lines:+} lines, {items:+} items and {amount:+} minor units off what its lines are"
-
-
-def _months(rollup: type[Rollup], dimension: str) -> Iterator[Period]:
-    """The months that have lines or cells, one after the other, each found in an index."""
-    after = date.min
-    while True:
-        line = SpendLine.objects.filter(day__gte=after).aggregate(first=Min("day"))["first"]
-        cell = rollup.objects.filter(dimension=dimension, starts_on__gte=after).aggregate(first=Min("starts_on"))["first"]
-        if line is None and cell is None:
-            return
-        month = month_of(min(day for day in (line, cell) if day))
-        yield month
-        after = month.end
+    if not off.is_kept:
+        return f"{table} misses {cell}: {-off.lines} lines of {-off.amount_minor}"
+    return f"{table} {cell} is {off.lines:+} lines, {off.items:+} items and {off.amount_minor:+} minor units off what its lines are"
 
 
 def coding(told: Told = NOBODY) -> Iterator[str]:

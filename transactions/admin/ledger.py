@@ -17,6 +17,7 @@ from spendtrackr import errors
 from spendtrackr.admin import ReadOnlyAdmin, everywhere
 from spendtrackr.money import Money, parse_decimal
 from transactions import models
+from transactions.models.spend import Rollup
 from transactions.operations import accounts as operations
 
 
@@ -89,11 +90,11 @@ class SpendLineAdmin(ReadOnlyAdmin[models.SpendLine]):
         return Money(line.amount_minor, line.currency)
 
 
-@admin.register(models.DaySpend, models.MonthSpend)
+@admin.register(models.DaySpend, models.MonthSpend, models.MonthSpendWithin)
 class RollupAdmin(ReadOnlyAdmin[Any]):
     list_display = ["id", "company_link", "starts_on", "dimension", "value_id", "amount", "item_count", "line_count"]
     list_filter = ["dimension"]
     search_fields = ["=currency"]
 
-    def amount(self, cell: models.DaySpend | models.MonthSpend) -> Money:
+    def amount(self, cell: Rollup) -> Money:
         return Money(cell.amount_minor, cell.currency)

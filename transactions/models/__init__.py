@@ -53,7 +53,7 @@ from transactions.models.purchases import (
     TransactionStatus,
 )
 from transactions.models.receipts import Attachment, Receipt, ReceiptType
-from transactions.models.spend import DaySpend, Dimension, MonthSpend, SpendLine
+from transactions.models.spend import DaySpend, Dimension, MonthSpend, MonthSpendWithin, SpendLine
 from transactions.models.statements import ImportedLine, StatementImport, StatementMapping, StatementSource
 
 __all__ = [
@@ -91,6 +91,7 @@ __all__ = [
     "Message",
     "MessageKind",
     "MonthSpend",
+    "MonthSpendWithin",
     "Outcome",
     "PaidFrom",
     "Payout",

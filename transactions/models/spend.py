@@ -15,6 +15,17 @@ from transactions.models.purchases import Merchant, Transaction
 from users.models import Membership
 
 
+class Dimension(models.TextChoices):
+    """What spend is cut by. The value is the name of the spend line's relation."""
+
+    CATEGORY = "category"
+    DEPARTMENT = "department"
+    MEMBER = "member"
+    CARD = "card"
+    MERCHANT = "merchant"
+    BUDGET = "budget"
+
+
 class SpendLine(AppendOnlyModel):
     """Spend on its posting day with all its dimensions. Below zero for refunds and credits."""
 
@@ -23,12 +34,13 @@ class SpendLine(AppendOnlyModel):
     day = models.DateField()
     currency = MachineTextField(max_length=3)
     amount_minor = models.BigIntegerField()
-    category = models.ForeignKey(Category, models.PROTECT, null=True, related_name="+")
-    member = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
-    card = models.ForeignKey(Card, models.PROTECT, null=True, related_name="+")
-    merchant = models.ForeignKey(Merchant, models.PROTECT, null=True, related_name="+")
-    department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+")
-    budget = models.ForeignKey(Budget, models.PROTECT, null=True, db_constraint=False, related_name="+")
+    # Each dimension has an index with the day, which serves its foreign key too.
+    category = models.ForeignKey(Category, models.PROTECT, null=True, db_index=False, related_name="+")
+    member = models.ForeignKey(Membership, models.PROTECT, null=True, db_index=False, related_name="+")
+    card = models.ForeignKey(Card, models.PROTECT, null=True, db_index=False, related_name="+")
+    merchant = models.ForeignKey(Merchant, models.PROTECT, null=True, db_index=False, related_name="+")
+    department = models.ForeignKey(Department, models.PROTECT, null=True, db_index=False, related_name="+")
+    budget = models.ForeignKey(Budget, models.PROTECT, null=True, db_constraint=False, db_index=False, related_name="+")
     # How many happenings the line stands for: 1, and -1 for a line that takes an earlier one back when it is coded anew.
     counts = models.SmallIntegerField(default=1)
 
@@ -39,7 +51,7 @@ class SpendLine(AppendOnlyModel):
         db_table = "spend_lines"
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["company", "day"], name="spend_lines_by_day"),
-            models.Index(fields=["company", "member", "day"], name="spend_lines_of_member"),
+            *(models.Index(fields=[name, "day"], name=f"spend_lines_by_{name}") for name in Dimension.values),
         ]
 
     def __str__(self) -> str:
@@ -59,17 +71,6 @@ class SpendLine(AppendOnlyModel):
             merchant_id=purchase.merchant_id,
             **{"department_id": purchase.department_id, "budget_id": purchase.budget_id, "category_id": purchase.category_id, **other},
         )
-
-
-class Dimension(models.TextChoices):
-    """What spend is cut by. The value is the name of the spend line's relation."""
-
-    CATEGORY = "category"
-    DEPARTMENT = "department"
-    MEMBER = "member"
-    CARD = "card"
-    MERCHANT = "merchant"
-    BUDGET = "budget"
 
 
 class Rollup(TenantModel):
@@ -97,6 +98,8 @@ class Rollup(TenantModel):
 
 
 class DaySpend(Rollup):
+    """Days, for the ends of periods that begin or end within a month."""
+
     class Meta:
         db_table = "day_spend"
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -105,8 +108,30 @@ class DaySpend(Rollup):
 
 
 class MonthSpend(Rollup):
+    """Months: twelve years of them are no more to read than twelve years have."""
+
     class Meta:
         db_table = "month_spend"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["company", "dimension", "starts_on", "currency", "value_id"], name="month_spend_one_cell"),
+        ]
+
+
+class MonthSpendWithin(Rollup):
+    """Months of one value of another dimension: of the department `within_id`, what each category comes to.
+
+    Reports that are narrowed by one dimension read these, as those that are not read `MonthSpend`. There are no days of them: the ends of
+    such a period are added up from their lines.
+    """
+
+    within = MachineTextField(max_length=10, choices=Dimension)
+    within_id = models.BigIntegerField()
+
+    class Meta:
+        db_table = "month_spend_within"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["company", "within", "within_id", "dimension", "starts_on", "currency", "value_id"],
+                name="month_within_one_cell",
+            ),
         ]

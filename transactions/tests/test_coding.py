@@ -6,10 +6,10 @@ import pytest
 
 from companies.models import Category
 from reports import verification
-from reports.queries import spend
 from spendtrackr.periods import month_of
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
+from tests.figures import spend, told
 from transactions.models import DaySpend, MonthSpend, SpendLine, Transaction
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.coding import describe
@@ -33,7 +33,7 @@ def posted(acme):
 
 
 def by_category() -> dict[str, tuple[int, int]]:
-    return {row.label: (row.spend.minor, row.lines) for row in spend(MARCH, "category").rows if row.spend.minor or row.lines}
+    return {label: (spent.minor, items) for label, (spent, items) in told(spend(MARCH, "category")).items()}
 
 
 def books_fit() -> bool:

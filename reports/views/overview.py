@@ -1,30 +1,20 @@
-"""Pages that add up, and the pages of the contract."""
+"""The overview of a company's or a team's spend, and everybody's own."""
 
 from __future__ import annotations
 
 from typing import Any
 from urllib.parse import urlencode
 
-from csp.constants import SELF, UNSAFE_INLINE
-from csp.decorators import csp_update
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.shortcuts import render
 from django.utils import timezone
-from django.utils.decorators import method_decorator
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from reports import overview, queries, spending
 from reports.forms import period_from
 from spendtrackr import errors
 from spendtrackr.money import KNOWN_CURRENCIES
 from spendtrackr.periods import Period, add_months, month_of
-from spendtrackr.permissions import HasMembership
 from transactions import queries as transactions
-from users.authentication import TokenAuthentication
 from users.models import Membership
 from users.views import page
 
@@ -57,7 +47,7 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
             "company": transactions.backlog() if only is None else None,
         },
         "overview": shown,
-        "presets": presets(usual, period, currency),
+        "presets": presets(usual, period, {"currency": currency}),
         "accounts": transactions.accounts() if only is None else [],
         "latest": latest,
         "is_new": not latest and only is None,
@@ -84,7 +74,7 @@ def my_spend(request: HttpRequest, member: Membership) -> HttpResponse:
 _MOST = 100
 
 
-def presets(usual: Period, chosen: Period, currency: str) -> list[dict[str, Any]]:
+def presets(usual: Period, chosen: Period, kept: dict[str, str]) -> list[dict[str, Any]]:
     """Periods that people ask for most, as links."""
     month = month_of(usual.last)
     spans = {
@@ -96,38 +86,8 @@ def presets(usual: Period, chosen: Period, currency: str) -> list[dict[str, Any]
     return [
         {
             "label": label,
-            "href": "?" + urlencode({"from": span.start, "to": span.last, "currency": currency}),
+            "href": "?" + urlencode({"from": span.start, "to": span.last, **kept}),
             "is_chosen": span == chosen,
         }
         for label, span in spans.items()
     ]
-
-
-class SchemaView(SpectacularAPIView):
-    """The contract itself: open in the demo, for members elsewhere."""
-
-    authentication_classes = [TokenAuthentication]
-    permission_classes = [HasMembership]
-
-    @extend_schema(summary="The contract", tags=["contract"], responses={200: OpenApiTypes.OBJECT})
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        return super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
-
-    def get_permissions(self) -> list[Any]:
-        return [] if settings.DOCS_OPEN else list(super().get_permissions())
-
-
-# Swagger UI sets style attributes. It shows nothing but the contract, so styles alone are let through, on this page alone.
-@method_decorator(csp_update({"style-src": [SELF, UNSAFE_INLINE]}), name="dispatch")
-@extend_schema(exclude=True)
-class DocsView(SpectacularSwaggerSplitView):
-    """The contract to browse, from our own origin."""
-
-    url_name = "schema"
-    authentication_classes: list[Any] = []
-    permission_classes: list[Any] = []
-
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        if not settings.DOCS_OPEN and getattr(request._request, "membership", None) is None:
-            return redirect(f"{reverse('sign-in')}?{urlencode({'next': request.path})}")
-        return super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]

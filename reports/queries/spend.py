@@ -1,0 +1,417 @@
+"""Spend, added up. Everything comes from the rollups of spend lines, so page, API and ledger give one number."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import F, Max, Min, Q, QuerySet, Sum
+from django.db.models.functions import TruncMonth
+from django.urls import reverse
+
+from cards.models import Budget, BudgetInterval, Card
+from companies.models import Category, Department
+from reports.shape import Axis, Key, Measure, Question, Report, Row, Value
+from spendtrackr.money import Money
+from spendtrackr.periods import Period, add_months, month_of
+from transactions.models import DaySpend, Dimension, Merchant, MonthSpend, MonthSpendWithin, SpendLine
+from users.models import Membership
+
+UNCATEGORISED = "Uncategorised"
+# What spend without a value is called.
+NOBODYS: dict[str, str] = {
+    Dimension.CATEGORY: UNCATEGORISED,
+    Dimension.DEPARTMENT: "No department",
+    Dimension.MEMBER: "Nobody",
+    Dimension.CARD: "No card",
+    Dimension.MERCHANT: "No merchant given",
+    Dimension.BUDGET: "No budget",
+}
+MONTH = "month"
+AXES: dict[str, Axis] = {MONTH: Axis(MONTH, "Month"), **{name: Axis(name, label) for name, label in Dimension.choices}}
+# By month, by anything else, or both: `month,category`.
+GROUPINGS: tuple[str, ...] = (MONTH, *Dimension.values, *(f"{MONTH},{name}" for name in Dimension.values))
+BEFORE, LAST_YEAR, AGAINST_BUDGET = "before", "last_year", "budget"
+COMPARISONS: tuple[str, ...] = (BEFORE, LAST_YEAR, AGAINST_BUDGET)
+# In an address, what has no value.
+NONE = "none"
+# Values by dimension, as database ids: 0 for what has none.
+Filters = Mapping[str, frozenset[int]]
+
+SPEND, ITEMS = Measure("spend", "Spend", "money"), Measure("items", "Items", "count")
+_COMPARED = {
+    BEFORE: (Measure("before", "Period before", "money"), Measure("change", "Change", "money"), Measure("percent", "Change", "percent")),
+    LAST_YEAR: (
+        Measure("before", "Same period last year", "money"),
+        Measure("change", "Change", "money"),
+        Measure("percent", "Change", "percent"),
+    ),
+    AGAINST_BUDGET: (Measure("budget", "Budget", "money"), Measure("left", "Left", "money"), Measure("percent", "Used", "percent")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One month's sum of one value of a dimension. `value_id` is a database id, 0 for none."""
+
+    month: date
+    currency: str
+    value_id: int
+    items: int
+    amount_minor: int
+
+
+def reader(member: Membership) -> list[int] | None:
+    """Whose spend a member may add up, as database ids: everybody's (None), else their own and that of the people below."""
+    return None if member.sees("reports") else member.team
+
+
+def narrowed(question: Question) -> Filters:
+    """What was asked for, of what its reader may see."""
+    only = reader(question.member)
+    if only is None:
+        return question.of
+    return {**question.of, Dimension.MEMBER: question.of.get(Dimension.MEMBER, frozenset(only)) & frozenset(only)}
+
+
+def parts(period: Period, dimension: str, *, of: Filters | None = None) -> list[Part]:
+    """Sums by month, currency and value.
+
+    Whole months come from the rollups: the cost depends on months and values, not on how much was bought. So does what is narrowed by one
+    other dimension. Days at the ends of a period come from the day rollup, and of what is narrowed from its lines, as does what is
+    narrowed by several.
+    """
+    filters = dict(of or {})
+    own = filters.pop(dimension, None)
+    whole, ends = _split(period)
+    sums: dict[tuple[date, str, int], list[int]] = defaultdict(lambda: [0, 0])
+    for source, days in ((_of_months, [whole] if whole else []), (_of_days, ends)):
+        for span in days:
+            for month, currency, value_id, items, minor in source(span, dimension, own, filters):
+                both = sums[month.replace(day=1), currency, value_id or 0]
+                both[0] += items
+                both[1] += minor
+    return [Part(*cell, *both) for cell, both in sorted(sums.items())]
+
+
+def _split(period: Period) -> tuple[Period | None, list[Period]]:
+    """The whole months of a period, and what is before and after them."""
+    first = period.start if period.start.day == 1 else month_of(period.start).end
+    end = period.end.replace(day=1)
+    if first >= end:
+        return None, [period]
+    return Period(first, end), [span for span in (Period(period.start, first), Period(end, period.end)) if span.start < span.end]
+
+
+Values = frozenset[int] | None
+
+
+def _of_months(span: Period, dimension: str, own: Values, filters: Filters) -> QuerySet[Any, Any]:
+    if len(filters) > 1:
+        return _of_lines(span, dimension, own, filters)
+    within = next(iter(filters), "")
+    cells: QuerySet[Any] = MonthSpend.objects.all()
+    if within:
+        cells = MonthSpendWithin.objects.filter(within=within, within_id__in=filters[within])
+    return _of_cells(cells, span, dimension, own)
+
+
+def _of_days(span: Period, dimension: str, own: Values, filters: Filters) -> QuerySet[Any, Any]:
+    return _of_lines(span, dimension, own, filters) if filters else _of_cells(DaySpend.objects.all(), span, dimension, own)
+
+
+def _of_cells(cells: QuerySet[Any], span: Period, dimension: str, own: Values) -> QuerySet[Any, Any]:
+    cells = cells.filter(dimension=dimension, starts_on__gte=span.start, starts_on__lt=span.end)
+    if own is not None:
+        cells = cells.filter(value_id__in=own)
+    months = cells.annotate(month=TruncMonth("starts_on")) if cells.model is DaySpend else cells.annotate(month=F("starts_on"))
+    return _summed(months, "value_id", "item_count")
+
+
+def _of_lines(span: Period, dimension: str, own: Values, filters: Filters) -> QuerySet[Any, Any]:
+    lines = SpendLine.objects.filter(day__gte=span.start, day__lt=span.end)
+    for name, values in (*filters.items(), *([(dimension, own)] if own is not None else [])):
+        lines = lines.filter(_among(f"{name}_id", values))
+    return _summed(lines.annotate(month=TruncMonth("day")), f"{dimension}_id", "counts")
+
+
+def _summed(rows: QuerySet[Any], value: str, items: str) -> QuerySet[Any, Any]:
+    sums: QuerySet[Any, Any] = rows.values_list("month", "currency", value).annotate(n=Sum(items), total=Sum("amount_minor")).order_by()
+    return sums
+
+
+def _among(column: str, values: frozenset[int]) -> Q:
+    """In these, where 0 is a column without a value."""
+    found = Q(**{f"{column}__in": values - {0}})
+    return found | Q(**{f"{column}__isnull": True}) if 0 in values else found
+
+
+def spend(question: Question) -> Report:
+    """Spend by month (in order), by anything else (largest first), or by both; beside it, if asked for, what it is compared with."""
+    axes = tuple(AXES[name] for name in question.options["group_by"].split(","))
+    compare = question.options.get("compare", "")
+    found = _cells(question, axes, question.period)
+    before = _compared(question, axes, found, compare)
+    keys = _keys(axes, {value for cell in (*found, *before) for value in cell.values if value})
+    rows = [
+        _row(
+            question,
+            axes,
+            cell,
+            tuple(keys(axis.name, cell) for axis in axes),
+            _values(found.get(cell, (0, 0)), before.get(cell), cell.currency, compare),
+        )
+        for cell in {**found, **before}
+    ]
+    by_month = axes[0].name == MONTH
+    rows.sort(key=lambda row: (row.keys[0].id if by_month else "", row.currency, -_minor(row), row.keys[-1].label))
+    return Report(
+        name="spend",
+        axes=axes,
+        measures=(SPEND, ITEMS, *_COMPARED.get(compare, ())),
+        rows=rows,
+        totals=_totals(found, before, compare),
+        period=question.period,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A place in a report: its month, if months are told apart, its value, if values are, and its currency."""
+
+    month: date | None
+    value_id: int | None
+    currency: str
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        return (self.value_id,) if self.value_id else ()
+
+
+Found = dict[_Cell, tuple[int, int]]
+
+
+def _cells(question: Question, axes: Iterable[Axis], period: Period, *, forward: int = 0) -> Found:
+    """Amounts and items. `forward` moves the months so far on, to stand beside those that they are compared with."""
+    names = [axis.name for axis in axes]
+    filters = narrowed(question)
+    # Where months alone are told apart, any dimension adds up to them: one that is asked for needs no other to be narrowed by.
+    dimension = next((name for name in names if name != MONTH), next(iter(filters), Dimension.CATEGORY))
+    found: Found = {}
+    for part in parts(period, dimension, of=filters):
+        if question.currency in {"", part.currency}:
+            month = add_months(part.month, forward) if MONTH in names else None
+            cell = _Cell(month, part.value_id if len(names) > (MONTH in names) else None, part.currency)
+            minor, items = found.get(cell, (0, 0))
+            found[cell] = (minor + part.amount_minor, items + part.items)
+    return {cell: both for cell, both in found.items() if both != (0, 0)}
+
+
+def _compared(question: Question, axes: tuple[Axis, ...], found: Found, compare: str) -> Found:
+    if not compare:
+        return {}
+    if compare == AGAINST_BUDGET:
+        return _budgeted(question, found)
+    period, months = compared_period(question.period, compare, question.today)
+    return _cells(question, axes, period, forward=months)
+
+
+def compared_period(period: Period, compare: str, today: date) -> tuple[Period, int]:
+    """What a period is compared with, and by how many months that is earlier.
+
+    Of a single month that is still going on only as many days are compared, since its days to come hold nothing yet.
+    """
+    first = add_months(period.start, -12) if compare == LAST_YEAR else period.before().start
+    end = _a_year_before(period.end) if compare == LAST_YEAR else period.start
+    months = (period.start.year - first.year) * 12 + period.start.month - first.month
+    if today in period and period.end - period.start <= timedelta(days=31):
+        end = min(end, first + (today - period.start) + timedelta(days=1))
+    return Period(first, max(first, end)), months
+
+
+def _a_year_before(end: date) -> date:
+    """The end of a period a year earlier: the day after its last day, so that a leap day is neither lost nor taken twice."""
+    return add_months(end, -12) if end.day == 1 else add_months(end - timedelta(days=1), -12) + timedelta(days=1)
+
+
+def _budgeted(question: Question, found: Found) -> Found:
+    """What the budgets of the cells, as they are now, allow in so many of their windows as the period holds."""
+    wanted = {cell.value_id for cell in found if cell.value_id}
+    budgets = {budget.pk: budget for budget in Budget.objects.filter(pk__in=wanted)}
+    limits: Found = {}
+    for cell in found:
+        budget = budgets.get(cell.value_id or 0)
+        windows = _windows(budget, question.period if cell.month is None else month_of(cell.month)) if budget else 0
+        if budget and windows and budget.currency == cell.currency:
+            limits[cell] = (budget.limit_minor * windows, 0)
+    return limits
+
+
+_MONTHS = {BudgetInterval.MONTH: 1, BudgetInterval.QUARTER: 3, BudgetInterval.YEAR: 12}
+
+
+def _windows(budget: Budget, period: Period) -> int:
+    """How many whole windows of a budget a period is; 0 where it cuts one."""
+    each = _MONTHS.get(BudgetInterval(budget.interval), 0)
+    if not each or not period.is_whole_months:
+        return 0
+    offset = (period.start.month - budget.year_starts_month) % each
+    count, rest = divmod((period.end.year - period.start.year) * 12 + period.end.month - period.start.month, each)
+    return 0 if offset or rest else count
+
+
+def _values(spent: tuple[int, int], before: tuple[int, int] | None, currency: str, compare: str) -> tuple[Value, ...]:
+    minor, items = spent
+    plain: tuple[Value, ...] = (Money(minor, currency), items)
+    if not compare:
+        return plain
+    if before is None and compare == AGAINST_BUDGET:
+        return (*plain, None, None, None)
+    earlier = before[0] if before else 0
+    if compare == AGAINST_BUDGET:
+        return (*plain, Money(earlier, currency), Money(earlier - minor, currency), percent(minor, earlier))
+    return (*plain, Money(earlier, currency), Money(minor - earlier, currency), percent(minor - earlier, earlier))
+
+
+def percent(part: int, whole: int) -> Decimal | None:
+    """To one decimal place; None of nothing, or of less."""
+    return None if whole <= 0 else round(Decimal(part * 100) / whole, 1)
+
+
+def _row(question: Question, axes: tuple[Axis, ...], cell: _Cell, of: tuple[Key, ...], values: tuple[Value, ...]) -> Row:
+    named = {axis.name: key.id for axis, key in zip(axes, of, strict=True)}
+    return Row(keys=of, values=values, currency=cell.currency, href=_behind(question, named, cell))
+
+
+def _behind(question: Question, of: Mapping[str, str], cell: _Cell) -> str:
+    """Where the rows of a cell are listed: by posting day, in its currency, narrowed as the report is."""
+    days = within(month_of(cell.month), question.period) if cell.month else question.period
+    narrowed_by = {name: question.given[name] for name in Dimension.values if question.given.get(name)}
+    narrowed_by |= {name: value or NONE for name, value in of.items() if name != MONTH}
+    return rows_behind(days, cell.currency, narrowed_by)
+
+
+def rows_behind(days: Period, currency: str, of: Mapping[str, str]) -> str:
+    """The address of the transactions that a figure adds up."""
+    query = {"spent_from": days.start, "spent_to": days.last, "currency": currency, **of}
+    return f"{reverse('transactions')}?{urlencode(query)}"
+
+
+def within(month: Period, period: Period) -> Period:
+    """The days of a month that the period covers."""
+    return Period(max(month.start, period.start), min(month.end, period.end))
+
+
+def _minor(row: Row) -> int:
+    spent = row.values[0]
+    assert isinstance(spent, Money)
+    return spent.minor
+
+
+def _totals(found: Found, before: Found, compare: str) -> list[Row]:
+    """One a currency. What is compared with budgets has none: a cell may have no budget, and one budget may lie in another."""
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for cell, (minor, items) in found.items():
+        sums[cell.currency][0] += minor
+        sums[cell.currency][1] += items
+    for cell, (minor, _) in before.items():
+        sums[cell.currency][2] += minor
+    rows = []
+    for currency, (minor, items, earlier) in sorted(sums.items()):
+        of_before = None if compare == AGAINST_BUDGET else (earlier, 0)
+        rows.append(Row(keys=(), values=_values((minor, items), of_before, currency, compare), currency=currency))
+    return rows
+
+
+def _keys(axes: tuple[Axis, ...], wanted: set[int]) -> Callable[[str, _Cell], Key]:
+    """Public ids and names of the values that occur, in one query."""
+    dimension = next((axis.name for axis in axes if axis.name != MONTH), "")
+    named = names_of(dimension, wanted) if dimension else {}
+
+    def key(axis: str, cell: _Cell) -> Key:
+        if axis == MONTH:
+            assert cell.month is not None
+            return Key(f"{cell.month:%Y-%m}", f"{cell.month:%B %Y}")
+        return named.get(cell.value_id or 0, Key("", NOBODYS[axis]))
+
+    return key
+
+
+def names_of(dimension: str, values: Iterable[int]) -> dict[int, Key]:
+    """Public ids and names of values, by their database ids."""
+    rows, name = _NAMES[Dimension(dimension)]
+    return {pk: Key(row.public_id, name(row)) for pk, row in rows().in_bulk(set(values)).items()}
+
+
+_NAMES: dict[Dimension, tuple[Callable[[], QuerySet[Any]], Callable[[Any], str]]] = {
+    Dimension.CATEGORY: (Category.objects.all, lambda category: category.name),
+    Dimension.DEPARTMENT: (Department.objects.all, lambda department: department.name),
+    Dimension.MEMBER: (lambda: Membership.objects.select_related("user"), lambda member: member.user.name),
+    Dimension.CARD: (Card.objects.all, lambda card: f"{card.name} •• {card.last4}"),
+    Dimension.MERCHANT: (Merchant.objects.all, lambda merchant: merchant.name),
+    Dimension.BUDGET: (Budget.objects.all, lambda budget: budget.name),
+}
+
+
+def ids_of(dimension: str, public_id: str) -> frozenset[int]:
+    """What a filter stands for, as database ids: a budget with all that lies inside it. An id that is unknown finds nothing."""
+    if public_id == NONE:
+        return frozenset({0})
+    rows, _ = _NAMES[Dimension(dimension)]
+    found = rows().filter(public_id=public_id).first()
+    if found is None:
+        return frozenset()
+    if isinstance(found, Budget):
+        return frozenset(Budget.objects.filter(chain__startswith=found.chain).values_list("pk", flat=True))
+    return frozenset({found.pk})
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Spend of one month in one category and currency. `category` None is spend that nobody has coded."""
+
+    month: date
+    category: Category | None
+    spend: Money
+    lines: int
+
+    @property
+    def label(self) -> str:
+        return self.category.name if self.category else UNCATEGORISED
+
+
+def cells(period: Period, *, only: list[int] | None = None) -> list[Cell]:
+    """Month by category by currency."""
+    categories = {category.pk: category for category in Category.objects.all()}
+    return [
+        Cell(part.month, categories.get(part.value_id), Money(part.amount_minor, part.currency), part.items)
+        for part in parts(period, Dimension.CATEGORY, of=of_members(only))
+    ]
+
+
+def of_members(only: Iterable[int] | None) -> Filters:
+    """The filter of those whose spend is added up, database ids; None for everybody's."""
+    return {} if only is None else {Dimension.MEMBER: frozenset(only)}
+
+
+def first_day(*, only: list[int] | None = None) -> date | None:
+    """The first day of the first month with spend."""
+    return _months(only).aggregate(day=Min("starts_on"))["day"]  # type: ignore[no-any-return]
+
+
+def usual_period(today: date, *, only: list[int] | None = None) -> Period:
+    """The twelve months that end with this one; or with the last month that has any spend, when that is longer ago."""
+    latest = _months(only).aggregate(day=Max("starts_on"))["day"]
+    this_month = month_of(today)
+    end = month_of(latest).end if latest and latest < this_month.before().start else this_month.end
+    return Period(Period(month_of(end).start, end).start.replace(year=end.year - 1), end)
+
+
+def _months(only: list[int] | None) -> QuerySet[Any]:
+    months: QuerySet[Any] = MonthSpend.objects.filter(dimension=Dimension.MEMBER)
+    return months if only is None else months.filter(value_id__in=only)

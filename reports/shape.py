@@ -1,0 +1,99 @@
+"""What is asked of a report and the one shape of its answer: dimensions, measures, rows, totals, as pages, API and files show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from spendtrackr.money import Money
+from spendtrackr.periods import Period
+from users.models import Membership
+
+# How a measure is written: an amount, a whole number, per cent with one decimal place, days, a calendar day, words.
+Kind = Literal["money", "count", "percent", "days", "day", "text"]
+Value = Money | int | Decimal | date | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A dimension of a report: what its rows stand for, such as `category`."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    name: str
+    label: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One value of a dimension: a month (`2026-03`), or the id of a category, member, …; blank where there is none."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A key for each axis and a value for each measure, in their order. `href` leads to the rows behind it, on our pages."""
+
+    keys: tuple[Key, ...]
+    values: tuple[Value, ...]
+    # Blank where nothing in the row is money.
+    currency: str = ""
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An answer. Currencies stand side by side and are never added to each other: a row of totals for each."""
+
+    name: str
+    axes: tuple[Axis, ...]
+    measures: tuple[Measure, ...]
+    rows: list[Row]
+    totals: list[Row] = field(default_factory=list)
+    # None for what is true now, whatever the period.
+    period: Period | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who asks, when, of which days, narrowed how."""
+
+    member: Membership
+    at: datetime
+    period: Period
+    # Values by dimension (`category`, `member`, …), as database ids: 0 is what has none, an empty set finds nothing.
+    of: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    # Blank for all of them, side by side.
+    currency: str = ""
+    # What else a report takes, such as `group_by`; and all that was given, as it stands in the address.
+    options: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def today(self) -> date:
+        return self.member.company.day_of(self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A report that can be asked for: `name` in addresses, `says` in a sentence what it answers."""
+
+    name: str
+    title: str
+    says: str
+    answer: Callable[[Question], Report]
+    # The parameters that it understands, besides `currency`: `from`, `to`, dimensions, and its own options with their choices.
+    takes: tuple[str, ...] = ()
+    # The line of the table of permissions that it asks (`users/roles.py`).
+    rule: str = "reports.see"
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

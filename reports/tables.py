@@ -1,0 +1,78 @@
+"""A report laid out as a table to read: heads, cells as text, and a bar beside the first amount."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from reports.shape import Kind, Report, Row, Value
+from spendtrackr.money import Money
+
+# Kinds that are read in columns, on the right.
+_NUMBERS: frozenset[Kind] = frozenset({"money", "count", "percent", "days"})
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    label: str
+    is_number: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One row: its labels, the text of its values, and the length of its bar in per cent of the longest."""
+
+    labels: list[str]
+    values: list[str]
+    href: str
+    share: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    axes: list[str]
+    heads: list[Head]
+    rows: list[Shown]
+    totals: list[Shown]
+    has_bars: bool
+
+
+def lay_out(report: Report) -> Table:
+    """Bars compare rows of one currency with each other, and only where rows are no months."""
+    longest = _longest(report)
+    has_bars = bool(longest) and report.axes[0].name != "month" and len(report.rows) > 1
+    return Table(
+        axes=[axis.label for axis in report.axes],
+        heads=[Head(measure.label, measure.kind in _NUMBERS) for measure in report.measures],
+        rows=[_shown(report, row, longest if has_bars else {}) for row in report.rows],
+        totals=[_shown(report, row, {}) for row in report.totals],
+        has_bars=has_bars,
+    )
+
+
+def _longest(report: Report) -> dict[str, int]:
+    """The largest first amount of each currency."""
+    found: dict[str, int] = {}
+    for row in report.rows:
+        if row.values and isinstance(row.values[0], Money):
+            found[row.currency] = max(found.get(row.currency, 0), row.values[0].minor)
+    return found
+
+
+def _shown(report: Report, row: Row, longest: dict[str, int]) -> Shown:
+    first = row.values[0] if row.values else None
+    most = longest.get(row.currency, 0)
+    share = max(0, round(first.minor * 100 / most)) if isinstance(first, Money) and most > 0 else 0
+    values = [as_text(value, measure.kind) for value, measure in zip(row.values, report.measures, strict=True)]
+    return Shown([key.label for key in row.keys], values, row.href, share)
+
+
+def as_text(value: Value, kind: Kind) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, Decimal):
+        return f"{value:+.1f} %".replace("-", "−") if kind == "percent" else str(value)
+    if isinstance(value, date):
+        return f"{value.day} {value:%b %Y}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

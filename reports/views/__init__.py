@@ -1,0 +1,9 @@
+"""Pages that add up, and the pages of the contract."""
+
+from __future__ import annotations
+
+from reports.views.contract import DocsView, SchemaView
+from reports.views.overview import my_spend, overview_page
+from reports.views.reports import report, reports
+
+__all__ = ["DocsView", "SchemaView", "my_spend", "overview_page", "report", "reports"]

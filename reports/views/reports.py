@@ -1,0 +1,115 @@
+"""The reports: which there are, and each of them, narrowed by what its address says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from cards.models import Budget, Card
+from companies.models import Category, Department
+from reports import queries
+from reports.catalogue import REPORTS
+from reports.forms import USUAL, question_from
+from reports.shape import Definition, Question
+from reports.tables import lay_out
+from reports.views.overview import presets
+from spendtrackr import errors
+from spendtrackr.permissions import require
+from transactions.models import Dimension, Merchant
+from users.models import Membership
+from users.views import page
+
+
+@page
+def reports(request: HttpRequest, member: Membership) -> HttpResponse:
+    """Those that this member may ask for."""
+    offered = [one for one in REPORTS.values() if member.may(one.rule)]
+    return render(request, "reports/index.html", {"nav": "reports", "reports": offered})
+
+
+@page
+def report(request: HttpRequest, member: Membership, name: str) -> HttpResponse:
+    """One report. What it cannot understand is said, and the usual shown instead."""
+    definition = REPORTS[name]
+    require(definition.rule, member)
+    given = {**{option: USUAL[option] for option in definition.options if option in USUAL}, **request.GET.dict()}
+    problem = None
+    try:
+        question = question_from(given, definition, member, at=timezone.now())
+    except errors.Invalid as error:
+        problem, given = error, {option: USUAL[option] for option in definition.options if option in USUAL}
+        question = question_from(given, definition, member, at=timezone.now())
+    answer = definition.answer(question)
+    usual = queries.usual_period(question.today, only=queries.reader(member))
+    context = {
+        "nav": "reports",
+        "definition": definition,
+        "report": answer,
+        "table": lay_out(answer),
+        "options": _options(definition, question),
+        "dimensions": _dimensions(definition, given, member),
+        "presets": presets(usual, question.period, _kept(given)) if answer.period else [],
+        "given": given,
+        "is_narrowed": any(given.get(name) for name in (*definition.takes, "currency")),
+        "problem": problem,
+    }
+    return render(request, "reports/report.html", context, status=400 if problem else 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A list to choose from, beside its name; what is chosen in it."""
+
+    name: str
+    label: str
+    choices: list[tuple[str, str]]
+    chosen: str
+    is_required: bool = False
+
+
+_SAYS = {"group_by": "By", "compare": "Compared with", "before": "The period before", "last_year": "The same last year"}
+
+
+def _options(definition: Definition, question: Question) -> list[Choice]:
+    return [
+        Choice(name, _word(name), [(value, _word(value)) for value in choices], question.options.get(name, ""), name in USUAL)
+        for name, choices in definition.options.items()
+    ]
+
+
+def _word(name: str) -> str:
+    return _SAYS.get(name, name.replace("_", " ").replace(",", " and ").capitalize())
+
+
+def _kept(given: dict[str, str]) -> dict[str, str]:
+    """All of an address but its period."""
+    return {name: value for name, value in given.items() if value and name not in {"from", "to"}}
+
+
+def _dimensions(definition: Definition, given: dict[str, str], member: Membership) -> list[Choice]:
+    """What can be chosen of each dimension. Merchants are too many for a list: one that is asked for can be let go again."""
+    offered = {name: _choices(name, given.get(name, ""), member) for name in Dimension.values if name in definition.takes}
+    return [
+        Choice(name, queries.AXES[name].label, [*choices, (queries.NONE, queries.NOBODYS[name])], given.get(name, ""))
+        for name, choices in offered.items()
+        if choices
+    ]
+
+
+def _choices(name: str, chosen: str, member: Membership) -> list[tuple[str, str]]:
+    if name == Dimension.MEMBER:
+        people = Membership.objects.visible_to(member).select_related("user").order_by("user__name")
+        return [(person.public_id, person.user.name) for person in people]
+    if name == Dimension.CARD:
+        return [(card.public_id, f"{card.name} •• {card.last4}") for card in Card.objects.visible_to(member).order_by("name", "pk")]
+    rows: Any = {
+        Dimension.CATEGORY: Category.objects.all(),
+        Dimension.DEPARTMENT: Department.objects.all(),
+        Dimension.MERCHANT: Merchant.objects.filter(public_id=chosen),
+        Dimension.BUDGET: Budget.objects.visible_to(member),
+    }[Dimension(name)]
+    return list(rows.order_by("name").values_list("public_id", "name"))
