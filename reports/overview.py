@@ -1,30 +1,30 @@
-"""The overview page as plain data: figures, the chart by month and category, the categories in order."""
+"""Spend of a period in one currency as plain data: figures, the chart by month and one dimension, its values in order."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
-from urllib.parse import urlencode
+from datetime import date
 
 from reports import queries
 from reports.charts import Chart, Column, Segment, stacked_columns
-from reports.queries import Cell
+from reports.queries import Part
+from reports.shape import Key, Question
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, month_of
+from transactions.models import Dimension
 
 # Colours that tell apart; what comes after the largest seven is one colour together.
 SERIES = 7
 OTHER = "Other"
-
-
-# Keys of groups that are no category.
-NONE, REST = "none", "rest"
+# Groups that are no value of their own: what has none, and all the smaller ones together.
+NONE, REST = queries.NONE, "rest"
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A series of the chart: a category by its id, `NONE` for uncategorised, `REST` for all the smaller ones together."""
+    """A series of the chart: a value by its id, `NONE` for without one, `REST` for all the smaller ones together."""
 
     key: str
     label: str
@@ -61,16 +61,18 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class CategoryBar:
-    """One category in the ranking. `share` is per cent of the largest, for the bar's width."""
+class Bar:
+    """One value in the ranking. `share` is per cent of the largest, for the bar's width."""
 
     label: str
-    category_id: str
+    id: str
     spend: Money
     lines: int
     share: int
     series: int
     href: str
+    before: Money
+    change: Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,72 +84,111 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything the page shows of one period in one currency."""
+    """Everything that a page shows of one period in one currency. `href` leads to all the rows behind the total."""
 
     period: Period
     currency: str
+    by: str
     total: Money
+    href: str
     lines: int
     change: Change
+    last_year: Change
     series: list[str]
     wide: Chart
     narrow: Chart
     table: list[TableRow]
     table_totals: list[Money]
-    categories: list[CategoryBar]
+    ranking: list[Bar]
     other_currencies: list[Money]
-
-    @property
-    def href(self) -> str:
-        """All the rows behind the total."""
-        return "?" + urlencode({"spent_from": self.period.start, "spent_to": self.period.last, "currency": self.currency})
 
     @property
     def is_empty(self) -> bool:
         return not self.lines
 
+    @property
+    def title(self) -> str:
+        """Of the chart."""
+        return f"Spend by month and {self.by}"
 
-def build(period: Period, currency: str, *, only: list[int] | None = None, today: date | None = None) -> Overview:
-    """Read the period and the one before it, and lay them out."""
-    found = queries.cells(period, only=only)
-    mine = [cell for cell in found if cell.spend.currency == currency]
-    earlier = _comparable(period, today)
-    before = [cell for cell in queries.cells(earlier, only=only) if cell.spend.currency == currency]
-    ranking = _ranking(mine, period, currency)
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is asked, in one currency and by one dimension, and the names of its values."""
+
+    question: Question
+    currency: str
+    by: str
+    names: Mapping[int, Key]
+    # The first of the month in which there was any spend.
+    first_day: date | None
+
+    def key(self, part: Part) -> Key:
+        return queries.key_of(self.names, part.value_id, self.by)
+
+    def money(self, minor: int) -> Money:
+        return Money(minor, self.currency)
+
+    def behind(self, days: Period, value: str = "") -> str:
+        """The address of the transactions that a figure adds up: by posting day, narrowed as the question is.
+
+        Blank where there is no list of them: of many values together, and of one that their reader may not see.
+        """
+        if value in {REST, queries.HIDDEN.id}:
+            return ""
+        return queries.rows_behind(days, self.currency, {**queries.narrowing(self.question), **({self.by: value} if value else {})})
+
+
+def build(question: Question, currency: str, *, by: str = Dimension.CATEGORY) -> Overview:
+    """Read the period, and those that it is compared with, and lay them out."""
+    period, filters = question.period, queries.narrowed(question)
+    found = queries.parts(period, by, of=filters)
+    mine = [part for part in found if part.currency == currency]
+    before, last_year = (
+        [part for part in queries.parts(_comparable(question, what), by, of=filters) if part.currency == currency]
+        for what in (queries.BEFORE, queries.LAST_YEAR)
+    )
+    names = queries.names_of(by, {part.value_id for part in mine}, question.member)
+    look = _Look(question, currency, by, names, queries.first_day(only=queries.reader(question.member)))
+    ranking = _ranking(look, mine, before)
     months = [month.start for month in period.months()]
     groups = _groups(ranking)
-    matrix = _matrix(mine, months, groups)
-    columns = [_column(_within(month_of(month), period), groups, matrix, currency) for month in months]
-    total = Money(sum(cell.spend.minor for cell in mine), currency)
+    matrix = _matrix(look, mine, months, groups)
+    columns = [_column(look, month, groups, matrix) for month in months]
+    total = _total(mine)
     return Overview(
         period=period,
         currency=currency,
-        total=total,
-        lines=sum(cell.lines for cell in mine),
-        change=_change(period, total.minor, sum(cell.spend.minor for cell in before), only=only),
+        by=by,
+        total=look.money(total),
+        href=look.behind(period),
+        lines=sum(part.items for part in mine),
+        change=_change(look, queries.BEFORE, total, _total(before)),
+        last_year=_change(look, queries.LAST_YEAR, total, _total(last_year)),
         series=[group.label for group in groups],
         wide=stacked_columns(columns, currency=currency, width=760, height=430, prefix="wide"),
         narrow=stacked_columns(
             columns, currency=currency, width=340, height=260, prefix="narrow", label_every=3 if len(columns) > 6 else 1
         ),
-        table=[_table_row(month, groups, matrix, currency) for month in months],
-        table_totals=[Money(sum(matrix[month, group.key] for month in months), currency) for group in groups],
-        categories=ranking,
+        table=[_table_row(look, month, groups, matrix) for month in months],
+        table_totals=[look.money(sum(matrix[month, group.key] for month in months)) for group in groups],
+        ranking=ranking,
         other_currencies=_totals(found, but=currency),
     )
 
 
-def _comparable(period: Period, today: date | None) -> Period:
-    """The period before; of a single month that is still going on only as many days, since its days to come hold nothing yet."""
-    before = period.before()
-    if today is None or today not in period or period.end - period.start > timedelta(days=31):
-        return before
-    return Period(before.start, min(before.end, before.start + (today - period.start) + timedelta(days=1)))
+def _comparable(question: Question, compare: str) -> Period:
+    return queries.compared_period(question.period, compare, question.today)[0]
 
 
-def _change(period: Period, now: int, before: int, *, only: list[int] | None) -> Change:
-    first = queries.first_day(only=only)
-    is_partial = first is not None and period.before().start < month_of(first).start < period.start
+def _total(found: Iterable[Part]) -> int:
+    return sum(part.amount_minor for part in found)
+
+
+def _change(look: _Look, compare: str, now: int, before: int) -> Change:
+    """Where spend began in the middle of what it is compared with, comparing would say nothing."""
+    earlier = _comparable(look.question, compare)
+    is_partial = look.first_day is not None and earlier.start < look.first_day < earlier.end
     return Change(None, is_partial=True) if is_partial else change_between(now, before)
 
 
@@ -155,80 +196,75 @@ def change_between(now: int, before: int) -> Change:
     return Change(None if before <= 0 else (now - before) * 100 / before)
 
 
-def _totals(found: list[Cell], *, but: str) -> list[Money]:
+def _totals(found: list[Part], *, but: str) -> list[Money]:
     sums: dict[str, int] = defaultdict(int)
-    for cell in found:
-        sums[cell.spend.currency] += cell.spend.minor
+    for part in found:
+        sums[part.currency] += part.amount_minor
     return [Money(minor, currency) for currency, minor in sorted(sums.items()) if currency != but]
 
 
-def _ranking(found: list[Cell], period: Period, currency: str) -> list[CategoryBar]:
-    sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for cell in found:
-        row = sums[cell.label, cell.category.public_id if cell.category else ""]
-        row[0] += cell.spend.minor
-        row[1] += cell.lines
-    ordered = sorted(sums.items(), key=lambda item: (-item[1][0], item[0]))
-    largest = max((minor for _, (minor, _) in ordered), default=0)
-    # What was coded away leaves nothing to show.
-    ordered = [(key, sums) for key, sums in ordered if sums != [0, 0]]
+def _ranking(look: _Look, found: list[Part], before: list[Part]) -> list[Bar]:
+    """The largest first. What was coded away leaves nothing to show."""
+    sums: dict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for part in found:
+        sums[look.key(part)][0] += part.amount_minor
+        sums[look.key(part)][1] += part.items
+    for part in before:
+        if (key := look.key(part)) in sums:
+            sums[key][2] += part.amount_minor
+    rows = [(key, minor, items, was) for key, (minor, items, was) in sums.items() if (minor, items) != (0, 0)]
+    rows.sort(key=lambda row: (-row[1], row[0].label, row[0].id))
+    largest = max((minor for _, minor, *_ in rows), default=0)
     return [
-        CategoryBar(
-            label,
-            category_id,
-            Money(minor, currency),
-            lines,
+        Bar(
+            key.label,
+            key.id,
+            look.money(minor),
+            items,
             share=max(0, round(minor * 100 / largest)) if largest > 0 else 0,
             series=min(place, SERIES),
-            href=drill_down(period, currency, category_id or NONE),
+            href=look.behind(look.question.period, key.id or NONE),
+            before=look.money(was),
+            change=change_between(minor, was),
         )
-        for place, ((label, category_id), (minor, lines)) in enumerate(ordered)
+        for place, (key, minor, items, was) in enumerate(rows)
     ]
 
 
-def _groups(ranking: list[CategoryBar]) -> list[Group]:
-    """The largest categories, each by its id, and one group for the rest: a category may well be called "Other" itself."""
-    largest = [Group(bar.category_id or NONE, bar.label) for bar in ranking[:SERIES]]
+def _groups(ranking: list[Bar]) -> list[Group]:
+    """The largest values, each by its id, and one group for the rest: a category may well be called "Other" itself."""
+    largest = [Group(bar.id or NONE, bar.label) for bar in ranking[:SERIES]]
     return [*largest, Group(REST, OTHER)] if len(ranking) > SERIES else largest
 
 
-def _matrix(found: list[Cell], months: list[date], groups: list[Group]) -> dict[tuple[date, str], int]:
+Matrix = dict[tuple[date, str], int]
+
+
+def _matrix(look: _Look, found: list[Part], months: list[date], groups: list[Group]) -> Matrix:
     keys = {group.key for group in groups}
     matrix = {(month, key): 0 for month in months for key in keys}
-    for cell in found:
-        key = cell.category.public_id if cell.category else NONE
+    for part in found:
+        key = look.key(part).id or NONE
         # Without a group for the rest, what is left over was coded away, and comes to nothing.
         if key in keys or REST in keys:
-            matrix[cell.month, key if key in keys else REST] += cell.spend.minor
+            matrix[part.month, key if key in keys else REST] += part.amount_minor
     return matrix
 
 
-def _within(month: Period, period: Period) -> Period:
-    """The days of a month that the period covers."""
-    return Period(max(month.start, period.start), min(month.end, period.end))
-
-
-def _column(days: Period, groups: list[Group], matrix: dict[tuple[date, str], int], currency: str) -> Column:
-    month = days.start.replace(day=1)
+def _column(look: _Look, month: date, groups: list[Group], matrix: Matrix) -> Column:
+    days = queries.within(month_of(month), look.question.period)
     segments = [
         Segment(
             series=place,
             minor=matrix[month, group.key],
-            title=f"{group.label}, {month:%B %Y}: {Money(matrix[month, group.key], currency)}",
-            # Many categories together have no list of their own.
-            href="" if group.key == REST else drill_down(days, currency, group.key),
+            title=f"{group.label}, {month:%B %Y}: {look.money(matrix[month, group.key])}",
+            href=look.behind(days, group.key),
         )
         for place, group in enumerate(groups)
     ]
     return Column(label=f"{month:%b}", sublabel=f"{month:%Y}", segments=segments)
 
 
-def drill_down(period: Period, currency: str, category: str) -> str:
-    """The address of the transactions that a figure adds up: by posting day, in its currency and category."""
-    query = {"spent_from": period.start, "spent_to": period.last, "currency": currency, "category": category}
-    return "?" + urlencode(query)
-
-
-def _table_row(month: date, groups: list[Group], matrix: dict[tuple[date, str], int], currency: str) -> TableRow:
-    amounts = [Money(matrix[month, group.key], currency) for group in groups]
-    return TableRow(f"{month:%b %Y}", amounts, Money(sum(amount.minor for amount in amounts), currency))
+def _table_row(look: _Look, month: date, groups: list[Group], matrix: Matrix) -> TableRow:
+    amounts = [look.money(matrix[month, group.key]) for group in groups]
+    return TableRow(f"{month:%b %Y}", amounts, look.money(sum(amount.minor for amount in amounts)))

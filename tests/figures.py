@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from reports import queries
+from datetime import date
+
+from reports import overview, queries
 from reports.shape import Question
 from spendtrackr.money import Money
-from spendtrackr.periods import Period
+from spendtrackr.periods import Period, noon
 from tests.factories import NOON
 from users.models import Membership
 from users.roles import Role
@@ -25,3 +27,10 @@ def told(report) -> dict[str, tuple[Money, int]]:
 
 def totals(report) -> dict[str, Money]:
     return {row.currency: row.values[0] for row in report.totals}
+
+
+def shown_of(period: Period, currency: str, *, today: date | None = None, member: Membership | None = None, by: str = "category"):
+    """The same, laid out as pages show it."""
+    asker = member or Membership.objects.select_related("company").filter(role=Role.OWNER).order_by("pk").first()
+    at = noon(today, asker.company.time_zone) if today else NOON
+    return overview.build(Question(asker, at, period), currency, by=by)

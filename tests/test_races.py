@@ -24,14 +24,26 @@ from reports import verification
 from spendtrackr import events, retry
 from spendtrackr.models import Event
 from spendtrackr.money import Money
-from spendtrackr.periods import Period
+from spendtrackr.periods import Period, month_of
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from tests.papers import picture
 from tests.rules import adopt, decide
-from transactions import balances, draws, queries, tasks
+from transactions import balances, draws, queries, rollups, tasks
 from transactions.documents import inspect
-from transactions.models import Approval, Draw, Entry, FundingAccount, Outcome, Posting, Receipt, Transaction
+from transactions.models import (
+    Approval,
+    DaySpend,
+    Draw,
+    Entry,
+    FundingAccount,
+    MonthSpend,
+    MonthSpendWithin,
+    Outcome,
+    Posting,
+    Receipt,
+    Transaction,
+)
 from transactions.operations import accounts, approvals, coding, receipts, statements, swipes
 from transactions.operations.clearing import Clearing, Fact, book, clear
 from transactions.operations.swipes import authorize
@@ -565,6 +577,28 @@ def test_a_capture_and_a_new_category_at_once_leave_the_spend_under_one_category
     assert outcomes(at_once(world, work)) == {"done": THREADS}
     with company_scope(world.acme.pk):
         for check in (verification.coding, verification.spend_lines, verification.day_rollup, verification.month_rollup):
+            assert list(check()) == []
+
+
+def test_sums_that_are_mended_while_others_book_are_the_sums_of_their_lines(world):
+    """What is missing is added, so neither side overwrites the other; two who mend take turns, or it would be added twice."""
+    with company_scope(world.acme.pk):
+        purchases = [authorize(Card.objects.get(pk=world.card.pk), swipe(1_00)).transaction for _ in range(THREADS * 3)]
+        clear(purchases[0], Clearing("capture", "first", NOON, is_final=True), actor=None)
+        MonthSpend.objects.update(amount_minor=7, line_count=3)
+        DaySpend.objects.filter(dimension="card").delete()
+        MonthSpendWithin.objects.filter(within="member").delete()
+
+    def work(number):
+        if number < 3:
+            return f"mended: {sum(rollups.mend(kind, month_of(NOON.date()), *of) for kind, *of in rollups.kinds())}"
+        for purchase in purchases[number::THREADS]:
+            clear(purchase, Clearing("capture", f"cap-{purchase.pk}", NOON, is_final=True), actor=None)
+        return "booked"
+
+    assert outcomes(at_once(world, work)) == {"mended": 3, "booked": THREADS - 3}
+    with company_scope(world.acme.pk):
+        for check in (verification.day_rollup, verification.month_rollup, verification.month_rollup_within):
             assert list(check()) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -316,6 +317,35 @@ def test_a_purchase_that_says_other_than_its_messages_is_named(books, capsys, sq
     code, told = verify(capsys)
     assert code == 1
     assert said in told
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM month_spend",
+        "DELETE FROM day_spend WHERE dimension = 'card'",
+        "UPDATE month_spend_within SET amount_minor = amount_minor + 7, line_count = line_count - 1 WHERE within = 'member'",
+        "UPDATE day_spend SET currency = 'EUR' WHERE dimension = 'budget'",
+    ],
+)
+def test_damaged_sums_are_made_right_again_from_their_lines(books, capsys, sql):
+    before = {table: cells(table) for table in ("day_spend", "month_spend", "month_spend_within")}
+    damage(sql)
+    assert verify(capsys)[0] == 1
+    call_command("rebuild_rollups")
+    assert re.search(rf"{books.acme.slug}: [1-9]\d* sums were off and are right again", capsys.readouterr().out)
+    call_command("rebuild_rollups", company=books.acme.slug)
+    assert capsys.readouterr().out == f"{books.acme.slug}: 0 sums were off and are right again.\n"
+    assert {table: cells(table) for table in before} == before
+    assert verify(capsys)[0] == 0
+
+
+def cells(table: str) -> set[tuple]:
+    """All that is in a rollup; a cell of nothing says the same as none."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table} WHERE line_count <> 0")
+        names = [column[0] for column in cursor.description]
+        return {tuple(value for name, value in zip(names, row, strict=True) if name != "id") for row in cursor.fetchall()}
 
 
 def test_an_effect_that_no_message_had_is_named(books, capsys):

@@ -139,6 +139,8 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
         given = self.form.cleaned_data
         ends = {"day__gte": given["spent_from"], "day__lte": given["spent_to"]}
         of = {f"{name}__public_id": given[name] for name in Dimension.values if given[name] and given[name] != NONE}
+        if of.pop("budget__public_id", None) and self.budget_counted:
+            of["budget__chain__startswith"] = self.budget_counted.chain
         without = {name: None for name in Dimension.values if given[name] == NONE}
         return SpendLine.objects.filter(**{lookup: day for lookup, day in ends.items() if day}, **of, **without)
 

@@ -158,15 +158,12 @@ def months() -> Iterator[Period]:
 
 
 @operation
-def mend(month: Period) -> int:
+def mend(rollup: type[Rollup], month: Period, dimension: str, within: str = "") -> int:
     """Make the cells of one month the sum of their lines again; answers how many were not.
 
-    What is missing is added, and nothing is locked but those cells: whoever books meanwhile adds to the same. Two who mend take turns.
+    What is missing is added, as whoever books meanwhile adds to the same cells. Two who mend take turns.
     """
     Company.objects.select_for_update().get(pk=current_company())
-    mended = 0
-    for rollup, dimension, within in kinds():
-        off = differences(rollup, month, dimension, within)
-        _upsert(rollup, {one.cell: [-one.lines, -one.items, -one.amount_minor] for one in off})
-        mended += len(off)
-    return mended
+    off = differences(rollup, month, dimension, within)
+    _upsert(rollup, {one.cell: [-one.lines, -one.items, -one.amount_minor] for one in off})
+    return len(off)

@@ -40,18 +40,17 @@ BEFORE, LAST_YEAR, AGAINST_BUDGET = "before", "last_year", "budget"
 COMPARISONS: tuple[str, ...] = (BEFORE, LAST_YEAR, AGAINST_BUDGET)
 # In an address, what has no value.
 NONE = "none"
+# A value that somebody may add up and not see.
+HIDDEN = Key("hidden", "Out of your sight")
 # Values by dimension, as database ids: 0 for what has none.
 Filters = Mapping[str, frozenset[int]]
 
 SPEND, ITEMS = Measure("spend", "Spend", "money"), Measure("items", "Items", "count")
-_COMPARED = {
-    BEFORE: (Measure("before", "Period before", "money"), Measure("change", "Change", "money"), Measure("percent", "Change", "percent")),
-    LAST_YEAR: (
-        Measure("before", "Same period last year", "money"),
-        Measure("change", "Change", "money"),
-        Measure("percent", "Change", "percent"),
-    ),
-    AGAINST_BUDGET: (Measure("budget", "Budget", "money"), Measure("left", "Left", "money"), Measure("percent", "Used", "percent")),
+_CHANGE = (Measure("change", "Change", "money"), Measure("percent", "Change in %", "percent"))
+_COMPARED: dict[str, tuple[Measure, ...]] = {
+    BEFORE: (Measure("before", "Period before", "money"), *_CHANGE),
+    LAST_YEAR: (Measure("before", "Same period last year", "money"), *_CHANGE),
+    AGAINST_BUDGET: (Measure("budget", "Budget", "money"), Measure("left", "Left", "money"), Measure("percent", "Used in %", "percent")),
 }
 
 
@@ -157,7 +156,7 @@ def spend(question: Question) -> Report:
     compare = question.options.get("compare", "")
     found = _cells(question, axes, question.period)
     before = _compared(question, axes, found, compare)
-    keys = _keys(axes, {value for cell in (*found, *before) for value in cell.values if value})
+    keys = _keys(question, axes, {value for cell in (*found, *before) for value in cell.values if value})
     rows = [
         _row(
             question,
@@ -285,15 +284,20 @@ def percent(part: int, whole: int) -> Decimal | None:
 
 def _row(question: Question, axes: tuple[Axis, ...], cell: _Cell, of: tuple[Key, ...], values: tuple[Value, ...]) -> Row:
     named = {axis.name: key.id for axis, key in zip(axes, of, strict=True)}
-    return Row(keys=of, values=values, currency=cell.currency, href=_behind(question, named, cell))
+    href = "" if HIDDEN in of else _behind(question, named, cell)
+    return Row(keys=of, values=values, currency=cell.currency, href=href)
 
 
 def _behind(question: Question, of: Mapping[str, str], cell: _Cell) -> str:
     """Where the rows of a cell are listed: by posting day, in its currency, narrowed as the report is."""
     days = within(month_of(cell.month), question.period) if cell.month else question.period
-    narrowed_by = {name: question.given[name] for name in Dimension.values if question.given.get(name)}
-    narrowed_by |= {name: value or NONE for name, value in of.items() if name != MONTH}
-    return rows_behind(days, cell.currency, narrowed_by)
+    named = {name: value or NONE for name, value in of.items() if name != MONTH}
+    return rows_behind(days, cell.currency, {**narrowing(question), **named})
+
+
+def narrowing(question: Question) -> dict[str, str]:
+    """The dimensions that a question names, as they stand in its address."""
+    return {name: question.given[name] for name in Dimension.values if question.given.get(name)}
 
 
 def rows_behind(days: Period, currency: str, of: Mapping[str, str]) -> str:
@@ -328,24 +332,30 @@ def _totals(found: Found, before: Found, compare: str) -> list[Row]:
     return rows
 
 
-def _keys(axes: tuple[Axis, ...], wanted: set[int]) -> Callable[[str, _Cell], Key]:
+def _keys(question: Question, axes: tuple[Axis, ...], wanted: set[int]) -> Callable[[str, _Cell], Key]:
     """Public ids and names of the values that occur, in one query."""
     dimension = next((axis.name for axis in axes if axis.name != MONTH), "")
-    named = names_of(dimension, wanted) if dimension else {}
+    named = names_of(dimension, wanted, question.member) if dimension else {}
 
     def key(axis: str, cell: _Cell) -> Key:
         if axis == MONTH:
             assert cell.month is not None
             return Key(f"{cell.month:%Y-%m}", f"{cell.month:%B %Y}")
-        return named.get(cell.value_id or 0, Key("", NOBODYS[axis]))
+        return key_of(named, cell.value_id or 0, axis)
 
     return key
 
 
-def names_of(dimension: str, values: Iterable[int]) -> dict[int, Key]:
-    """Public ids and names of values, by their database ids."""
+def names_of(dimension: str, values: Iterable[int], reader: Membership) -> dict[int, Key]:
+    """Public ids and names of values, by their database ids. Budgets that their reader may not see are not named."""
     rows, name = _NAMES[Dimension(dimension)]
-    return {pk: Key(row.public_id, name(row)) for pk, row in rows().in_bulk(set(values)).items()}
+    known = Budget.objects.visible_to(reader) if dimension == Dimension.BUDGET else rows()
+    return {pk: Key(row.public_id, name(row)) for pk, row in known.in_bulk(set(values)).items()}
+
+
+def key_of(named: Mapping[int, Key], value_id: int, dimension: str) -> Key:
+    """A value as its reader knows it."""
+    return named.get(value_id, HIDDEN) if value_id else Key("", NOBODYS[dimension])
 
 
 _NAMES: dict[Dimension, tuple[Callable[[], QuerySet[Any]], Callable[[Any], str]]] = {
@@ -369,29 +379,6 @@ def ids_of(dimension: str, public_id: str) -> frozenset[int]:
     if isinstance(found, Budget):
         return frozenset(Budget.objects.filter(chain__startswith=found.chain).values_list("pk", flat=True))
     return frozenset({found.pk})
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """Spend of one month in one category and currency. `category` None is spend that nobody has coded."""
-
-    month: date
-    category: Category | None
-    spend: Money
-    lines: int
-
-    @property
-    def label(self) -> str:
-        return self.category.name if self.category else UNCATEGORISED
-
-
-def cells(period: Period, *, only: list[int] | None = None) -> list[Cell]:
-    """Month by category by currency."""
-    categories = {category.pk: category for category in Category.objects.all()}
-    return [
-        Cell(part.month, categories.get(part.value_id), Money(part.amount_minor, part.currency), part.items)
-        for part in parts(period, Dimension.CATEGORY, of=of_members(only))
-    ]
 
 
 def of_members(only: Iterable[int] | None) -> Filters:

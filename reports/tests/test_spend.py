@@ -7,12 +7,13 @@ import time_machine
 
 from cards import operations as cards
 from companies.models import Department
-from reports import overview, queries
+from reports import queries
 from reports.forms import period_from
 from spendtrackr import errors
 from spendtrackr.periods import Period
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
+from tests.figures import shown_of
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -179,9 +180,9 @@ def test_the_cost_of_a_report_does_not_grow_with_purchases(spent, api, django_as
 
 def test_the_overview_lays_out_the_same_figures(spent):
     with company_scope(spent.acme.pk):
-        shown = overview.build(Period(date(2026, 1, 1), date(2026, 3, 1)), "USD")
+        shown = shown_of(Period(date(2026, 1, 1), date(2026, 3, 1)), "USD")
     assert (shown.total.minor, shown.lines, shown.series) == (120_00, 3, ["Meals", "Travel"])
-    assert [(bar.label, bar.spend.minor, bar.share) for bar in shown.categories] == [("Meals", 70_00, 100), ("Travel", 50_00, 71)]
+    assert [(bar.label, bar.spend.minor, bar.share) for bar in shown.ranking] == [("Meals", 70_00, 100), ("Travel", 50_00, 71)]
     assert [(row.label, [a.minor for a in row.amounts], row.total.minor) for row in shown.table] == [
         ("Jan 2026", [100_00, 50_00], 150_00),
         ("Feb 2026", [-30_00, 0], -30_00),
@@ -192,8 +193,8 @@ def test_the_overview_lays_out_the_same_figures(spent):
 
 def test_the_change_is_against_the_period_before(spent):
     with company_scope(spent.acme.pk):
-        february = overview.build(Period(date(2026, 2, 1), date(2026, 3, 1)), "USD")
-        january = overview.build(Period(date(2026, 1, 1), date(2026, 2, 1)), "USD")
+        february = shown_of(Period(date(2026, 2, 1), date(2026, 3, 1)), "USD")
+        january = shown_of(Period(date(2026, 1, 1), date(2026, 2, 1)), "USD")
     assert (february.change.text, february.change.is_up) == ("−120.0 %", False)
     assert (january.change.text, january.change.against) == ("", "Nothing in the period before")
 
@@ -203,7 +204,7 @@ def test_what_comes_after_the_largest_seven_is_one_colour(spent):
     with company_scope(spent.acme.pk):
         for place, code in enumerate(codes):
             buy(spent.card, (20 - place) * 1_00, "2026-05-10", code=code)
-        shown = overview.build(Period(date(2026, 5, 1), date(2026, 6, 1)), "USD")
+        shown = shown_of(Period(date(2026, 5, 1), date(2026, 6, 1)), "USD")
     assert len(shown.series) == 8
     assert shown.series[-1] == "Other"
     assert shown.table[0].amounts[-1].minor == 13_00 + 12_00
@@ -216,7 +217,7 @@ def test_categories_called_other_and_uncategorised_are_kept_apart_from_the_group
     may = Period(date(2026, 5, 1), date(2026, 6, 1))
     with company_scope(spent.acme.pk):
         import_statement(spent.acme, StatementFile(text.encode(), "s.csv"), actor=spent.alice, at=datetime(2026, 6, 1, tzinfo=UTC))
-        shown = overview.build(may, "USD")
+        shown = shown_of(may, "USD")
     assert shown.series.count("Other") == 2
     assert shown.table[0].total == shown.total
     assert [amount.minor for amount in shown.table[0].amounts] == [900_00, 800_00, 700_00, 600_00, 500_00, 400_00, 300_00, 225_00]
@@ -225,18 +226,18 @@ def test_categories_called_other_and_uncategorised_are_kept_apart_from_the_group
 @pytest.mark.parametrize(("label", "month"), [("Meals", "2026-01"), ("Meals", "2026-02"), ("Travel", "2026-01")])
 def test_behind_each_figure_are_just_its_rows(spent, pages, label, month):
     with company_scope(spent.acme.pk):
-        shown = overview.build(Period(date(2026, 1, 1), date(2026, 3, 1)), "USD")
+        shown = shown_of(Period(date(2026, 1, 1), date(2026, 3, 1)), "USD")
         authorize(spent.card, swipe(5_00, at=datetime(2026, 1, 11, tzinfo=UTC)))  # pending: no part of any figure
     name = {"2026-01": "January 2026", "2026-02": "February 2026"}[month]
     mark = next(mark for mark in shown.wide.marks if mark.title.startswith(f"{label}, {name}"))
-    page = pages(spent.alice).get("/transactions/" + mark.href).content.decode()
+    page = pages(spent.alice).get(mark.href).content.decode()
     assert page.count('<th scope="row"') == 1
     assert label in page
 
 
 def test_a_figure_of_part_of_a_month_leads_to_that_part(spent):
     with company_scope(spent.acme.pk):
-        shown = overview.build(Period.inclusive(date(2026, 1, 5), date(2026, 1, 15)), "USD")
+        shown = shown_of(Period.inclusive(date(2026, 1, 5), date(2026, 1, 15)), "USD")
     assert "spent_from=2026-01-05&spent_to=2026-01-15" in shown.wide.marks[0].href
 
 
@@ -255,7 +256,7 @@ def test_the_rest_of_the_categories_have_no_list_of_their_own(spent):
     with company_scope(spent.acme.pk):
         file = StatementFile(f"Date,Amount,Merchant,Category\n{rows}".encode(), "s.csv")
         import_statement(spent.acme, file, actor=spent.alice, at=datetime(2026, 6, 1, tzinfo=UTC))
-        shown = overview.build(Period(date(2026, 5, 1), date(2026, 6, 1)), "USD")
+        shown = shown_of(Period(date(2026, 5, 1), date(2026, 6, 1)), "USD")
     assert [bool(mark.href) for mark in shown.wide.marks] == [True] * 7 + [False]
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from reports import overview, queries, spending
 from reports.forms import period_from
+from reports.shape import Question
 from spendtrackr import errors
 from spendtrackr.money import KNOWN_CURRENCIES
 from spendtrackr.periods import Period, add_months, month_of
@@ -23,7 +24,8 @@ from users.views import page
 def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
     """Spend of a period by month and category, and the latest transactions."""
     only = queries.reader(member)
-    today = member.company.day_of(timezone.now())
+    at = timezone.now()
+    today = member.company.day_of(at)
     usual = queries.usual_period(today, only=only)
     problem = None
     try:
@@ -33,7 +35,7 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
     currency = request.GET.get("currency", member.company.currency)
     if currency not in KNOWN_CURRENCIES:
         currency = member.company.currency
-    shown = overview.build(period, currency, only=only, today=today)
+    shown = overview.build(Question(member, at, period), currency)
     waiting = list(transactions.waiting_for(member)[:_MOST])
     latest, more = transactions.page(transactions.visible(member), cursor=None, limit=10)
     context = {

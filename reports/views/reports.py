@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,10 +12,10 @@ from django.utils import timezone
 
 from cards.models import Budget, Card
 from companies.models import Category, Department
-from reports import queries
+from reports import overview, queries
 from reports.catalogue import REPORTS
 from reports.forms import USUAL, question_from
-from reports.shape import Definition, Question
+from reports.shape import Definition, Question, Report
 from reports.tables import lay_out
 from reports.views.overview import presets
 from spendtrackr import errors
@@ -36,15 +37,15 @@ def report(request: HttpRequest, member: Membership, name: str) -> HttpResponse:
     """One report. What it cannot understand is said, and the usual shown instead."""
     definition = REPORTS[name]
     require(definition.rule, member)
-    given = {**{option: USUAL[option] for option in definition.options if option in USUAL}, **request.GET.dict()}
-    problem = None
+    at, problem = timezone.now(), None
+    usual = {option: value for option, value in _SHOWN.items() if option in definition.options}
+    given = {**usual, **request.GET.dict()}
     try:
-        question = question_from(given, definition, member, at=timezone.now())
+        question = question_from(given, definition, member, at=at)
     except errors.Invalid as error:
-        problem, given = error, {option: USUAL[option] for option in definition.options if option in USUAL}
-        question = question_from(given, definition, member, at=timezone.now())
+        problem, given = error, usual
+        question = question_from(given, definition, member, at=at)
     answer = definition.answer(question)
-    usual = queries.usual_period(question.today, only=queries.reader(member))
     context = {
         "nav": "reports",
         "definition": definition,
@@ -52,12 +53,45 @@ def report(request: HttpRequest, member: Membership, name: str) -> HttpResponse:
         "table": lay_out(answer),
         "options": _options(definition, question),
         "dimensions": _dimensions(definition, given, member),
-        "presets": presets(usual, question.period, _kept(given)) if answer.period else [],
+        "presets": _periods(question, given) if answer.period else [],
         "given": given,
         "is_narrowed": any(given.get(name) for name in (*definition.takes, "currency")),
         "problem": problem,
+        **(_spend(question, answer, given) if name == "spend" else {}),
     }
-    return render(request, "reports/report.html", context, status=400 if problem else 200)
+    template = "reports/spend.html" if name == "spend" else "reports/report.html"
+    return render(request, template, context, status=400 if problem else 200)
+
+
+# What a page shows of what nobody has chosen.
+_SHOWN = {**USUAL, "compare": queries.BEFORE}
+
+
+def _periods(question: Question, given: dict[str, str]) -> list[dict[str, Any]]:
+    usual = queries.usual_period(question.today, only=queries.reader(question.member))
+    return presets(usual, question.period, {name: value for name, value in given.items() if value and name not in {"from", "to"}})
+
+
+def _spend(question: Question, answer: Report, given: dict[str, str]) -> dict[str, Any]:
+    """What the page of spend has besides: what it is cut by as tabs, and its chart, in one currency."""
+    totals = {row.currency: row.values[0] for row in answer.totals}
+    own = str(question.member.company.currency)
+    currency = question.currency or (own if own in totals or not totals else next(iter(totals)))
+    by = question.options["group_by"].split(",")[-1]
+    cuts = [name for name in queries.AXES if name != queries.MONTH]
+    return {
+        "tabs": _links(given, "group_by", [(name, queries.AXES[name].label) for name in (*cuts, queries.MONTH)], by),
+        "currencies": _links(given, "currency", [(code, str(total)) for code, total in totals.items()], currency)
+        if len(totals) > 1
+        else [],
+        "overview": overview.build(question, currency, by=by if by in cuts else Dimension.CATEGORY),
+    }
+
+
+def _links(given: dict[str, str], name: str, choices: list[tuple[str, str]], chosen: str) -> list[dict[str, Any]]:
+    """The same page with another of these chosen."""
+    kept = {other: value for other, value in given.items() if value and other != name}
+    return [{"label": label, "href": "?" + urlencode({**kept, name: value}), "is_chosen": value == chosen} for value, label in choices]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +112,12 @@ def _options(definition: Definition, question: Question) -> list[Choice]:
     return [
         Choice(name, _word(name), [(value, _word(value)) for value in choices], question.options.get(name, ""), name in USUAL)
         for name, choices in definition.options.items()
+        if (definition.name, name) != ("spend", "group_by")  # its tabs
     ]
 
 
 def _word(name: str) -> str:
     return _SAYS.get(name, name.replace("_", " ").replace(",", " and ").capitalize())
-
-
-def _kept(given: dict[str, str]) -> dict[str, str]:
-    """All of an address but its period."""
-    return {name: value for name, value in given.items() if value and name not in {"from", "to"}}
 
 
 def _dimensions(definition: Definition, given: dict[str, str], member: Membership) -> list[Choice]:
