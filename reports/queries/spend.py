@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from cards.models import Budget, BudgetInterval, Card
 from companies.models import Category, Department
+from reports.queries.remembered import remembered
 from reports.shape import Axis, Key, Measure, Question, Report, Row, Value
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, add_months, month_of
@@ -44,6 +45,7 @@ NONE = "none"
 HIDDEN = Key("hidden", "Out of your sight")
 # Values by dimension, as database ids: 0 for what has none.
 Filters = Mapping[str, frozenset[int]]
+Values = frozenset[int] | None
 
 SPEND, ITEMS = Measure("spend", "Spend", "money"), Measure("items", "Items", "count")
 _CHANGE = (Measure("change", "Change", "money"), Measure("percent", "Change in %", "percent"))
@@ -82,12 +84,19 @@ def parts(period: Period, dimension: str, *, of: Filters | None = None) -> list[
     """Sums by month, currency and value.
 
     Whole months come from the rollups: the cost depends on months and values, not on how much was bought. So does what is narrowed by one
-    other dimension. Days at the ends of a period come from the day rollup, and of what is narrowed from its lines, as does what is
-    narrowed by several.
+    other dimension. Days at the ends of a period come from the day rollup. Of what is narrowed they come from its lines, as does all that
+    is narrowed by several dimensions: those sums are remembered until another line is written.
     """
     filters = dict(of or {})
     own = filters.pop(dimension, None)
     whole, ends = _split(period)
+    if len(filters) > 1 or (filters and ends):
+        asked = (period.start, period.end, dimension, sorted((name, sorted(values)) for name, values in (of or {}).items()))
+        return remembered(asked, lambda: _added_up(whole, ends, dimension, own, filters))
+    return _added_up(whole, ends, dimension, own, filters)
+
+
+def _added_up(whole: Period | None, ends: list[Period], dimension: str, own: Values, filters: Filters) -> list[Part]:
     sums: dict[tuple[date, str, int], list[int]] = defaultdict(lambda: [0, 0])
     for source, days in ((_of_months, [whole] if whole else []), (_of_days, ends)):
         for span in days:
@@ -105,9 +114,6 @@ def _split(period: Period) -> tuple[Period | None, list[Period]]:
     if first >= end:
         return None, [period]
     return Period(first, end), [span for span in (Period(period.start, first), Period(end, period.end)) if span.start < span.end]
-
-
-Values = frozenset[int] | None
 
 
 def _of_months(span: Period, dimension: str, own: Values, filters: Filters) -> QuerySet[Any, Any]:

@@ -8,6 +8,7 @@ from cards import operations as cards
 from cards.models import BudgetInterval
 from cards.operations import budgets
 from reports import queries
+from reports.queries import remembered
 from reports.tests.test_spend import SPEND, buy, named, totals
 from spendtrackr.money import Money
 from spendtrackr.periods import Period
@@ -146,3 +147,32 @@ def test_of_a_month_that_goes_on_only_as_many_days_are_compared():
     assert queries.compared_period(leap, "last_year", date(2028, 5, 1)) == (Period(date(2027, 2, 1), date(2027, 3, 1)), 12)
     odd = Period.inclusive(date(2028, 2, 10), date(2028, 2, 29))
     assert queries.compared_period(odd, "last_year", date(2028, 5, 1)) == (Period(date(2027, 2, 10), date(2027, 3, 1)), 12)
+
+
+@pytest.fixture
+def redis(settings, monkeypatch):
+    """Whatever cache the tests have, as if it was Redis."""
+    settings.REDIS_URL = settings.REDIS_URL or "redis://of-the-tests"
+    monkeypatch.setattr(remembered, "_away_until", 0.0)
+
+
+def test_what_is_added_up_from_lines_is_remembered_until_another_is_written(office, api, redis, django_assert_num_queries):
+    of = {"card": office.his.public_id, "member": office.bob.public_id}
+    with company_scope(office.acme.pk):
+        said = {name: frozenset({getattr(office, whose).pk}) for name, whose in (("card", "his"), ("member", "bob"))}
+        first = queries.parts(MARCH, "category", of=said)
+        with django_assert_num_queries(1):
+            assert queries.parts(MARCH, "category", of=said) == first
+        buy(office.his, 5_00, "2026-03-21")
+        assert sum(part.amount_minor for part in queries.parts(MARCH, "category", of=said)) == 105_00
+    assert totals(ask(api, office.alice, **of)) == {"USD": 105_00}
+
+
+@pytest.mark.parametrize("broken", ["get", "set"])
+def test_without_redis_the_figures_are_the_same(office, api, redis, monkeypatch, broken):
+    def away(*args, **kwargs):
+        raise ConnectionError("gone")
+
+    of = {"card": office.his.public_id, "member": office.bob.public_id}
+    monkeypatch.setattr(remembered.cache, broken, away)
+    assert totals(ask(api, office.alice, **of)) == totals(ask(api, office.alice, **of)) == {"USD": 100_00}

@@ -1,0 +1,210 @@
+"""What reports and lists cost as a company grows: one of ten thousand, one of a hundred thousand and one of a million, among fifty.
+
+    DATABASE_URL=mysql://root:@127.0.0.1:3306/spendtrackr .venv/bin/python -m benchmarks.reports 10000 100000 1000000
+
+Three years of spend by a fixed number of members, cards and merchants. Contenders take turns within one run: our reports, and the best
+GROUP BY over the lines that we could write by hand, with an index that covers it. Read the ratios. Makes databases of its own beside
+the one named, and drops them.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any
+
+from benchmarks import databases
+
+databases.prepare()
+
+import django  # noqa: E402
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from benchmarks.history import BATCH, _numbers, fill  # noqa: E402
+from benchmarks.report import Goal, Report  # noqa: E402
+from benchmarks.seats import Seat, open_company  # noqa: E402
+from cards.models import Budget, BudgetInterval  # noqa: E402
+from companies.models import Category, Department  # noqa: E402
+from reports import overview, queries  # noqa: E402
+from reports.shape import Question  # noqa: E402
+from spendtrackr.ids import new_id  # noqa: E402
+from spendtrackr.pagination import Cursor  # noqa: E402
+from spendtrackr.periods import Period, add_months, month_of  # noqa: E402
+from spendtrackr.tenancy import company_scope  # noqa: E402
+from transactions import queries as transactions  # noqa: E402
+from transactions import rollups  # noqa: E402
+from transactions.models import Merchant, Transaction  # noqa: E402
+from users.models import Membership  # noqa: E402
+
+NEIGHBOURS, OF_NEIGHBOURS = 47, 2_000
+MONTHS, CARDS, MERCHANTS, DEPARTMENTS, BUDGETS = 36, 40, 200, 8, 10
+TURNS = 15
+GOAL_GROWTH, GOAL_HAND_WRITTEN, GOAL_DEPTH = 1.5, 5.0, 1.3
+
+
+def main(sizes: Sequence[int]) -> int:
+    report = Report()
+    with databases.made():
+        call_command("migrate", verbosity=0)
+        print(databases.machine())
+        offices = {size: Office(number, size) for number, size in enumerate(sizes)}
+        for number in range(NEIGHBOURS):
+            Office(len(sizes) + number, OF_NEIGHBOURS, cards=2)
+        _cover()
+        _reports(report, offices)
+        _lists(report, offices[max(sizes)])
+    return report.end()
+
+
+class Office:
+    """A company with so many spend lines, in its rollups too."""
+
+    def __init__(self, number: int, size: int, *, cards: int = CARDS) -> None:
+        self.size = size
+        self.seats: list[Seat] = open_company(number, cards_wanted=cards)
+        self.company_id = self.seats[0].company_id
+        started = time.monotonic()
+        with company_scope(self.company_id):
+            self.alice = Membership.objects.select_related("company", "user").get()
+            self.today = self.alice.company.day_of(timezone.now())
+            self.period = Period(add_months(month_of(self.today).end, -12), month_of(self.today).end)
+            self._fill()
+        print(f"  {size:>9,} lines in {time.monotonic() - started:.0f} s", flush=True)
+
+    def _fill(self) -> None:
+        now = timezone.now()
+        Merchant.objects.bulk_create([Merchant(public_id=new_id("mer"), name=f"Shop {n}", key=f"shop {n}") for n in range(MERCHANTS)])
+        for n in range(DEPARTMENTS):
+            Department.objects.create(name=f"Department {n}", name_key=f"department {n}", created_at=now)
+        budget = {"owner": self.alice, "currency": "USD", "limit_minor": 10**12, "interval": BudgetInterval.YEAR, "is_hard": False}
+        for n in range(BUDGETS):
+            made = Budget.objects.create(name=f"Budget {n}", name_key=f"budget {n}", created_at=now, **budget)
+            Budget.objects.filter(pk=made.pk).update(chain=f"{made.pk}.")
+        with connection.cursor() as cursor:
+            cursor.execute("SET FOREIGN_KEY_CHECKS = 0")
+            _numbers(cursor)
+            for start in range(0, self.size, BATCH):
+                cursor.execute(self._lines(start, min(BATCH, self.size - start)))
+            cursor.execute("SET FOREIGN_KEY_CHECKS = 1")
+        for month in rollups.months():
+            for kind, dimension, within in rollups.kinds():
+                rollups.mend(kind, month, dimension, within)
+
+    def _lines(self, start: int, count: int) -> str:
+        """A statement that writes them: each value by another prime, so that all of them meet."""
+        days = (self.today - add_months(month_of(self.today).start, -MONTHS + 1)).days
+        of = {
+            "category_id": _picked(Category, 7),
+            "department_id": _picked(Department, 11),
+            "budget_id": _picked(Budget, 13),
+            "merchant_id": _picked(Merchant, 17),
+            "card_id": f"ELT(1 + (k * 19) % {len(self.seats)}, {', '.join(str(seat.card_id) for seat in self.seats)})",
+            "member_id": str(self.alice.pk),
+        }
+        day = f"CURRENT_DATE - INTERVAL ((k * 23) % {days}) DAY"
+        return (
+            f"INSERT INTO spend_lines (company_id, entry_id, transaction_id, day, currency, amount_minor, counts, {', '.join(of)}) "
+            f"SELECT {self.company_id}, k, k, {day}, 'USD', 100 + (k * 7919) % 99991, 1, {', '.join(of.values())} "
+            f"FROM (SELECT n + {start} AS k FROM benchmark_numbers WHERE n < {count}) AS numbered"
+        )
+
+    def question(self, group_by: str, **of: int) -> Question:
+        narrowed = {name: frozenset({value}) for name, value in of.items()}
+        return Question(self.alice, timezone.now(), self.period, narrowed, options={"group_by": group_by})
+
+
+def _picked(model: Any, prime: int) -> str:
+    ids = list(model.objects.order_by("pk").values_list("pk", flat=True))
+    return f"ELT(1 + (k * {prime}) % {len(ids)}, {', '.join(map(str, ids))})"
+
+
+def _cover() -> None:
+    """An index for each statement by hand: company, day and what it adds up, and nothing besides."""
+    with connection.cursor() as cursor:
+        for name in ("category_id", "merchant_id"):
+            cursor.execute(f"CREATE INDEX covering_{name} ON spend_lines (company_id, day, currency, {name}, counts, amount_minor)")
+        cursor.execute(
+            "CREATE INDEX covering_within ON spend_lines (company_id, department_id, day, currency, category_id, counts, amount_minor)"
+        )
+        cursor.execute("ANALYZE TABLE spend_lines, day_spend, month_spend, month_spend_within")
+        cursor.fetchall()
+
+
+def _by_hand(office: Office, name: str, department: int | None = None) -> None:
+    index = "covering_within" if department else f"covering_{name}"
+    only = f"AND department_id = {department} " if department else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DATE_FORMAT(day, '%%Y-%%m') AS month, currency, {name}, SUM(counts), SUM(amount_minor) FROM spend_lines "
+            f"FORCE INDEX ({index}) WHERE company_id = %s {only}AND day >= %s AND day < %s GROUP BY month, currency, {name}",
+            [office.company_id, office.period.start, office.period.end],
+        )
+        cursor.fetchall()
+
+
+def _reports(report: Report, offices: dict[int, Office]) -> None:
+    asked: dict[str, Callable[[Office], object]] = {
+        "overview": lambda office: overview.build(office.question("category"), "USD"),
+        "month x category": lambda office: queries.spend(office.question("month,category")),
+        "month x merchant": lambda office: queries.spend(office.question("month,merchant")),
+        "by card, odd days": lambda office: queries.spend(_odd(office.question("card"))),
+        "category of one department": lambda office: queries.spend(office.question("month,category", department=_one(Department))),
+        "merchant of one card": lambda office: queries.spend(office.question("merchant", card=office.seats[0].card_id)),
+    }
+    by_hand: dict[str, Callable[[Office], object]] = {
+        "month x category": lambda office: _by_hand(office, "category_id"),
+        "month x merchant": lambda office: _by_hand(office, "merchant_id"),
+        "category of one department": lambda office: _by_hand(office, "category_id", _one(Department)),
+    }
+    small, large = min(offices), max(offices)
+    for name, ask in asked.items():
+        taken = {size: _ms(office, ask) for size, office in offices.items()}
+        print(f"  {name:<30} " + "   ".join(f"{size:>9,}: {ms:7.2f} ms" for size, ms in taken.items()), flush=True)
+        report.keep(Goal(f"{name}: {large:,} against {small:,}", taken[large] / taken[small], GOAL_GROWTH, at_most=True))
+        if name in by_hand:
+            ms = _ms(offices[large], by_hand[name])
+            report.keep(Goal(f"{name}: by hand over the lines against ours, {ms:.0f} ms", ms / taken[large], GOAL_HAND_WRITTEN))
+
+
+def _one(model: Any) -> int:
+    return int(model.objects.order_by("pk").values_list("pk", flat=True)[0])
+
+
+def _odd(question: Question) -> Question:
+    period = Period(question.period.start.replace(day=9), question.period.end.replace(day=1))
+    return Question(question.member, question.at, period, question.of, options=question.options)
+
+
+def _ms(office: Office, ask: Callable[[Office], object]) -> float:
+    taken = []
+    with company_scope(office.company_id):
+        for _ in range(TURNS):
+            started = time.perf_counter()
+            ask(office)
+            taken.append((time.perf_counter() - started) * 1000)
+    return median(taken[3:])
+
+
+def _lists(report: Report, office: Office) -> None:
+    """The first page of a list of as many purchases, and the ten thousandth."""
+    fill(office.seats[0], office.size)
+    with company_scope(office.company_id):
+        depth = min(10_000 * 50, office.size - 100)
+        row = Transaction.objects.order_by("-occurred_on", "-pk")[depth]
+        cursor = Cursor(transactions.LATEST).at(row)
+        rows = transactions.visible(office.alice)
+        first = _ms(office, lambda _: transactions.page(rows.all(), cursor=None, limit=50))
+        deep = _ms(office, lambda _: transactions.page(rows.all(), cursor=cursor, limit=50))
+    print(f"  page 1: {first:.2f} ms, page {depth // 50:,}: {deep:.2f} ms")
+    report.keep(Goal("a list's deep page against its first", deep / first, GOAL_DEPTH, at_most=True))
+
+
+if __name__ == "__main__":
+    sys.exit(main([int(size) for size in sys.argv[1:]] or [10_000, 100_000, 1_000_000]))
