@@ -1,10 +1,11 @@
-"""The period of a report, from an address. Both days are included; one of them alone is completed sensibly."""
+"""What an address asks for: the period of a report, both days included and one alone completed sensibly; a part of the activity."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from reports.activity import KINDS, Wanted
 from spendtrackr import errors
 from spendtrackr.forms import day_from
 from spendtrackr.periods import Period, add_months
@@ -27,3 +28,13 @@ def period_from(given: Mapping[str, Any], usual: Callable[[], Period]) -> Period
     if last.year - first.year > _LONGEST_YEARS:
         raise errors.Invalid(f"A report covers at most {_LONGEST_YEARS} years.", field="from")
     return Period.inclusive(first, last)
+
+
+def wanted_from(given: Mapping[str, Any]) -> Wanted:
+    """`kind`, `person`, `day` and `before`. A person whom nobody knows did nothing. Raises `Invalid` naming the parameter."""
+    kind, before = given.get("kind", ""), given.get("before", "")
+    if kind and kind not in KINDS:
+        raise errors.Invalid("Choose one of the kinds of the list.", field="kind")
+    if before and not (before.isascii() and before.isdecimal() and len(before) < 19):
+        raise errors.Invalid("This is not where a page of this list begins.", field="before")
+    return Wanted(kind, given.get("person", "")[:40], day_from(given, "day"), int(before) if before else None)

@@ -19,4 +19,5 @@ api = [
 pages = [
     path("", views.overview_page, name="overview"),
     path("my-spend/", views.my_spend, name="my-spend"),
+    path("activity/", views.activity_page, name="activity"),
 ]

@@ -17,12 +17,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from reports import overview, queries, spending
-from reports.forms import period_from
+from reports import activity, overview, queries, spending
+from reports.forms import period_from, wanted_from
 from spendtrackr import errors
+from spendtrackr.events import SYSTEM
 from spendtrackr.money import KNOWN_CURRENCIES
 from spendtrackr.periods import Period, add_months, month_of
-from spendtrackr.permissions import HasMembership
+from spendtrackr.permissions import HasMembership, require
 from transactions import queries as transactions
 from users.authentication import TokenAuthentication
 from users.models import Membership
@@ -79,6 +80,32 @@ def my_spend(request: HttpRequest, member: Membership) -> HttpResponse:
         "reports/my_spend.html",
         {"nav": "my-spend", "mine": shown, "me": member, "may_issue": member.may("cards.issue"), "may_claim": member.may("claims.make")},
     )
+
+
+@page
+def activity_page(request: HttpRequest, member: Membership) -> HttpResponse:
+    """Who did what, newest first: all of it, or of one kind, by one person, on one day."""
+    require("activity.see", member)
+    problem, shown = None, None
+    try:
+        shown = activity.page(member, wanted_from(request.GET))
+    except errors.Invalid as error:
+        problem = error
+    given = {name: request.GET[name] for name in ("kind", "person", "day") if request.GET.get(name)}
+    people = Membership.objects.select_related("user").order_by("user__name", "pk")
+    context = {
+        "nav": "activity",
+        "activity": shown,
+        "given": given,
+        "kinds": activity.KINDS.items(),
+        "people": [(person.public_id, person.user.name) for person in people],
+        "system": SYSTEM,
+        "is_first_page": not request.GET.get("before"),
+        "first_href": "?" + urlencode(given),
+        "older_href": "?" + urlencode({**given, "before": shown.before}) if shown and shown.before else "",
+        "problem": problem,
+    }
+    return render(request, "reports/activity.html", context, status=400 if problem else 200)
 
 
 _MOST = 100

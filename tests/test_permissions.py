@@ -306,6 +306,7 @@ CASES: dict[str, Case] = {
     "POST /api/v1/auth/sessions/{public_id}/revoke/": Case("profile.own", "session", {}),
     "GET /": Case("reports.see"),
     "GET /my-spend/": Case("reports.see"),
+    "GET /activity/": Case("activity.see"),
     "GET /transactions/": Case("transactions.see", lists="transaction"),
     "GET /transactions/{public_id}/": Case("transactions.see", "transaction"),
     "POST /transactions/{public_id}/describe/": Case("transactions.describe", "transaction", {"memo": "N"}),

@@ -71,6 +71,7 @@ PAGES = {
     "/reimbursements/": 8,
     "/repayments/": 6,
     "/receipts/": 10,
+    "/activity/": 17,
 }
 
 

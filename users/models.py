@@ -176,6 +176,11 @@ class Membership(TenantModel):
         return self.sees("policies")
 
     @property
+    def sees_activity(self) -> bool:
+        """The same."""
+        return self.sees("activity")
+
+    @property
     def sees_reimbursements(self) -> bool:
         """The same."""
         return self.sees("reimbursements")

@@ -330,7 +330,7 @@ def test_single_keys_are_switched_off_by_whoever_they_are_in_the_way_of(world, p
 def test_every_page_of_the_navigation_has_a_letter_and_no_letter_has_two(world, pages):
     for member in (world.alice, world.bob):
         page = pages(member).get("/claims/").content.decode()
-        navigation = re.findall(r'href="([^"]+)"', re.search(r'<nav aria-label="Main">(.*?)</nav>', page, re.S)[1])
+        navigation = re.findall(r'href="([^"]+)"', re.search(r'<nav aria-label="Main">(.*?)</nav>', page, re.DOTALL)[1])
         letters = re.findall(r'data-go="(\w)" href="([^"]+)"', page)
         assert set(navigation) <= {href for _, href in letters}
         assert len({letter for letter, _ in letters}) == len(letters)
