@@ -61,7 +61,7 @@ function sums(boxes) {
     totals.set(currency, total);
   }
   return [...totals].sort().map(([currency, { minor, places }]) =>
-    new Intl.NumberFormat(document.documentElement.dataset.locale ?? "en", {
+    new Intl.NumberFormat("en", {
       style: "currency", currency, minimumFractionDigits: places, maximumFractionDigits: places,
     }).format(Number(minor) / 10 ** places));
 }
@@ -78,6 +78,24 @@ document.addEventListener("input", (event) => {
   told.hidden = false;
   told.textContent = Math.abs(left) < 0.5 / 10 ** places ? "It adds up." : `${left > 0 ? "Left" : "Too much"}: ${Math.abs(left).toFixed(places)}`;
 });
+
+// What is under way is looked at again until it is over, without taking anybody's place on the page.
+function renewSoon() {
+  const part = document.querySelector("[data-renews]");
+  if (part) setTimeout(() => renew(part), 3000);
+}
+
+async function renew(part) {
+  const answer = await fetch(window.location.href).catch(() => null);
+  const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+  const now = page && page.querySelector("[data-renews]");
+  if (page && !now) window.location.reload();
+  else {
+    if (now && !part.contains(document.activeElement)) part.replaceWith(now);
+    renewSoon();
+  }
+}
+renewSoon();
 
 // A link to copy.
 document.addEventListener("click", (event) => {
