@@ -1,4 +1,4 @@
-"""What a report is asked, from an address. Both days of a period are included; one of them alone is completed sensibly."""
+"""What an address asks for: a report, with its period (both days included, one alone completed sensibly); a part of the activity."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from reports import queries
+from reports.activity import KINDS, Wanted
 from reports.shape import Definition, Question
 from spendtrackr import errors
 from spendtrackr.forms import day_from
@@ -71,3 +72,13 @@ def _options(given: Mapping[str, Any], report: Definition) -> dict[str, str]:
         if value:
             chosen[name] = value
     return chosen
+
+
+def wanted_from(given: Mapping[str, Any]) -> Wanted:
+    """`kind`, `person`, `day` and `before`. A person whom nobody knows did nothing. Raises `Invalid` naming the parameter."""
+    kind, before = given.get("kind", ""), given.get("before", "")
+    if kind and kind not in KINDS:
+        raise errors.Invalid("Choose one of the kinds of the list.", field="kind")
+    if before and not (before.isascii() and before.isdecimal() and len(before) < 19):
+        raise errors.Invalid("This is not where a page of this list begins.", field="before")
+    return Wanted(kind, given.get("person", "")[:40], day_from(given, "day"), int(before) if before else None)

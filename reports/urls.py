@@ -22,4 +22,5 @@ pages = [
     path("my-spend/", views.my_spend, name="my-spend"),
     path("reports/", views.reports, name="reports"),
     *(path(f"reports/{name}/", views.report, {"name": name}, name=f"report-{name}") for name in REPORTS),
+    path("activity/", views.activity_page, name="activity"),
 ]

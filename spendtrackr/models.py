@@ -28,6 +28,7 @@ class Event(AppendOnlyModel):
         constraints = [
             models.UniqueConstraint(fields=["company", "sequence"], name="events_one_sequence"),
         ]
+        indexes = [models.Index(fields=["company", "at"], name="events_of_a_day")]
 
     def __str__(self) -> str:
         return f"{self.public_id} {self.type}"

@@ -25,18 +25,46 @@ window.addEventListener("pageshow", (event) => {
   if (event.persisted) document.querySelectorAll("form button[disabled]:not([aria-describedby])").forEach((button) => { button.disabled = false; });
 });
 
-// Where there is no room beside the list, the opened panel takes its place: begin at its top.
-document.addEventListener("htmx:afterSettle", () => {
-  const panel = document.getElementById("panel");
-  if (panel && window.matchMedia("(max-width: 1100px)").matches) panel.scrollIntoView();
-});
-
-// One box that ticks all of a name.
+// One box that ticks all of a name, and what is ticked, counted and added up.
 document.addEventListener("change", (event) => {
   const all = event.target.closest("input[data-ticks]");
-  if (!all) return;
-  document.querySelectorAll(`input[type=checkbox][name="${all.dataset.ticks}"]`).forEach((box) => { box.checked = all.checked; });
+  if (all) boxesOf(all.dataset.ticks).forEach((box) => { box.checked = all.checked; });
+  if (event.target.type === "checkbox") addUp();
 });
+window.addEventListener("pageshow", addUp);
+
+function boxesOf(name) {
+  return [...document.querySelectorAll(`input[type=checkbox][name="${name}"]`)];
+}
+
+function addUp() {
+  for (const all of document.querySelectorAll("input[data-ticks]")) {
+    const boxes = boxesOf(all.dataset.ticks);
+    const count = boxes.filter((box) => box.checked).length;
+    all.checked = count > 0 && count === boxes.length;
+    all.indeterminate = count > 0 && count < boxes.length;
+  }
+  for (const sum of document.querySelectorAll("[data-sum]")) {
+    const ticked = boxesOf(sum.dataset.sum).filter((box) => box.checked);
+    sum.closest("[data-bar]").classList.toggle("has-some", ticked.length > 0);
+    sum.textContent = ticked.length > 0 ? `${ticked.length} ticked: ${sums(ticked).join(", ")}` : "";
+  }
+}
+
+// Whole minor units are added, so no digit is lost; each currency by itself.
+function sums(boxes) {
+  const totals = new Map();
+  for (const { dataset: { amount, currency } } of boxes) {
+    const places = (amount.split(".")[1] ?? "").length;
+    const total = totals.get(currency) ?? { minor: 0n, places };
+    total.minor += BigInt(amount.replace(".", ""));
+    totals.set(currency, total);
+  }
+  return [...totals].sort().map(([currency, { minor, places }]) =>
+    new Intl.NumberFormat("en", {
+      style: "currency", currency, minimumFractionDigits: places, maximumFractionDigits: places,
+    }).format(Number(minor) / 10 ** places));
+}
 
 // While somebody splits an amount: what is left of it.
 document.addEventListener("input", (event) => {
@@ -50,6 +78,24 @@ document.addEventListener("input", (event) => {
   told.hidden = false;
   told.textContent = Math.abs(left) < 0.5 / 10 ** places ? "It adds up." : `${left > 0 ? "Left" : "Too much"}: ${Math.abs(left).toFixed(places)}`;
 });
+
+// What is under way is looked at again until it is over, without taking anybody's place on the page.
+function renewSoon() {
+  const part = document.querySelector("[data-renews]");
+  if (part) setTimeout(() => renew(part), 3000);
+}
+
+async function renew(part) {
+  const answer = await fetch(window.location.href).catch(() => null);
+  const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+  const now = page && page.querySelector("[data-renews]");
+  if (page && !now) window.location.reload();
+  else {
+    if (now && !part.contains(document.activeElement)) part.replaceWith(now);
+    renewSoon();
+  }
+}
+renewSoon();
 
 // A link to copy.
 document.addEventListener("click", (event) => {

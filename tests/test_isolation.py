@@ -263,6 +263,7 @@ BY_READING = {
     "GET /funding/": "?month=2026-01",
     "GET /cards/": "",
     "GET /my-spend/": "",
+    "GET /activity/": "",
     "GET /api/v1/accounts/": "",
     "GET /api/v1/imports/": "",
     "GET /api/v1/auth/me/": "",

@@ -311,6 +311,7 @@ CASES: dict[str, Case] = {
     **{f"GET /reports/{name}/": Case(report.rule) for name, report in REPORTS.items()},
     "GET /": Case("reports.see"),
     "GET /my-spend/": Case("reports.see"),
+    "GET /activity/": Case("activity.see"),
     "GET /transactions/": Case("transactions.see", lists="transaction"),
     "GET /transactions/{public_id}/": Case("transactions.see", "transaction"),
     "POST /transactions/{public_id}/describe/": Case("transactions.describe", "transaction", {"memo": "N"}),

@@ -73,6 +73,7 @@ PAGES = {
     "/receipts/": 10,
     "/reports/": 3,
     "/reports/spend/": 13,
+    "/activity/": 17,
 }
 
 

@@ -137,6 +137,10 @@ class ProfileForm(OperationForm):
     name = LineField(label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
 
 
+class PagesForm(OperationForm):
+    uses_keys = forms.BooleanField(label="Keyboard shortcuts", required=False, help_text="Single keys, such as j for the next row.")
+
+
 class PasswordForm(OperationForm):
     current = PasswordField(label="Current password", autocomplete="current-password")
     new = PasswordField(label="New password", autocomplete="new-password", help_text=_GOOD_PASSWORD)

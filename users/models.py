@@ -53,6 +53,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     joined_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True)
+    # Whether single keys do something on pages. Who dictates, or brushes against keys, switches them off.
+    uses_keys = models.BooleanField(default=True)
 
     USERNAME_FIELD = "email_key"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -172,6 +174,11 @@ class Membership(TenantModel):
     def sees_policies(self) -> bool:
         """The same."""
         return self.sees("policies")
+
+    @property
+    def sees_activity(self) -> bool:
+        """The same."""
+        return self.sees("activity")
 
     @property
     def sees_reimbursements(self) -> bool:

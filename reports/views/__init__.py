@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from reports.views.activity import activity_page
 from reports.views.contract import DocsView, SchemaView
 from reports.views.overview import my_spend, overview_page
 from reports.views.reports import report, reports
 
-__all__ = ["DocsView", "SchemaView", "my_spend", "overview_page", "report", "reports"]
+__all__ = ["DocsView", "SchemaView", "activity_page", "my_spend", "overview_page", "report", "reports"]

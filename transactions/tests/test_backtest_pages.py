@@ -1,4 +1,4 @@
-"""Backtests on pages: a button, a page that renews itself, a result of which each number leads to its purchases."""
+"""Backtests on pages: a button, a page that looks again, a result of which each number leads to its purchases."""
 
 from __future__ import annotations
 
@@ -53,14 +53,15 @@ def test_the_policy_has_a_button_for_those_who_may(world, pages, draft):
     assert "Try it on" not in text(pages(auditor), f"/policies/{draft.public_id}/")
 
 
-def test_while_it_runs_the_page_renews_itself_without_a_script(world, pages, draft):
+def test_while_it_runs_the_page_looks_again_and_without_a_script_offers_to(world, pages, draft):
     client = pages(world.alice)
     address = tried(client, draft)
     told = text(client, address)
-    assert '<meta http-equiv="refresh" content="3">' in told
+    assert "data-renews" in told
+    assert f'<a href="{address}">Look again.</a>' in told
     assert re.search(r'<progress [^>]*max="4" value="0"', told)
     tasks.run_backtests()
-    assert "http-equiv" not in text(client, address)
+    assert "data-renews" not in text(client, address)
 
 
 def test_each_number_leads_to_as_many_rows(world, pages, draft):

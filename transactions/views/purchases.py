@@ -75,6 +75,8 @@ def transactions(request: HttpRequest, member: Membership) -> HttpResponse:
         "open": detail(member, shown) if shown else None,
         "panel_href": f"{request.path}?{_with(here, show=shown)}" if shown else "",
         "bulk": bulk_choices(member),
+        "may_issue": member.may("cards.issue"),
+        "may_claim": member.may("claims.make"),
         **_form(given, member),
     }
     return render(request, "transactions/list.html", context, status=400 if problems else 200)

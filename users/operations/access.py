@@ -227,3 +227,12 @@ def rename(member: Membership, name: str, *, at: datetime) -> Membership:
     member.user.save(update_fields=["name"])
     events.record("profile.changed", member, actor=member, at=at)
     return member
+
+
+@operation
+def choose_pages(member: Membership, *, uses_keys: bool, at: datetime) -> Membership:
+    """How pages behave for somebody, in all their companies."""
+    member.user.uses_keys = uses_keys
+    member.user.save(update_fields=["uses_keys"])
+    events.record("profile.changed", member, actor=member, at=at)
+    return member

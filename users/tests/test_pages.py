@@ -314,3 +314,23 @@ def test_the_forms_need_their_one_time_token(world):
     for path in ("/sign-up/", "/forgot-password/", "/reset-password/", "/confirm-address/", "/accept-invitation/", "/account/"):
         assert browser.post(path, {"email": "alice@acme.example"}).status_code == 403
     assert not EmailLink.objects.exists()
+
+
+def test_single_keys_are_switched_off_by_whoever_they_are_in_the_way_of(world, pages):
+    browser = pages(world.bob)
+    assert 'data-keys="on"' in browser.get("/claims/").content.decode()
+    assert browser.post("/account/", {"choose_pages": "1"})["Location"] == "/account/"
+    off = browser.get("/claims/").content.decode()
+    assert ('data-keys="off"' in off, "data-go=" in off) == (True, False)
+    assert User.objects.get(pk=world.alice.user_id).uses_keys is True
+    browser.post("/account/", {"choose_pages": "1", "uses_keys": "on"})
+    assert 'data-keys="on"' in browser.get("/claims/").content.decode()
+
+
+def test_every_page_of_the_navigation_has_a_letter_and_no_letter_has_two(world, pages):
+    for member in (world.alice, world.bob):
+        page = pages(member).get("/claims/").content.decode()
+        navigation = re.findall(r'href="([^"]+)"', re.search(r'<nav aria-label="Main">(.*?)</nav>', page, re.DOTALL)[1])
+        letters = re.findall(r'data-go="(\w)" href="([^"]+)"', page)
+        assert set(navigation) <= {href for _, href in letters}
+        assert len({letter for letter, _ in letters}) == len(letters)

@@ -13,25 +13,30 @@ from django.utils import timezone
 from spendtrackr import errors
 from users import operations, queries
 from users.authentication import client_name, throttle_guesses, throttle_mails
-from users.forms import PasswordForm, ProfileForm
+from users.forms import PagesForm, PasswordForm, ProfileForm
 from users.models import Membership, Session, SessionKind
 from users.views.session import enter, own_page
 
 
 @own_page("GET", "POST")
 def account(request: HttpRequest, member: Membership) -> HttpResponse:
-    """Two forms on one page; each says by its button that it was sent."""
+    """Three forms on one page; each says by its button that it was sent."""
     sent = request.POST if request.method == "POST" else None
     profile = ProfileForm(sent if sent and "rename" in sent else None, initial={"name": member.user.name})
     password = PasswordForm(sent if sent and "change_password" in sent else None)
+    pages = PagesForm(sent if sent and "choose_pages" in sent else None, initial={"uses_keys": member.user.uses_keys})
     if profile.is_valid() and _rename(member, profile):
         messages.success(request, "Your name is changed.")
         return redirect("account")
     if password.is_valid() and _change_password(request, password):
         messages.success(request, "Your password is changed. Every other session was ended.")
         return redirect("account")
-    context = {"nav": "account", "profile": profile, "password": password, **_shown(request, member)}
-    return render(request, "users/account.html", context, status=max(profile.answer_status, password.answer_status))
+    if pages.is_valid():
+        pages.take(operations.choose_pages, member=member, at=timezone.now())
+        messages.success(request, "Saved. Pages behave that way from now on.")
+        return redirect("account")
+    context = {"nav": "account", "profile": profile, "password": password, "pages": pages, **_shown(request, member)}
+    return render(request, "users/account.html", context, status=max(form.answer_status for form in (profile, password, pages)))
 
 
 def _rename(member: Membership, form: ProfileForm) -> bool:
