@@ -89,7 +89,7 @@ class AccountingBatch(TenantModel):
 
     public_id = PublicIdField("acb")
     # From one on, company by company: what journals are numbered by.
-    number = models.PositiveIntegerField()
+    sequence = models.PositiveIntegerField()
     currency = MachineTextField(max_length=3)
     # Posting days, both included; without a first one from the beginning.
     first_day = models.DateField(null=True)
@@ -102,7 +102,7 @@ class AccountingBatch(TenantModel):
         db_table = "accounting_batches"
         verbose_name_plural = "accounting batches"
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["company", "number"], name="accounting_batches_one_number"),
+            models.UniqueConstraint(fields=["company", "sequence"], name="accounting_batches_one_sequence"),
         ]
 
     def __str__(self) -> str:
@@ -115,12 +115,14 @@ class AccountingBatch(TenantModel):
 
 
 class AccountingMonth(TenantModel):
-    """How many spend lines of one month stand exported in a batch. Beside the month rollup it says in which months some are not."""
+    """What stands of a batch in one month. Beside the month rollup, its lines say in which months some were not exported yet."""
 
     batch = models.ForeignKey(AccountingBatch, models.PROTECT, related_name="months")
     starts_on = models.DateField()
     currency = MachineTextField(max_length=3)
     line_count = models.BigIntegerField()
+    journal_count = models.BigIntegerField()
+    amount_minor = models.BigIntegerField()
 
     class Meta:
         db_table = "accounting_months"
@@ -129,7 +131,7 @@ class AccountingMonth(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.line_count} lines of {self.starts_on:%B %Y}"
+        return f"{self.line_count} lines of {self.starts_on:%B %Y} in batch {self.batch_id}"
 
 
 class AccountingJournal(TenantModel):
@@ -137,7 +139,7 @@ class AccountingJournal(TenantModel):
 
     public_id = PublicIdField("jrn")
     batch = models.ForeignKey(AccountingBatch, models.PROTECT, related_name="journals")
-    number = models.PositiveIntegerField()
+    position = models.PositiveIntegerField()
     entry = models.ForeignKey(Entry, models.PROTECT, related_name="+")
     # Without a constraint: each insert would share the purchase's lock, and what clears on it would wait for the whole batch.
     transaction = models.ForeignKey(Transaction, models.PROTECT, db_constraint=False, related_name="+")
@@ -153,7 +155,7 @@ class AccountingJournal(TenantModel):
     class Meta:
         db_table = "accounting_journals"
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["batch", "number"], name="accounting_journals_one_number"),
+            models.UniqueConstraint(fields=["batch", "position"], name="accounting_journals_one_position"),
             models.UniqueConstraint(fields=["batch", "entry"], name="accounting_journals_one_entry"),
         ]
         indexes: ClassVar[list[models.Index]] = [
