@@ -33,7 +33,7 @@ class CategoryCodesAdmin(ReadOnlyAdmin[CategoryCodes]):
 
 @admin.register(Department)
 class DepartmentAdmin(ReadOnlyAdmin[Department]):
-    list_display = ["public_id", "company_link", "name", "parent", "archived_at"]
+    list_display = ["public_id", "company_link", "name", "cost_centre", "parent", "archived_at"]
     search_fields = ["public_id", "name"]
 
 

@@ -10,6 +10,7 @@ from django import forms
 from companies.merchant_categories import parse_ranges
 from companies.models import Category, Company
 from companies.operations import COUNTRIES
+from spendtrackr.forms import LineField
 from spendtrackr.money import CURRENCIES
 from spendtrackr.periods import TIME_ZONES
 
@@ -38,7 +39,7 @@ class CompanyForm(forms.Form):
 
 class CategoryForm(forms.Form):
     name = forms.CharField(label="Name", max_length=80)
-    ledger_code = forms.CharField(label="Ledger code", max_length=40, required=False, help_text="The account in your general ledger.")
+    ledger_code = forms.CharField(label="Ledger code", max_length=100, required=False, help_text="The account in your general ledger.")
     merchant_categories = forms.CharField(
         label="Merchant categories",
         required=False,
@@ -74,6 +75,9 @@ class DepartmentForm(forms.Form):
     name = forms.CharField(label="Name", max_length=80)
     parent = forms.ChoiceField(label="Inside", required=False)
     head = forms.ChoiceField(label="Head", required=False)
+    cost_centre = LineField(
+        label="Cost centre", max_length=40, required=False, help_text="What your accounting calls it. Blank: it goes by its name there."
+    )
 
     def __init__(self, *args: Any, parents: list[tuple[str, str]], heads: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -93,6 +93,8 @@ class Department(TenantModel):
     name = models.CharField(max_length=80)
     name_key = MachineTextField(max_length=80)
     parent = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
+    # What accounting calls it; blank where it goes by its name there.
+    cost_centre = models.CharField(max_length=40, default="")
     created_at = models.DateTimeField()
     archived_at = models.DateTimeField(null=True)
 
@@ -108,6 +110,11 @@ class Department(TenantModel):
     @property
     def is_archived(self) -> bool:
         return self.archived_at is not None
+
+    @property
+    def in_accounting(self) -> str:
+        """Its cost centre: the code that was written for it, else its name."""
+        return str(self.cost_centre or self.name)
 
 
 class CategoryQuerySet(TenantQuerySet["Category"]):
@@ -125,7 +132,8 @@ class Category(TenantModel):
     public_id = PublicIdField("cat")
     name = models.CharField(max_length=80)
     name_key = MachineTextField(max_length=80)
-    ledger_code = models.CharField(max_length=40, default="")
+    # A code, or as long as QuickBooks' names of accounts with those that they lie inside.
+    ledger_code = models.CharField(max_length=100, default="")
     created_at = models.DateTimeField()
     archived_at = models.DateTimeField(null=True)
 

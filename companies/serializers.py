@@ -68,7 +68,7 @@ class CategorySerializer(serializers.ModelSerializer[Category]):
 
 
 class CategoryFields(StrictSerializer):
-    ledger_code = PlainCharField(max_length=40, required=False, allow_blank=True, help_text="The account in your general ledger.")
+    ledger_code = PlainCharField(max_length=100, required=False, allow_blank=True, help_text="The account in your general ledger.")
     merchant_categories = PlainListField(
         child=MerchantCodeRangeField(),
         required=False,

@@ -20,7 +20,7 @@ OURS = ["spendtrackr", "companies", "users", "cards", "transactions", "reports"]
 GLOBAL = {"companies.Company", "users.User", "users.EmailLink", "spendtrackr.ThrottleCounter"}
 APPEND_ONLY = {
     "Event", "CardControls", "Message", "Draw", "Entry", "Posting", "SpendLine", "StatementImport", "ImportedLine", "Policy",
-    "PolicyActivation", "ApprovalDecision", "Comment", "RepaymentPart",
+    "PolicyActivation", "ApprovalDecision", "Comment", "RepaymentPart", "BookClosing", "AccountingRow",
 }  # fmt: skip
 # Inside an app every file has one of a few names, and each name means the same everywhere.
 FILES = {
@@ -28,7 +28,7 @@ FILES = {
     "policies", "queries", "roles", "documents", "timeline", "spending",
     "serializers", "tasks", "tokens", "authentication", "urls", "views", "viewsets", "merchant_categories",
     "notices", "balances", "draws", "decisions", "swipe_sql", "routing", "chasing", "backtests", "replays", "splits", "claims",
-    "repayments", "matching",
+    "repayments", "matching", "accounting",
     "ledger", "merchants", "purchases", "rollups", "charts", "shape", "catalogue", "tables", "demo", "overview", "activity", "verification",
 }  # fmt: skip
 BANNED = {"utils", "helpers", "common", "core", "misc", "services", "signals"}

@@ -19,7 +19,7 @@ from spendtrackr.money import Money
 from tests.factories import NOON, swipe
 from tests.rules import adopt, decide
 from transactions.models import Approval, PaidFrom, Payout, Repayment, Split, Transaction
-from transactions.operations import approvals, claims, coding, reimbursements, repayments
+from transactions.operations import approvals, books, claims, coding, reimbursements, repayments
 from transactions.operations.claims import Wish
 from transactions.operations.clearing import Clearing, Fact, book, clear
 from transactions.operations.swipes import authorize
@@ -31,16 +31,9 @@ pytestmark = [
 ]
 
 ORDER = [
-    "receipts",
-    "reimbursements",
-    "cards",
-    "transactions",
-    "budgets",
-    "funding_accounts",
-    "day_spend",
-    "month_spend",
-    "month_spend_within",
-]
+    "receipts", "reimbursements", "accounting_settings", "cards", "transactions", "books", "budgets", "funding_accounts", "day_spend",
+    "month_spend", "month_spend_within",
+]  # fmt: skip
 STATEMENT = re.compile(r"^(?:SELECT .*? FROM|INSERT INTO|UPDATE) `?(\w+)`?", re.DOTALL)
 
 
@@ -52,7 +45,7 @@ class Statements(CaptureQueriesContext):
             sql = query["sql"].strip()
             if match := STATEMENT.match(sql):
                 what = "change" if sql.startswith("UPDATE") else "add" if sql.startswith("INSERT") else "lock"
-                if what != "lock" or "FOR UPDATE" in sql:
+                if what != "lock" or "FOR UPDATE" in sql or "IN SHARE MODE" in sql:
                     found.append((what, match[1]))
         return found
 
@@ -264,4 +257,22 @@ def test_parts_with_a_budget_of_their_own_lock_it_under_the_purchase(acme, card,
     parts = [Split(share_minor=6_00, budget=tree), Split(share_minor=4_00)]
     with recorded() as found:
         coding.describe(purchase, {"splits": parts}, actor=acme.alice, at=NOON)
-    in_order(found, "cards", "transactions", "budgets", "day_spend", "month_spend")
+    in_order(found, "cards", "transactions", "books", "budgets", "day_spend", "month_spend")
+
+
+def test_another_coding_shares_the_books_under_the_purchase_and_a_memo_does_not_ask_for_them(acme, card):
+    purchase = authorize(acme.card, swipe(10_00)).transaction
+    clear(purchase, Clearing("capture", "c", NOON, is_final=True), actor=None)
+    with recorded() as found:
+        coding.describe(purchase, {"category": Category.objects.get(name="Travel")}, actor=acme.alice, at=NOON)
+    in_order(found, "cards", "transactions", "books", "day_spend", "month_spend")
+    with recorded() as found:
+        coding.describe(purchase, {"memo": "Lunch"}, actor=acme.alice, at=NOON)
+    in_order(found, "cards", "transactions")
+
+
+def test_closing_locks_the_books_and_nothing_else(acme):
+    with recorded() as found:
+        books.close(NOON.date(), actor=acme.alice, at=NOON + timedelta(days=2))
+    assert [pair for pair in found.touched() if pair[0] == "lock"] == [("lock", "books")]
+    in_order(found, "books")

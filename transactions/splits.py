@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Sum
@@ -30,6 +30,15 @@ class OverBudget(errors.InvalidState):
     """A hard budget has not enough room for what somebody wants it to count."""
 
     code = "over_budget"
+
+
+class BooksClosed(errors.InvalidState):
+    """Some of it was posted by the day through which the books are closed: it stays booked as it is."""
+
+    code = "books_closed"
+
+    def __init__(self, through: date, *, field: str | None = None) -> None:
+        super().__init__(f"The books are closed through {through:%-d %b %Y}: what was posted by then stays booked as it is.", field=field)
 
 
 def parts_of(purchase: Transaction) -> list[Split]:
@@ -84,14 +93,19 @@ DIMENSIONS = ("category_id", "department_id", "member_id", "card_id", "merchant_
 Standing = dict[tuple[int | None, ...], list[int]]
 
 
-def recode(purchase: Transaction) -> None:
+def recode(purchase: Transaction, *, closed_through: date | None, field: str, anew: bool = False) -> None:
     """Take lines back where they should not stand any more and write them where they should, on their original days.
 
-    The sums of the days stay.
+    The sums of the days stay. With `anew` all of its lines, also those that stand where they should: accounting is told of a change by
+    new lines, and another tax moves none. `closed_through` is what `share_books` answered: there is no other way to move spend that was
+    posted, whoever asks for it. Raises `BooksClosed` naming the field.
     """
     lines = []
     for entry, there in standing_by_entry(purchase).items():
-        for place, (minor, items) in differences(entry, purchase, there).items():
+        moved = rewritten(entry, purchase, there) if anew else list(differences(entry, purchase, there).items())
+        if moved and closed_through and entry.day <= closed_through:
+            raise BooksClosed(closed_through, field=field)
+        for place, (minor, items) in moved:
             where = dict(zip(DIMENSIONS, place, strict=True))
             line = SpendLine(entry=entry, transaction=purchase, day=entry.day, currency=purchase.currency, counts=items, **where)
             line.amount_minor = minor
@@ -109,15 +123,26 @@ def standing_by_entry(purchase: Transaction) -> dict[Entry, Standing]:
     return {entry: found[entry.pk] for entry in Entry.objects.filter(pk__in=found).order_by("pk")}
 
 
+def rewritten(entry: Entry, purchase: Transaction, there: Standing) -> list[tuple[tuple[int | None, ...], list[int]]]:
+    """All that stands taken back, then all that should stand."""
+    back = [(place, [-minor, -items]) for place, (minor, items) in there.items()]
+    return [pair for pair in (*back, *_wanted(entry, purchase, there).items()) if pair[1] != [0, 0]]
+
+
 def differences(entry: Entry, purchase: Transaction, there: Standing) -> Standing:
     """By how much each place is off, what is to be taken back first."""
+    wanted = _wanted(entry, purchase, there)
+    off = {place: [wanted[place][at] - there.get(place, [0, 0])[at] for at in (0, 1)] for place in [*there, *wanted]}
+    return {place: both for place, both in off.items() if both != [0, 0]}
+
+
+def _wanted(entry: Entry, purchase: Transaction, there: Standing) -> Standing:
     wanted: Standing = defaultdict(lambda: [0, 0])
     for line in spend_lines(entry, purchase, sum(minor for minor, _ in there.values())):
         sums = wanted[tuple(getattr(line, name) for name in DIMENSIONS)]
         sums[0] += line.amount_minor
         sums[1] += line.counts
-    off = {place: [wanted[place][at] - there.get(place, [0, 0])[at] for at in (0, 1)] for place in [*there, *wanted]}
-    return {place: both for place, both in off.items() if both != [0, 0]}
+    return wanted
 
 
 def gather(purchase: Transaction, *, message: Message | None, at: datetime) -> dict[int, int]:

@@ -181,6 +181,11 @@ class Membership(TenantModel):
         return self.sees("activity")
 
     @property
+    def sees_books(self) -> bool:
+        """The same."""
+        return self.sees("books")
+
+    @property
     def sees_reimbursements(self) -> bool:
         """The same."""
         return self.sees("reimbursements")

@@ -224,7 +224,7 @@ class DepartmentSerializer(serializers.ModelSerializer[Department]):
 
     class Meta:
         model = Department
-        fields = ["id", "name", "parent", "head", "head_name", "is_archived"]
+        fields = ["id", "name", "parent", "head", "head_name", "cost_centre", "is_archived"]
         read_only_fields = fields
 
 
@@ -233,6 +233,9 @@ class DepartmentFields(StrictSerializer):
         max_length=40, required=False, allow_null=True, help_text="Id of the department that it lies inside."
     )
     head = PlainCharField(max_length=40, required=False, allow_null=True, help_text="Id of the active member who heads it.")
+    cost_centre = PlainCharField(
+        max_length=40, required=False, allow_blank=True, help_text="What accounting calls it; blank where it goes by its name there."
+    )
 
 
 class NewDepartmentBody(DepartmentFields):

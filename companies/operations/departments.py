@@ -15,9 +15,11 @@ Tree = dict[int, Department]
 
 
 @operation
-def add_department(*, name: str, parent: Department | None = None, actor: events.HasPublicId, at: datetime) -> Department:
+def add_department(
+    *, name: str, parent: Department | None = None, cost_centre: str = "", actor: events.HasPublicId, at: datetime
+) -> Department:
     """A new department, at the top or inside another."""
-    department = Department(name=name, parent=parent, created_at=at)
+    department = Department(name=name, parent=parent, cost_centre=cost_centre, created_at=at)
     _must_fit(department, parent, _locked_tree())
     save_named(department)
     events.record("department.added", department, actor=actor, at=at)
@@ -26,25 +28,29 @@ def add_department(*, name: str, parent: Department | None = None, actor: events
 
 @operation
 def change_department(department: Department, changes: dict[str, Any], *, actor: events.HasPublicId, at: datetime) -> Department:
-    """Change `name`, `parent` (a department or None) or `is_archived`. Raises `Invalid` for a parent that lies inside the department.
+    """Change `name`, `parent` (a department or None), `cost_centre` or `is_archived`. Raises `Invalid` for a parent that lies inside it.
 
     Callers see to it that nobody is left in an archived one: `users.operations.change_department`.
     """
     tree = _locked_tree()
     department = tree[department.pk]
-    before = (department.name, department.parent_id, department.is_archived)
-    department.name = changes.get("name", department.name)
+    before = _said_of(department)
+    department.name, department.cost_centre = changes.get("name", department.name), changes.get("cost_centre", department.cost_centre)
     if "parent" in changes:
         _must_fit(department, changes["parent"], tree)
         department.parent = changes["parent"]
     if changes.get("is_archived", department.is_archived) != department.is_archived:
         _archive(department, tree, at=None if department.is_archived else at)
     save_named(department)
-    after = (department.name, department.parent_id, department.is_archived)
-    changed = [name for name, old, new in zip(("name", "parent", "is_archived"), before, after, strict=True) if old != new]
+    changed = [name for name, now in _said_of(department).items() if now != before[name]]
     if changed:
         events.record("department.changed", department, actor=actor, at=at, changed=changed, is_archived=department.is_archived)
     return department
+
+
+def _said_of(department: Department) -> dict[str, Any]:
+    said = {name: getattr(department, name) for name in ("name", "cost_centre", "is_archived")}
+    return {**said, "parent": department.parent_id}
 
 
 def _locked_tree() -> Tree:

@@ -1,7 +1,21 @@
-"""What was spent and the money it moved, by behaviour: purchases, papers and approval, the ledger, spend, statements."""
+"""What was spent and the money it moved, by behaviour: purchases, papers and approval, the ledger, spend, books,
+statements.
+"""
 
 from __future__ import annotations
 
+from transactions.models.accounting import (
+    STANDING_KEY,
+    AccountedLine,
+    AccountingBatch,
+    AccountingJournal,
+    AccountingMonth,
+    AccountingRow,
+    AccountingSettings,
+    BatchStatus,
+    Side,
+    side_of,
+)
 from transactions.models.approvals import (
     OPEN_KEY,
     Approval,
@@ -24,6 +38,7 @@ from transactions.models.backtests import (
     BacktestRow,
     BacktestStatus,
 )
+from transactions.models.books import BookClosing, Books
 from transactions.models.claims import (
     LIVE_KEY,
     Claim,
@@ -60,8 +75,15 @@ __all__ = [
     "LIVE_KEY",
     "OPEN_KEY",
     "REQUESTS",
+    "STANDING_KEY",
     "UNFINISHED",
     "Account",
+    "AccountedLine",
+    "AccountingBatch",
+    "AccountingJournal",
+    "AccountingMonth",
+    "AccountingRow",
+    "AccountingSettings",
     "Approval",
     "ApprovalDecision",
     "ApprovalState",
@@ -75,7 +97,10 @@ __all__ = [
     "BacktestOutcome",
     "BacktestRow",
     "BacktestStatus",
+    "BatchStatus",
     "Because",
+    "BookClosing",
+    "Books",
     "Claim",
     "Comment",
     "DaySpend",
@@ -106,6 +131,7 @@ __all__ = [
     "Repayment",
     "RepaymentPart",
     "RepaymentStatus",
+    "Side",
     "SpendLine",
     "Split",
     "StatementImport",
@@ -117,4 +143,5 @@ __all__ = [
     "TransactionQuerySet",
     "TransactionSource",
     "TransactionStatus",
+    "side_of",
 ]

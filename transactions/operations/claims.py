@@ -11,8 +11,8 @@ from spendtrackr import errors, events
 from spendtrackr.money import Money, exponent
 from spendtrackr.periods import noon
 from spendtrackr.retry import operation
-from transactions import chasing, merchants, queries
-from transactions.locks import lock_purchase
+from transactions import chasing, merchants, queries, splits
+from transactions.locks import lock_purchase, share_books
 from transactions.models import ApprovalState, Claim, Split, Transaction, TransactionSource, TransactionStatus
 from transactions.operations import approvals, coding
 from users.models import Membership
@@ -54,15 +54,20 @@ def make(wish: Wish, *, actor: Membership, at: datetime) -> Transaction:
 
 @operation
 def change(purchase: Transaction, wish: Wish, *, actor: Membership, at: datetime) -> Transaction:
-    """Write it anew, before anybody has said yes; a request for one is taken back. Raises `InvalidState` once it is decided for good."""
+    """Write it anew, before anybody has said yes; a request for one is taken back. Raises `InvalidState` once it is decided for good.
+
+    Of one that was booked and taken back, what that left behind moves too: `BooksClosed`, where some of it is closed.
+    """
     purchase = lock_purchase(purchase)
     if purchase.approval not in CHANGEABLE or purchase.status != TransactionStatus.PENDING:
         raise errors.InvalidState(f"It is {purchase.get_approval_display().lower()}, and cannot be changed any more.")
+    closed_through = share_books()
     approvals.void(purchase, because="claim_changed", actor=actor, at=at)
     _write(purchase, wish, actor=actor, at=at)
     _split(purchase, wish.lines, at=at)
     purchase.save()
     Claim.objects.filter(transaction=purchase).update(rate=_written(wish.rate))
+    splits.recode(purchase, closed_through=closed_through, field="lines")
     events.record("claim.changed", purchase, actor=actor, at=at, minor=purchase.amount_minor, currency=purchase.currency)
     approvals.settle(purchase, at=at)
     return purchase

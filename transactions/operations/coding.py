@@ -12,7 +12,7 @@ from spendtrackr import errors, events
 from spendtrackr.money import Money
 from spendtrackr.retry import operation
 from transactions import claims, splits, swipe_sql
-from transactions.locks import lock_purchase
+from transactions.locks import lock_purchase, share_books
 from transactions.models import ApprovalState, Merchant, Split, Tagging, Transaction, TransactionSource, TransactionStatus
 from transactions.operations import approvals
 from users.models import Membership
@@ -20,6 +20,7 @@ from users.models import Membership
 # What is written onto the row as it is; what moves its spend; what takes a yes back, and why.
 _PLAIN = ("memo", "no_receipt_reason", "category", "department", "tax_code", "tax_minor")
 _MOVES = {"category", "department", "member", "splits"}
+_TAXES = {"tax_code", "tax_minor"}
 _VOIDS = {"splits": "split_changed", "category": "category_changed"}
 # What each part of a split one says for itself.
 _OF_PARTS = ("category", "department", "tax_code", "tax_minor")
@@ -32,7 +33,8 @@ def describe(purchase: Transaction, changes: dict[str, Any], *, actor: Membershi
 
     `memo`, `no_receipt_reason`, `category`, `department`, `tax_code`, `tax_minor`; `member`, whose an imported line is; `tags`, all of them
     anew; `splits`, its parts (`Split` rows, not saved), none for one piece. Another category or other parts void what was decided.
-    Locks: the card, the transaction, the budgets of its parts, then the rollups.
+    Locks: the card, the transaction, the books (shared), the budgets of its parts, then the rollups. Raises `BooksClosed` where something
+    of it was posted on a closed day.
     """
     purchase = lock_purchase(purchase)
     before = purchase.category
@@ -41,6 +43,8 @@ def describe(purchase: Transaction, changes: dict[str, Any], *, actor: Membershi
         return purchase
     _must_make_sense(purchase, changed)
     _must_be_open_to(purchase, changed, actor)
+    closed_through = share_books() if changed.keys() & (_MOVES | _TAXES) else None
+    is_retaxed = _is_retaxed(purchase, changed)
     _write(purchase, changed, at=at)
     details: dict[str, Any] = {"changed": sorted(changed)}
     if purchase.category != before:
@@ -51,10 +55,28 @@ def describe(purchase: Transaction, changes: dict[str, Any], *, actor: Membershi
         approvals.void(purchase, because=because, actor=actor, at=at)
     if "category" in changed:
         _remember(purchase, actor)
-    if changed.keys() & _MOVES:
-        splits.recode(purchase)
+    if is_retaxed or changed.keys() & _MOVES:
+        splits.recode(purchase, closed_through=closed_through, field=_first_of(changed), anew=is_retaxed)
     approvals.settle(purchase, at=at)
     return purchase
+
+
+def _is_retaxed(purchase: Transaction, changed: dict[str, Any]) -> bool:
+    """Whether accounting has to hear of another tax, although that moves no spend."""
+    if changed.keys() & _TAXES:
+        return True
+    there: list[Transaction | Split] = [*splits.parts_of(purchase)] or [purchase]
+    return "splits" in changed and _taxes(there) != _taxes(changed["splits"])
+
+
+def _taxes(rows: Iterable[Transaction | Split]) -> list[tuple[str, int | None]]:
+    return [(row.tax_code, row.tax_minor) for row in rows if row.tax_code or row.tax_minor]
+
+
+def _first_of(changed: dict[str, Any]) -> str:
+    """What a refusal is about, by the name that it has in a body."""
+    found = next(name for name in ("splits", "category", "department", "member", "tax_code", "tax_minor") if name in changed)
+    return found.removesuffix("_minor")
 
 
 def _must_be_open_to(purchase: Transaction, changed: dict[str, Any], actor: Membership) -> None:

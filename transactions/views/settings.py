@@ -170,6 +170,7 @@ def _department_form(row: Any, member: Membership, data: Any) -> DepartmentForm:
     if row and row.head and row.head not in dict(heads):
         heads.append((row.head, f"{row.head_name} (not active)"))
     now = {"name": row.name, "parent": row.parent.public_id if row.parent else "", "head": row.head or ""} if row else {}
+    now |= {"cost_centre": row.cost_centre} if row else {}
     return DepartmentForm(data, initial=now, parents=parents, heads=heads)
 
 
@@ -178,6 +179,7 @@ def _with_rows(chosen: dict[str, Any]) -> dict[str, Any]:
         "name": chosen["name"],
         "parent": Department.objects.filter(public_id=chosen["parent"]).first(),
         "head": Membership.objects.filter(public_id=chosen["head"]).first(),
+        "cost_centre": chosen["cost_centre"],
     }
 
 

@@ -21,10 +21,10 @@ def must_be_in_use(department: Department | None) -> None:
 
 @operation
 def add_department(
-    *, name: str, parent: Department | None = None, head: Membership | None = None, actor: Membership, at: datetime
+    *, name: str, parent: Department | None = None, head: Membership | None = None, cost_centre: str = "", actor: Membership, at: datetime
 ) -> Department:
     """A new department, with the active member who heads it, if any."""
-    department = companies.add_department(name=name, parent=parent, actor=actor, at=at)
+    department = companies.add_department(name=name, parent=parent, cost_centre=cost_centre, actor=actor, at=at)
     _set_head(department, head, actor=actor, at=at)
     people_moved(at=at)
     return department

@@ -46,12 +46,24 @@ def test_what_was_written_is_read_back_in_the_same_shape(world, api):
     sales = added(api, world, "Sales")
     made = add(api, world.alice, "Sales North", parent=sales, head=world.bob.public_id).json()
     assert made == {
-        "id": made["id"], "name": "Sales North", "parent": sales, "head": world.bob.public_id, "head_name": "Bob", "is_archived": False,
+        "id": made["id"], "name": "Sales North", "parent": sales, "head": world.bob.public_id, "head_name": "Bob", "cost_centre": "",
+        "is_archived": False,
     }  # fmt: skip
     assert api(world.bob).get(f"{PATH}{made['id']}/").json() == made
     assert [row["id"] for row in api(world.bob).get(PATH).json()["data"]] == [made["id"], sales]
     assert len(events_of(world, "department.added")) == 2
     assert len(events_of(world, "department.head_changed")) == 1
+
+
+def test_a_department_goes_by_its_cost_centre_in_accounting_or_else_by_its_name(world, api):
+    sales = added(api, world, "Sales", cost_centre="CC-12")
+    assert change(api, world, sales, name="Selling").json()["cost_centre"] == "CC-12"
+    with company_scope(world.acme.pk):
+        assert Department.objects.get(public_id=sales).in_accounting == "CC-12"
+    assert change(api, world, sales, cost_centre="").json()["cost_centre"] == ""
+    with company_scope(world.acme.pk):
+        assert Department.objects.get(public_id=sales).in_accounting == "Selling"
+    assert change(api, world, sales, cost_centre="x" * 41).json()["field"] == "cost_centre"
 
 
 @pytest.mark.parametrize(("role", "status"), [("admin", 201), ("finance", 403), ("auditor", 403), ("employee", 403)])

@@ -1,0 +1,284 @@
+"""What accounting was told, what waits to be told, and why something cannot be told yet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from django.db.models import BigIntegerField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from companies.models import Category
+from spendtrackr.money import Money
+from spendtrackr.periods import Period, month_of
+from transactions import accounting
+from transactions.accounting import Change, Part, Place
+from transactions.chasing import UNFINISHED
+from transactions.models import (
+    AccountedLine,
+    AccountingBatch,
+    AccountingJournal,
+    AccountingMonth,
+    AccountingRow,
+    AccountingSettings,
+    BatchStatus,
+    Dimension,
+    Entry,
+    MonthSpend,
+    SpendLine,
+    Split,
+    Transaction,
+    TransactionSource,
+    side_of,
+)
+
+# How many transactions are looked at together; and how many for a page, the oldest first.
+BLOCK, MOST_LOOKED = 500, 5_000
+
+
+def accounting_settings() -> AccountingSettings:
+    return AccountingSettings.objects.first() or AccountingSettings()
+
+
+def open_months() -> list[Period]:
+    """Months in which some lines were not exported yet: two small tables say so, however long the history."""
+    counted: dict[tuple[date, str], int] = defaultdict(int)
+    lines = MonthSpend.objects.filter(dimension=Dimension.CATEGORY).values_list("starts_on", "currency")
+    for month, currency, count in lines.annotate(n=Sum("line_count")).order_by():
+        counted[month, currency] += count
+    exported = AccountingMonth.objects.values_list("starts_on", "currency").annotate(n=Sum("line_count")).order_by()
+    for month, currency, count in exported:
+        counted[month, currency] -= count
+    return [month_of(month) for month in sorted({month for (month, _), count in counted.items() if count})]
+
+
+def waiting_lines(
+    settings: AccountingSettings, *, currency: str = "", first: date | None = None, last: date | None = None
+) -> QuerySet[SpendLine]:
+    """Lines that no batch stands for, posted on these days."""
+    spans = _spans(open_months())
+    if not spans:
+        return SpendLine.objects.none()
+    days = Q()
+    for span in spans:
+        days |= Q(day__gte=span.start, day__lt=span.end)
+    rows = SpendLine.objects.filter(days).filter(~Exists(_standing(OuterRef("pk"))))
+    for condition, day in (("day__gte", settings.starts_on), ("day__gte", first), ("day__lte", last)):
+        rows = rows.filter(**{condition: day}) if day else rows
+    return rows.filter(currency=currency) if currency else rows
+
+
+def _spans(months: list[Period]) -> list[Period]:
+    """Months that follow each other as one."""
+    found: list[Period] = []
+    for month in months:
+        if found and found[-1].end == month.start:
+            found[-1] = Period(found[-1].start, month.end)
+        else:
+            found.append(month)
+    return found
+
+
+def _standing(line: Any) -> QuerySet[AccountedLine]:
+    return AccountedLine.objects.filter(spend_line=line, standing_key__isnull=False)
+
+
+def waiting(
+    settings: AccountingSettings, *, currency: str = "", first: date | None = None, last: date | None = None
+) -> QuerySet[Transaction]:
+    """Transactions of which something is not exported yet."""
+    lines = waiting_lines(settings, currency=currency, first=first, last=last)
+    return Transaction.objects.filter(pk__in=lines.order_by().values("transaction_id"))
+
+
+@dataclass(slots=True)
+class Told:
+    """One entry of a transaction: the lines that nobody was told of, and what follows of them."""
+
+    entry: Entry
+    lines: list[SpendLine]
+    change: Change
+
+
+@dataclass(slots=True)
+class Item:
+    """A transaction on its way to accounting."""
+
+    purchase: Transaction
+    entries: list[Told] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    # The journal that failed and waits to be exported again.
+    refused: AccountingJournal | None = None
+
+    @property
+    def state(self) -> str:
+        if not any(told.change for told in self.entries):
+            return accounting.EXPORTED
+        if self.reasons:
+            return accounting.NOT_READY
+        return accounting.FAILED if self.refused else accounting.READY
+
+    @property
+    def may_go(self) -> bool:
+        return self.state in {accounting.READY, accounting.FAILED}
+
+    @property
+    def amount(self) -> Money:
+        """What accounting does not know of it yet."""
+        return Money(sum(line.amount_minor for told in self.entries for line in told.lines), self.purchase.currency)
+
+    @property
+    def says(self) -> list[str]:
+        return [accounting.REASONS[reason] for reason in self.reasons]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What is read of a block of transactions."""
+
+    settings: AccountingSettings
+    entries: dict[int, Entry]
+    parts: dict[int, list[Split]]
+    rows: dict[int, list[AccountingRow]]
+    refused: dict[int, AccountingJournal]
+    categories: dict[int, Category]
+
+
+def items(ids: Sequence[int], settings: AccountingSettings, *, first: date | None = None, last: date | None = None) -> list[Item]:
+    """How far each of these transactions is, of what was posted on these days. A few queries for any number.
+
+    Lines are read before what is said of them: whoever changes that meanwhile writes other lines, which wait for the next batch.
+    """
+    lines: dict[int, dict[int, list[SpendLine]]] = defaultdict(lambda: defaultdict(list))
+    rows = SpendLine.objects.filter(transaction__in=ids).annotate(is_accounted=Exists(_standing(OuterRef("pk")))).order_by("entry_id", "pk")
+    for line in rows.filter(day__gte=settings.starts_on) if settings.starts_on else rows:
+        lines[line.transaction_id][line.entry_id].append(line)
+    read = _read(ids, [entry for of in lines.values() for entry in of], settings)
+    purchases = Transaction.objects.select_related("merchant", "member__user").in_bulk(list(lines))
+    period = (first or date.min, last or date.max)
+    return [_item(purchases[pk], lines[pk], read, period) for pk in ids if pk in lines]
+
+
+def _read(ids: Sequence[int], entries: list[int], settings: AccountingSettings) -> _Read:
+    rows: dict[int, list[AccountingRow]] = defaultdict(list)
+    told = AccountingRow.objects.filter(entry__in=entries, journal__status=BatchStatus.EXPORTED)
+    for row in told.select_related("category", "department").order_by("pk"):
+        rows[row.entry_id].append(row)
+    latest = {row.entry_id: row for row in AccountingJournal.objects.filter(entry__in=entries).select_related("batch").order_by("pk")}
+    parts: dict[int, list[Split]] = defaultdict(list)
+    for part in Split.objects.filter(transaction__in=ids).order_by("position"):
+        parts[part.transaction_id].append(part)
+    refused = {pk: journal for pk, journal in latest.items() if not journal.is_standing}
+    return _Read(settings, Entry.objects.in_bulk(entries), parts, rows, refused, {row.pk: row for row in Category.objects.all()})
+
+
+def _item(purchase: Transaction, lines: dict[int, list[SpendLine]], read: _Read, period: tuple[date, date]) -> Item:
+    places: dict[int, dict[Place, int]] = {}
+    for entry, written in lines.items():
+        places[entry] = defaultdict(int)
+        for line in written:
+            places[entry][Place(line.category_id, line.department_id)] += line.amount_minor
+    should_be, found = accounting.wanted(places, _parts(purchase, read.parts[purchase.pk])), Item(purchase)
+    for entry, written in lines.items():
+        new = [line for line in written if not line.is_accounted]  # type: ignore[attr-defined]  # by the query
+        if new and period[0] <= read.entries[entry].day <= period[1]:
+            found.entries.append(Told(read.entries[entry], new, accounting.change(read.rows[entry], should_be[entry])))
+    found.reasons = list(_reasons(found, read))
+    found.refused = next((read.refused[told.entry.pk] for told in found.entries if told.entry.pk in read.refused), None)
+    return found
+
+
+def _parts(purchase: Transaction, parts: list[Split]) -> list[Part]:
+    if not parts:
+        return [
+            Part(Place(purchase.category_id, purchase.department_id), purchase.amount_minor, purchase.tax_code, purchase.tax_minor or 0)
+        ]
+    return [
+        Part(Place(part.category_id, part.department_id or purchase.department_id), part.share_minor, part.tax_code, part.tax_minor or 0)
+        for part in parts
+    ]
+
+
+def _reasons(item: Item, read: _Read) -> Iterator[str]:
+    """Why it is not ready, what its owner can mend first. A claim is in the books by a yes: what is in them is told."""
+    purchase, added = item.purchase, [key for told in item.entries for key in told.change.added]
+    if any(key.category is None for key in added):
+        yield accounting.NO_CATEGORY
+    if any(key.category is not None and not read.categories[key.category].ledger_code for key in added):
+        yield accounting.NO_LEDGER_CODE
+    if purchase.source != TransactionSource.CLAIM and not read.settings.exports_unapproved:
+        if purchase.missing:
+            yield accounting.MISSING_ITEMS
+        if purchase.approval in UNFINISHED:
+            yield accounting.NOT_APPROVED
+    sides = {side_of(told.entry.kind) for told in item.entries if told.change.added}
+    if any(not read.settings.clearing_code(purchase.currency, side) for side in sides):
+        yield accounting.NO_CLEARING_ACCOUNT
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is in one state, in one currency."""
+
+    state: str
+    amount: Money
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The sums of all states; the items that are not ready, the oldest first. `is_cut`: there are more than anybody looks at."""
+
+    standing: list[Standing]
+    not_ready: list[Item]
+    is_cut: bool
+
+
+def accounting_overview(*, most: int = 100) -> Overview:
+    """Of everything that waits, and what was exported: of that, `count` is its journals, else transactions."""
+    settings, sums, counts, not_ready = accounting_settings(), defaultdict(int), defaultdict(int), []  # type: ignore[var-annotated]
+    ids = list(waiting(settings).order_by("occurred_on", "pk").values_list("pk", flat=True)[: MOST_LOOKED + 1])
+    for start in range(0, len(ids[:MOST_LOOKED]), BLOCK):
+        for item in items(ids[start : start + BLOCK], settings):
+            if item.state != accounting.EXPORTED:
+                sums[item.state, item.purchase.currency] += item.amount.minor
+                counts[item.state, item.purchase.currency] += 1
+            if item.state == accounting.NOT_READY and len(not_ready) < most:
+                not_ready.append(item)
+    exported = AccountingMonth.objects.values_list("currency").annotate(total=Sum("amount_minor"), n=Sum("journal_count"))
+    for currency, total, journals in exported.order_by():
+        sums[accounting.EXPORTED, currency], counts[accounting.EXPORTED, currency] = total, journals
+    found = [Standing(state, Money(minor, currency), counts[state, currency]) for (state, currency), minor in sorted(sums.items())]
+    return Overview(found, not_ready, len(ids) > MOST_LOOKED)
+
+
+def batches() -> QuerySet[AccountingBatch]:
+    """All of them, each with `journal_count` and `total_minor` of what stands, `failed_count` and `late_count`."""
+    months = AccountingMonth.objects.filter(batch=OuterRef("pk")).order_by().values("batch")
+    journals = AccountingJournal.objects.filter(batch=OuterRef("pk")).order_by().values("batch")
+    failed = journals.filter(status=BatchStatus.FAILED)
+    late = journals.filter(status=BatchStatus.EXPORTED, is_late=True)
+    return AccountingBatch.objects.select_related("created_by__user").annotate(
+        total_minor=_of(months.annotate(n=Sum("amount_minor"))), journal_count=_of(months.annotate(n=Sum("journal_count"))),
+        failed_count=_of(failed.annotate(n=Count("pk"))), late_count=_of(late.annotate(n=Count("pk"))),
+    )  # fmt: skip
+
+
+def _of(sums: QuerySet[Any]) -> Coalesce:
+    return Coalesce(Subquery(sums.values("n"), output_field=BigIntegerField()), 0)
+
+
+def journal_rows(batch: AccountingBatch) -> QuerySet[AccountingRow]:
+    """Of a batch, journal by journal, with all that a list and a file show."""
+    rows = AccountingRow.objects.filter(journal__batch=batch).select_related(
+        "journal__batch", "journal__transaction__merchant", "journal__transaction__member__user", "journal__entry", "category", "department"
+    )
+    return rows.order_by("journal__position", "pk")
+
+
+def journals_of(batch: AccountingBatch) -> QuerySet[AccountingJournal]:
+    rows = AccountingJournal.objects.filter(batch=batch).select_related("transaction__merchant", "failed_by__user", "batch")
+    return rows.order_by("position").annotate(row_count=Count("rows"), posted_kind=F("entry__kind"))

@@ -1,0 +1,127 @@
+"""How far the books are closed, what is still open in the month that comes next, and what came to closed days afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db.models import Count, Min, Q, QuerySet, Sum
+
+from spendtrackr.money import Money
+from spendtrackr.periods import Period, month_of
+from transactions import policies
+from transactions.chasing import UNFINISHED
+from transactions.models import (
+    AccountingJournal,
+    ApprovalState,
+    BookClosing,
+    Books,
+    Dimension,
+    Entry,
+    MonthSpend,
+    SpendLine,
+    Transaction,
+    TransactionStatus,
+)
+from transactions.queries.accounting import accounting_settings, waiting_lines
+from transactions.queries.papers import where_missing
+
+# Of the last so many closings, the newest so many entries.
+MOST_CLOSINGS, MOST_LATE = 24, 2_000
+
+
+def books_now() -> Books:
+    """As they are; nothing is closed where nobody has closed anything."""
+    return Books.objects.first() or Books()
+
+
+def closings() -> QuerySet[BookClosing]:
+    """The latest first."""
+    return BookClosing.objects.select_related("closed_by__user").order_by("-pk")
+
+
+@dataclass(frozen=True, slots=True)
+class Checklist:
+    """What is still open in a month: purchases that miss a receipt, that nobody submitted or answered, items without a category, and
+    transactions that accounting was not told of.
+    """
+
+    month: Period
+    missing_receipt: int
+    not_submitted: int
+    waiting: int
+    uncategorised: int
+    not_exported: int
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.missing_receipt or self.not_submitted or self.waiting or self.uncategorised or self.not_exported)
+
+
+def next_month(books: Books, today: date) -> Period | None:
+    """The month to be closed next: the first with spend that is not closed, once it is over."""
+    if books.closed_through:
+        found = month_of(books.closed_through + timedelta(days=1))
+    else:
+        first = MonthSpend.objects.filter(dimension=Dimension.CATEGORY).aggregate(first=Min("starts_on"))["first"]
+        if first is None:
+            return None
+        found = month_of(first)
+    return found if found.end <= today else None
+
+
+def checklist(month: Period) -> Checklist:
+    """By posting day, a few queries."""
+    unfinished = Transaction.objects.filter(
+        approval__in=UNFINISHED, status=TransactionStatus.POSTED, posted_on__gte=month.start, posted_on__lt=month.end
+    )
+    counts = unfinished.aggregate(
+        missing_receipt=Count("pk", filter=where_missing(policies.RECEIPT)),
+        not_submitted=Count("pk", filter=Q(approval__in=[ApprovalState.OPEN, ApprovalState.CHANGES_REQUESTED])),
+        waiting=Count("pk", filter=Q(approval=ApprovalState.WAITING)),
+    )
+    nowhere = MonthSpend.objects.filter(dimension=Dimension.CATEGORY, value_id=0, starts_on=month.start)
+    lines = waiting_lines(accounting_settings(), first=month.start, last=month.last).order_by()
+    return Checklist(
+        month, **counts, uncategorised=nowhere.aggregate(n=Sum("item_count"))["n"] or 0,
+        not_exported=lines.values("transaction_id").distinct().count(),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """An entry on a closed day. It came after the closing, or accounting was told of it only then, or both."""
+
+    entry: Entry
+    amount: Money
+    came_late: bool
+    journal: AccountingJournal | None
+
+
+def late_entries() -> QuerySet[Entry]:
+    """The newest first, of the last two dozen closings."""
+    ids = set(_came_late().order_by("-entry_id").values_list("entry_id", flat=True).distinct()[:MOST_LATE])
+    told = AccountingJournal.objects.filter(is_late=True).order_by("-pk").values_list("entry_id", flat=True)
+    ids.update(told[:MOST_LATE])
+    return Entry.objects.filter(pk__in=ids).select_related("transaction__merchant", "account")
+
+
+def _came_late() -> QuerySet[SpendLine]:
+    """Lines that were written while their day was closed: those after the mark of a closing and up to that of the next."""
+    found, until = Q(pk__in=()), None
+    for closing in BookClosing.objects.order_by("-pk")[:MOST_CLOSINGS]:
+        if closing.closed_through:
+            since = Q(pk__gt=closing.last_line_id, day__lte=closing.closed_through)
+            found |= since & Q(pk__lte=until) if until else since
+        until = closing.last_line_id
+    return SpendLine.objects.filter(found)
+
+
+def with_late(entries: list[Entry]) -> list[Late]:
+    """Each with what it came to and why it is listed. Three queries for any number."""
+    lines = SpendLine.objects.filter(entry__in=entries).values_list("entry_id")
+    sums = dict(lines.annotate(n=Sum("amount_minor")).order_by())
+    came = set(_came_late().filter(entry__in=entries).values_list("entry_id", flat=True)) if entries else set()
+    told = AccountingJournal.objects.filter(entry__in=entries, is_late=True).select_related("batch").order_by("pk")
+    journals = {journal.entry_id: journal for journal in told}
+    return [Late(row, Money(sums[row.pk], row.account.currency), row.pk in came, journals.get(row.pk)) for row in entries]
