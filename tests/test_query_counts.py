@@ -73,7 +73,7 @@ PAGES = {
     "/receipts/": 10,
     "/reports/": 3,
     "/reports/spend/": 13,
-    "/activity/": 17,
+    "/activity/": 14,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -64,7 +64,7 @@ _THINGS: dict[str, Thing] = {
     "card": Thing("a card", Card.objects.all, _card, _to("card"), "cards"),
     "mem": Thing("somebody", lambda: Membership.objects.select_related("user"), lambda row: str(row.user.name), _to("person"), "people"),
     "req": Thing("a request", lambda: CardRequest.objects.select_related("requester__user"), _wish, _to("request"), "requests"),
-    "bud": Thing("a budget", Budget.objects.all, lambda row: f"the budget {row.name}", _to("budget"), "budgets"),
+    "bud": Thing("a budget", None, lambda row: f"the budget {row.name}", _to("budget"), "budgets"),
     "pol": Thing("a policy", Policy.objects.all, lambda row: f"version {row.version} of the policy", _to("policy"), "policies"),
     "btest": Thing("a draft on the past", Backtest.objects.all, lambda row: "a draft on the past", _to("backtest"), "backtests"),
     "rmb": Thing(
@@ -75,11 +75,12 @@ _THINGS: dict[str, Thing] = {
         "an account", FundingAccount.objects.all, lambda row: f"the account in {row.currency}",
         lambda row: f"{reverse('funding')}?currency={row.currency}", "accounts",
     ),
-    "cat": Thing("a category", Category.objects.all, lambda row: str(row.name), _SETTINGS, "categories"),
-    "dep": Thing("a department", Department.objects.all, lambda row: str(row.name), _SETTINGS, "departments"),
-    "tag": Thing("a tag", Tag.objects.all, lambda row: str(row.name), _SETTINGS, "tags"),
+    "cat": Thing("a category", None, lambda row: str(row.name), _SETTINGS, "categories"),
+    "dep": Thing("a department", None, lambda row: str(row.name), _SETTINGS, "departments"),
+    "tag": Thing("a tag", None, lambda row: str(row.name), _SETTINGS, "tags"),
     "co": Thing("the company"),
     "usr": Thing("an operator"),
+    "books": Thing("the books"), "acs": Thing("the settings of the accounting export"), "acb": Thing("a batch"),
     # What operators look at, and what has no page of its own.
     "ses": Thing("a session"), "inv": Thing("an invitation"), "rcp": Thing("a receipt"), "apr": Thing("an approval"),
     "dlg": Thing("a stand-in"), "cmt": Thing("a comment"), "pay": Thing("a payout"), "rpy": Thing("a repayment"),
@@ -91,8 +92,18 @@ _THINGS: dict[str, Thing] = {
 _UNKNOWN = Thing("something")
 
 
+class Named(NamedTuple):
+    """All that is asked of things that have a name, and nothing else to tell of: together by one query."""
+
+    public_id: str
+    name: str
+
+
+_NAMED: dict[str, Any] = {"bud": Budget, "cat": Category, "dep": Department, "tag": Tag}
+
+
 class Names:
-    """What the events of a page name, each kind of thing by one query."""
+    """What the events of a page name, each kind of thing by one query, and all those that have but a name by one together."""
 
     def __init__(self, member: Membership, told: Iterable[Told]) -> None:
         self.member = member
@@ -104,6 +115,8 @@ class Names:
         for prefix, thing in _THINGS.items():
             if prefix in wanted and thing.rows:
                 self.rows |= {row.public_id: row for row in thing.rows().filter(public_id__in=wanted[prefix])}
+        named = [model.objects.filter(public_id__in=wanted[prefix]).values_list("public_id", "name") for prefix, model in _NAMED.items()]
+        self.rows |= {row[0]: Named(*row) for row in named[0].union(*named[1:])}
 
     def of(self, said: Any) -> Part:
         """A name, and its page where this member sees such things; anything else as it was said."""

@@ -35,6 +35,7 @@ PUT_TOGETHER = {
     "delegation.": ["delegation.started", "delegation.ended"],
     "repayment.": ["repayment.opened", "repayment.repaid", "repayment.waived"],
     "transaction.": [f"transaction.{name}" for name in EVENTS.values()],
+    "'books.reopened' if is_opened else 'books.closed'": ["books.reopened", "books.closed"],
     "type_": ["password.reset", "address.confirmed", "operator.looked", "operator.listed"],
 }
 
