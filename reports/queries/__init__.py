@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from reports.queries.approvals import approval_ageing
+from reports.queries.claims import claims_outstanding
+from reports.queries.closing import close_list
+from reports.queries.declines import GROUPINGS as DECLINE_GROUPINGS
+from reports.queries.declines import declines
+from reports.queries.duplicates import duplicates
+from reports.queries.limits import card_limits
+from reports.queries.merchants import new_merchants
+from reports.queries.movers import movers
+from reports.queries.receipts import missing_receipts
 from reports.queries.spend import (
     AGAINST_BUDGET,
     AXES,
@@ -30,12 +40,14 @@ from reports.queries.spend import (
     usual_period,
     within,
 )
+from reports.queries.subscriptions import subscriptions
 
 __all__ = [
     "AGAINST_BUDGET",
     "AXES",
     "BEFORE",
     "COMPARISONS",
+    "DECLINE_GROUPINGS",
     "GROUPINGS",
     "LAST_YEAR",
     "MONTH",
@@ -44,18 +56,28 @@ __all__ = [
     "UNCATEGORISED",
     "Cell",
     "Part",
+    "approval_ageing",
+    "card_limits",
     "cells",
+    "claims_outstanding",
+    "close_list",
     "compared_period",
+    "declines",
+    "duplicates",
     "first_day",
     "ids_of",
+    "missing_receipts",
+    "movers",
     "names_of",
     "narrowed",
+    "new_merchants",
     "of_members",
     "parts",
     "percent",
     "reader",
     "rows_behind",
     "spend",
+    "subscriptions",
     "usual_period",
     "within",
 ]

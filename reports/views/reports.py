@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -12,12 +13,13 @@ from django.utils import timezone
 from cards.models import Budget, Card
 from companies.models import Category, Department
 from reports import queries
-from reports.catalogue import REPORTS
+from reports.catalogue import REPORTS, THEMES
 from reports.forms import USUAL, question_from
 from reports.shape import Definition, Question
 from reports.tables import lay_out
 from reports.views.overview import presets
 from spendtrackr import errors
+from spendtrackr.periods import add_months, month_of
 from spendtrackr.permissions import require
 from transactions.models import Dimension, Merchant
 from users.models import Membership
@@ -27,8 +29,9 @@ from users.views import page
 @page
 def reports(request: HttpRequest, member: Membership) -> HttpResponse:
     """Those that this member may ask for."""
-    offered = [one for one in REPORTS.values() if member.may(one.rule)]
-    return render(request, "reports/index.html", {"nav": "reports", "reports": offered})
+    offered = {theme: [one for one in REPORTS.values() if one.theme == theme and member.may(one.rule)] for theme in THEMES}
+    themes = [(theme, found) for theme, found in offered.items() if found]
+    return render(request, "reports/index.html", {"nav": "reports", "themes": themes})
 
 
 @page
@@ -36,15 +39,15 @@ def report(request: HttpRequest, member: Membership, name: str) -> HttpResponse:
     """One report. What it cannot understand is said, and the usual shown instead."""
     definition = REPORTS[name]
     require(definition.rule, member)
-    given = {**{option: USUAL[option] for option in definition.options if option in USUAL}, **request.GET.dict()}
+    usual = {option: definition.usual.get(option, USUAL.get(option, "")) for option in definition.options}
+    given = {**usual, **request.GET.dict()}
     problem = None
     try:
         question = question_from(given, definition, member, at=timezone.now())
     except errors.Invalid as error:
-        problem, given = error, {option: USUAL[option] for option in definition.options if option in USUAL}
+        problem, given = error, usual
         question = question_from(given, definition, member, at=timezone.now())
     answer = definition.answer(question)
-    usual = queries.usual_period(question.today, only=queries.reader(member))
     context = {
         "nav": "reports",
         "definition": definition,
@@ -52,12 +55,31 @@ def report(request: HttpRequest, member: Membership, name: str) -> HttpResponse:
         "table": lay_out(answer),
         "options": _options(definition, question),
         "dimensions": _dimensions(definition, given, member),
-        "presets": presets(usual, question.period, _kept(given)) if answer.period else [],
+        "presets": _presets(definition, question, given),
         "given": given,
         "is_narrowed": any(given.get(name) for name in (*definition.takes, "currency")),
+        "by_month": "month" in definition.takes,
         "problem": problem,
     }
     return render(request, "reports/report.html", context, status=400 if problem else 200)
+
+
+def _presets(definition: Definition, question: Question, given: dict[str, str]) -> list[dict[str, Any]]:
+    """Periods that people ask for most, or the latest months; nothing for what is true now."""
+    if "month" in definition.takes:
+        return _months(question, _kept(given))
+    if "from" not in definition.takes:
+        return []
+    usual = queries.usual_period(question.today, only=queries.reader(question.member))
+    return presets(usual, question.period, _kept(given))
+
+
+def _months(question: Question, kept: dict[str, str]) -> list[dict[str, Any]]:
+    months = [month_of(add_months(question.today.replace(day=1), -back)) for back in range(3)]
+    return [
+        {"label": str(month), "href": f"?{urlencode({'month': f'{month.start:%Y-%m}', **kept})}", "is_chosen": month == question.period}
+        for month in months
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +98,13 @@ _SAYS = {"group_by": "By", "compare": "Compared with", "before": "The period bef
 
 def _options(definition: Definition, question: Question) -> list[Choice]:
     return [
-        Choice(name, _word(name), [(value, _word(value)) for value in choices], question.options.get(name, ""), name in USUAL)
+        Choice(
+            name,
+            _word(name),
+            [(value, _word(value)) for value in choices],
+            question.options.get(name, ""),
+            name in {*USUAL, *definition.usual},
+        )
         for name, choices in definition.options.items()
     ]
 
@@ -87,7 +115,7 @@ def _word(name: str) -> str:
 
 def _kept(given: dict[str, str]) -> dict[str, str]:
     """All of an address but its period."""
-    return {name: value for name, value in given.items() if value and name not in {"from", "to"}}
+    return {name: value for name, value in given.items() if value and name not in {"from", "to", "month"}}
 
 
 def _dimensions(definition: Definition, given: dict[str, str], member: Membership) -> list[Choice]:
