@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from reports import queries
@@ -12,7 +12,8 @@ from reports.shape import Definition, Question
 from spendtrackr import errors
 from spendtrackr.forms import day_from
 from spendtrackr.money import KNOWN_CURRENCIES
-from spendtrackr.periods import Period, add_months
+from spendtrackr.periods import Period, add_months, month_of
+from transactions.forms.addresses import month_from
 from transactions.models import Dimension
 from users.models import Membership
 
@@ -24,17 +25,24 @@ USUAL = {"group_by": "category"}
 def question_from(given: Mapping[str, Any], report: Definition, member: Membership, *, at: datetime) -> Question:
     """What is asked of a report. Raises `Invalid` naming the parameter."""
     today = member.company.day_of(at)
-    only = queries.reader(member)
-    takes_period = "from" in report.takes
     return Question(
         member=member,
         at=at,
-        period=period_from(given if takes_period else {}, lambda: queries.usual_period(today, only=only)),
+        period=_period(given, report, member, today),
         of={name: queries.ids_of(name, given[name]) for name in Dimension.values if name in report.takes and given.get(name)},
         currency=_currency(given),
         options=_options(given, report),
         given={name: str(value) for name, value in given.items() if value},
     )
+
+
+def _period(given: Mapping[str, Any], report: Definition, member: Membership, today: date) -> Period:
+    """As the report takes it: from day to day, one month, or none, because it tells of now."""
+    if "month" in report.takes:
+        return month_from(given, month_of(today).before().start)
+    if "from" not in report.takes:
+        return month_of(today)
+    return period_from(given, lambda: queries.usual_period(today, only=queries.reader(member)))
 
 
 def period_from(given: Mapping[str, Any], usual: Callable[[], Period]) -> Period:
@@ -64,7 +72,7 @@ def _currency(given: Mapping[str, Any]) -> str:
 def _options(given: Mapping[str, Any], report: Definition) -> dict[str, str]:
     chosen = {}
     for name, choices in report.options.items():
-        value = str(given.get(name, ""))
+        value = str(given.get(name) or report.usual.get(name, ""))
         if not value and name in USUAL:
             raise errors.Invalid(errors.one_of(name, choices), field=name, code="required")
         if value and value not in choices:

@@ -15,7 +15,8 @@ from spendtrackr.money import Money
 KINDS = {
     "money": "an amount",
     "count": "a whole number",
-    "percent": "per cent, with one decimal place",
+    "percent": "a change in per cent, with one decimal place",
+    "share": "a part of a whole in per cent, with one decimal place",
     "days": "days, a whole number",
     "day": "a calendar day",
     "text": "words",
@@ -128,6 +129,7 @@ class OfferedSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(help_text="Its last part in addresses: `/api/v1/reports/{name}/`.")
     title = serializers.CharField()
     says = serializers.CharField(help_text="What it answers.")
+    theme = serializers.CharField(help_text="What it is listed under.")
     parameters = serializers.ListField(child=serializers.CharField(), help_text="What its address understands.")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,8 +12,8 @@ from spendtrackr.money import Money
 from spendtrackr.periods import Period
 from users.models import Membership
 
-# How a measure is written: an amount, a whole number, per cent with one decimal place, days, a calendar day, words.
-Kind = Literal["money", "count", "percent", "days", "day", "text"]
+# How a measure is written: an amount, a whole number, a change in per cent, a part of a whole in per cent, days, a calendar day, words.
+Kind = Literal["money", "count", "percent", "share", "days", "day", "text"]
 Value = Money | int | Decimal | date | str | None
 
 
@@ -86,14 +86,45 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A report that can be asked for: `name` in addresses, `says` in a sentence what it answers."""
+    """A report that can be asked for: `name` in addresses, `says` in a sentence what it answers, `nothing` what an empty one means."""
 
     name: str
     title: str
     says: str
     answer: Callable[[Question], Report]
-    # The parameters that it understands, besides `currency`: `from`, `to`, dimensions, and its own options with their choices.
+    # The parameters that it understands, besides `currency`: `from`, `to` or `month`, dimensions, and its own options with their choices.
     takes: tuple[str, ...] = ()
     # The line of the table of permissions that it asks (`users/roles.py`).
     rule: str = "reports.see"
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # What is taken of an option where nothing is given.
+    usual: Mapping[str, str] = field(default_factory=dict)
+    # Under which heading it is listed.
+    theme: str = "Spend"
+    nothing: str = "There is nothing to tell of this yet."
+
+
+def added_up(measures: tuple[Measure, ...], rows: Iterable[Row], names: frozenset[str]) -> list[Row]:
+    """A row of totals for each currency: the sums of the named measures, and nothing of the others."""
+    by_currency: dict[str, list[Row]] = {}
+    for row in rows:
+        by_currency.setdefault(row.currency, []).append(row)
+    return [
+        Row(
+            (),
+            tuple(_sum(row.values[place] for row in found) if one.name in names else None for place, one in enumerate(measures)),
+            currency,
+        )
+        for currency, found in sorted(by_currency.items())
+    ]
+
+
+def _sum(values: Iterable[Value]) -> Value:
+    """None where there is nothing to add up."""
+    total: Money | int | None = None
+    for value in values:
+        if isinstance(value, Money):
+            total = value + total if isinstance(total, Money) else value
+        elif isinstance(value, int):
+            total = value + total if isinstance(total, int) else value
+    return total

@@ -10,7 +10,7 @@ from reports.shape import Kind, Report, Row, Value
 from spendtrackr.money import Money
 
 # Kinds that are read in columns, on the right.
-_NUMBERS: frozenset[Kind] = frozenset({"money", "count", "percent", "days"})
+_NUMBERS: frozenset[Kind] = frozenset({"money", "count", "percent", "share", "days"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Table:
 
 
 def lay_out(report: Report) -> Table:
-    """Bars compare rows of one currency with each other, and only where rows are no months."""
+    """Bars compare rows of one currency with each other, only where rows are no months; of parts of a whole they show the part."""
     longest = _longest(report)
     has_bars = bool(longest) and report.axes[0].name != "month" and len(report.rows) > 1
     return Table(
@@ -64,6 +64,9 @@ def _shown(report: Report, row: Row, longest: dict[str, int]) -> Shown:
     first = row.values[0] if row.values else None
     most = longest.get(row.currency, 0)
     share = max(0, round(first.minor * 100 / most)) if isinstance(first, Money) and most > 0 else 0
+    parts = [value for value, measure in zip(row.values, report.measures, strict=True) if measure.kind == "share"]
+    if longest and parts:
+        share = min(100, round(parts[0])) if isinstance(parts[0], Decimal) else 0
     values = [as_text(value, measure.kind) for value, measure in zip(row.values, report.measures, strict=True)]
     return Shown([key.label for key in row.keys], values, row.href, share)
 
@@ -72,7 +75,9 @@ def as_text(value: Value, kind: Kind) -> str:
     if value is None:
         return "–"
     if isinstance(value, Decimal):
-        return f"{value:+.1f} %".replace("-", "−") if kind == "percent" else str(value)
+        return f"{value:+.1f} %".replace("-", "−") if kind == "percent" and value else f"{value:.1f} %"
+    if isinstance(value, int) and kind == "days":
+        return f"{value} day{'' if value == 1 else 's'}"
     if isinstance(value, date):
         return f"{value.day} {value:%b %Y}"
     return f"{value:,}" if isinstance(value, int) else str(value)

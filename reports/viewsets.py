@@ -23,6 +23,9 @@ _DAY = {"type": "string", "format": "date"}
 _PLAIN = {
     "from": OpenApiParameter("from", _DAY, description="First day. By default eleven months before `to`."),
     "to": OpenApiParameter("to", _DAY, description="Last day, included. By default the end of this month."),
+    "month": OpenApiParameter(
+        "month", {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"}, description="Such as 2026-03. By default the month before this one."
+    ),
     "currency": OpenApiParameter("currency", {"type": "string", "pattern": "^[A-Z]{3}$"}, description="One currency alone, by ISO 4217."),
     **{
         name: OpenApiParameter(name, {"type": "string", "maxLength": 40}, description=f"Of one {name} alone: its id, or `none`.")
@@ -32,9 +35,15 @@ _PLAIN = {
 _SEEN = "An employee sees what is their own, and as a manager that of the people below."
 
 
+def _default(report: Definition, option: str) -> dict[str, str]:
+    return {"default": report.usual[option]} if option in report.usual else {}
+
+
 def _parameters(report: Definition) -> list[OpenApiParameter]:
     options = [
-        OpenApiParameter(name, {"type": "string", "enum": list(choices)}, required=name in USUAL)
+        OpenApiParameter(
+            name, {"type": "string", "enum": list(choices), **_default(report, name)}, required=name in USUAL and name not in report.usual
+        )
         for name, choices in report.options.items()
     ]
     return [*options, *(_PLAIN[name] for name in (*report.takes, "currency"))]
@@ -79,7 +88,13 @@ class ReportViewSet(TenantViewSet):
     @extend_schema(summary="The reports that there are", responses={200: forced_singular_serializer(CatalogueSerializer)})  # type: ignore[no-untyped-call]
     def list(self, request: APIRequest) -> Response:
         offered = [
-            {"name": one.name, "title": one.title, "says": one.says, "parameters": [*one.takes, *one.options, "currency"]}
+            {
+                "name": one.name,
+                "title": one.title,
+                "says": one.says,
+                "theme": one.theme,
+                "parameters": [*one.takes, *one.options, "currency"],
+            }
             for one in REPORTS.values()
             if request.membership.may(one.rule)
         ]

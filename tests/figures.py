@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+from django.http import QueryDict
 
 from reports import overview, queries
-from reports.shape import Question
+from reports.catalogue import REPORTS
+from reports.forms import question_from
+from reports.shape import Question, Report, Row
+from reports.tables import lay_out
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, noon
 from tests.factories import NOON
+from transactions import queries as queries_of_transactions
+from transactions.filters import ClaimFilter, TransactionFilter
+from transactions.models import Transaction
 from users.models import Membership
 from users.roles import Role
 
@@ -34,3 +44,33 @@ def shown_of(period: Period, currency: str, *, today: date | None = None, member
     asker = member or Membership.objects.select_related("company").filter(role=Role.OWNER).order_by("pk").first()
     at = noon(today, asker.company.time_zone) if today else NOON
     return overview.build(Question(asker, at, period), currency, by=by)
+
+
+def asked(name: str, member: Membership, *, at: datetime = NOON, **given: str) -> Report:
+    """Any report, as its page and its API ask for it."""
+    definition = REPORTS[name]
+    asker = Membership.objects.select_related("company", "user").get(pk=member.pk)
+    given = {wanted.rstrip("_"): value for wanted, value in given.items()}
+    return definition.answer(question_from(given, definition, asker, at=at))
+
+
+def as_read(report: Report) -> list[tuple[str, ...]]:
+    """Its rows as a page shows them: labels, then values."""
+    return [(*row.labels, *row.values) for row in lay_out(report).rows]
+
+
+def totals_as_read(report: Report) -> list[tuple[str, ...]]:
+    return [tuple(row.values) for row in lay_out(report).totals]
+
+
+def behind(row: Row, member: Membership) -> list[Transaction]:
+    """What our own list shows where a row leads, to this member."""
+    address = urlsplit(row.href)
+    narrowing, rows = {
+        "/transactions/": (TransactionFilter, queries_of_transactions.visible(member)),
+        "/claims/": (ClaimFilter, queries_of_transactions.claims(member)),
+    }[address.path]
+    filters = narrowing(QueryDict(address.query), rows, request=SimpleNamespace(membership=member))
+    assert filters.is_valid(), filters.errors
+    assert set(QueryDict(address.query)) <= set(filters.filters)
+    return list(filters.qs.order_by("pk"))

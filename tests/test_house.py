@@ -29,7 +29,8 @@ FILES = {
     "serializers", "tasks", "tokens", "authentication", "urls", "views", "viewsets", "merchant_categories",
     "notices", "balances", "draws", "decisions", "swipe_sql", "routing", "chasing", "backtests", "replays", "splits", "claims",
     "repayments", "matching", "accounting",
-    "ledger", "merchants", "purchases", "rollups", "charts", "shape", "catalogue", "tables", "demo", "overview", "activity", "verification",
+    "ledger", "merchants", "purchases", "rollups", "charts", "shape", "catalogue", "tables", "recurring", "demo", "overview", "activity",
+    "verification",
 }  # fmt: skip
 BANNED = {"utils", "helpers", "common", "core", "misc", "services", "signals"}
 

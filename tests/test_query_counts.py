@@ -13,6 +13,7 @@ from companies.models import Category
 from spendtrackr import events
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
+from tests.buying import bought
 from tests.factories import NOON, PASSWORD, swipe
 from tests.papers import picture
 from tests.rules import adopt, decide, try_out
@@ -52,6 +53,19 @@ COUNTS = {
     "/api/v1/reports/spend/?group_by=member": 4,
     "/api/v1/reports/spend/?group_by=card": 4,
     "/api/v1/reports/spend/?group_by=merchant": 4,
+    "/api/v1/reports/": 1,
+    "/api/v1/reports/movers/?from=2026-03-01&to=2026-03-31": 4,
+    "/api/v1/reports/movers/?group_by=member&compare=last_year&from=2026-03-02&to=2026-03-30": 4,
+    "/api/v1/reports/new-merchants/?from=2026-02-01&to=2026-03-31": 7,
+    "/api/v1/reports/subscriptions/": 6,
+    "/api/v1/reports/duplicates/?from=2026-02-01&to=2026-03-31": 3,
+    "/api/v1/reports/missing-receipts/": 3,
+    "/api/v1/reports/approval-ageing/": 4,
+    "/api/v1/reports/claims-outstanding/": 7,
+    "/api/v1/reports/card-limits/": 5,
+    "/api/v1/reports/declines/?from=2026-02-01&to=2026-03-31": 3,
+    "/api/v1/reports/declines/?group_by=card&from=2026-02-01&to=2026-03-31": 4,
+    "/api/v1/reports/close-list/?month=2026-03": 5,
     "/api/v1/approvals/": 5,
     "/api/v1/claims/": 4,
     "/api/v1/reimbursements/": 2,
@@ -74,6 +88,16 @@ PAGES = {
     "/reports/": 3,
     "/reports/spend/": 13,
     "/activity/": 14,
+    "/reports/movers/?from=2026-03-01&to=2026-03-31": 13,
+    "/reports/new-merchants/?from=2026-02-01&to=2026-03-31": 10,
+    "/reports/subscriptions/": 8,
+    "/reports/duplicates/?from=2026-02-01&to=2026-03-31": 6,
+    "/reports/missing-receipts/": 5,
+    "/reports/approval-ageing/": 6,
+    "/reports/claims-outstanding/": 9,
+    "/reports/card-limits/": 7,
+    "/reports/declines/?from=2026-02-01&to=2026-03-31": 6,
+    "/reports/close-list/?month=2026-03": 7,
 }
 
 
@@ -97,10 +121,14 @@ def pay_back(world, number: int) -> None:
 
 def fill(world, rounds: int, start: int) -> None:
     with company_scope(world.acme.pk):
-        adopt(world)
+        adopt(world, receipt=3_00)
         for number in range(start, start + rounds):
-            card = cards.issue(world.bob, name=f"Card {number}", currency="USD", controls=cards.Controls(), actor=world.alice, at=NOON)
+            limited = cards.Controls(limits=cards.monthly(Money(50_00, "USD")))
+            card = cards.issue(world.bob, name=f"Card {number}", currency="USD", controls=limited, actor=world.alice, at=NOON)
             cards.freeze(card, actor=world.bob, at=NOON)
+            authorize(card, swipe(1_00, merchant_name=f"Shop {number}"))
+            for month in (1, 2, 3):
+                bought(world.card, 3_00, f"2026-0{month}-05", f"Rent {number}")
             budget = budgets.create(
                 name=f"Budget {number}", limit=Money(50_00, "USD"), interval=BudgetInterval.MONTH, is_hard=True, owner=world.alice,
                 members=[world.bob], actor=world.alice, at=NOON,

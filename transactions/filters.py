@@ -19,6 +19,7 @@ from transactions.models import (
     BacktestRow,
     Dimension,
     Receipt,
+    RepaymentStatus,
     SpendLine,
     TransactionSource,
     TransactionStatus,
@@ -72,6 +73,19 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
     min_minor = filters.NumberFilter("amount_minor", "gte", help_text="Smallest amount, in minor units.", **_WHOLE)
     max_minor = filters.NumberFilter("amount_minor", "lte", help_text="Largest amount, in minor units.", **_WHOLE)
     on_hold = FlagFilter(method="by_hold", help_text="Purchases of which something is still on hold.")
+    decline_code = filters.CharFilter("decline_code", max_length=40, help_text="Why it was declined, by its code.")
+    waits_for = filters.CharFilter(
+        method="by_approver",
+        max_length=40,
+        help_text="A member's id: what waits for their yes; `none`: for anybody's, where nobody can be asked.",
+    )
+    payment = filters.ChoiceFilter(
+        method="by_payment", choices=[(name, name) for name in queries.PAYMENTS], help_text="Of approved claims, where the money is."
+    )
+    repayment = filters.ChoiceFilter(
+        "repayment__status", choices=RepaymentStatus.choices, help_text="Whether its owner gives it back, once it was rejected."
+    )
+    ids = filters.CharFilter(method="by_ids", max_length=400, help_text="Some transactions by their ids, separated by commas.")
     q = filters.CharFilter(method="by_text", max_length=80, help_text="Words of the merchant, the memo or the owner's name.")
     currency = filters.CharFilter("currency", max_length=3)
     spent_from = filters.DateFilter(method="later", help_text="First posting day of spend: with `spent_to`, what a report adds up.")
@@ -109,6 +123,15 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
 
     def by_hold(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:  # noqa: FBT001 -- django-filter calls it
         return rows.filter(held_minor__gt=0) if value else rows.filter(held_minor=0)
+
+    def by_approver(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(pk__in=queries.waiting_steps(None if value == NONE else value).values("approval__transaction_id"))
+
+    def by_payment(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(queries.where_payment(value), source=TransactionSource.CLAIM)
+
+    def by_ids(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(public_id__in=value.split(","))
 
     def by_missing(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(queries.where_missing(value))

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from reports.queries.approvals import approval_ageing
+from reports.queries.claims import claims_outstanding
+from reports.queries.closing import close_list
+from reports.queries.declines import GROUPINGS as DECLINE_GROUPINGS
+from reports.queries.declines import declines
+from reports.queries.duplicates import duplicates
+from reports.queries.limits import card_limits
+from reports.queries.merchants import new_merchants
+from reports.queries.movers import movers
+from reports.queries.receipts import missing_receipts
 from reports.queries.spend import (
     AGAINST_BUDGET,
     AXES,
@@ -31,12 +41,14 @@ from reports.queries.spend import (
     usual_period,
     within,
 )
+from reports.queries.subscriptions import subscriptions
 
 __all__ = [
     "AGAINST_BUDGET",
     "AXES",
     "BEFORE",
     "COMPARISONS",
+    "DECLINE_GROUPINGS",
     "GROUPINGS",
     "HIDDEN",
     "LAST_YEAR",
@@ -45,19 +57,29 @@ __all__ = [
     "NONE",
     "UNCATEGORISED",
     "Part",
+    "approval_ageing",
+    "card_limits",
+    "claims_outstanding",
+    "close_list",
     "compared_period",
+    "declines",
+    "duplicates",
     "first_day",
     "ids_of",
     "key_of",
+    "missing_receipts",
+    "movers",
     "names_of",
     "narrowed",
     "narrowing",
+    "new_merchants",
     "of_members",
     "parts",
     "percent",
     "reader",
     "rows_behind",
     "spend",
+    "subscriptions",
     "usual_period",
     "within",
 ]

@@ -352,10 +352,13 @@ def _keys(question: Question, axes: tuple[Axis, ...], wanted: set[int]) -> Calla
     return key
 
 
-def names_of(dimension: str, values: Iterable[int], reader: Membership) -> dict[int, Key]:
-    """Public ids and names of values, by their database ids. Budgets that their reader may not see are not named."""
+def names_of(dimension: str, values: Iterable[int], reader: Membership | None = None) -> dict[int, Key]:
+    """Public ids and names of values, by their database ids. Of budgets those alone that their `reader` may see."""
     rows, name = _NAMES[Dimension(dimension)]
-    known = Budget.objects.visible_to(reader) if dimension == Dimension.BUDGET else rows()
+    known = rows()
+    if dimension == Dimension.BUDGET:
+        assert reader is not None
+        known = Budget.objects.visible_to(reader)
     return {pk: Key(row.public_id, name(row)) for pk, row in known.in_bulk(set(values)).items()}
 
 

@@ -13,12 +13,13 @@ from django.utils import timezone
 from cards.models import Budget, Card
 from companies.models import Category, Department
 from reports import overview, queries
-from reports.catalogue import REPORTS
+from reports.catalogue import REPORTS, THEMES
 from reports.forms import USUAL, question_from
 from reports.shape import Definition, Question, Report
 from reports.tables import lay_out
 from reports.views.overview import presets
 from spendtrackr import errors
+from spendtrackr.periods import add_months, month_of
 from spendtrackr.permissions import require
 from transactions.models import Dimension, Merchant
 from users.models import Membership
@@ -28,8 +29,9 @@ from users.views import page
 @page
 def reports(request: HttpRequest, member: Membership) -> HttpResponse:
     """Those that this member may ask for."""
-    offered = [one for one in REPORTS.values() if member.may(one.rule)]
-    return render(request, "reports/index.html", {"nav": "reports", "reports": offered})
+    offered = {theme: [one for one in REPORTS.values() if one.theme == theme and member.may(one.rule)] for theme in THEMES}
+    themes = [(theme, found) for theme, found in offered.items() if found]
+    return render(request, "reports/index.html", {"nav": "reports", "themes": themes})
 
 
 @page
@@ -38,7 +40,7 @@ def report(request: HttpRequest, member: Membership, name: str) -> HttpResponse:
     definition = REPORTS[name]
     require(definition.rule, member)
     at, problem = timezone.now(), None
-    usual = {option: value for option, value in _SHOWN.items() if option in definition.options}
+    usual = {option: definition.usual.get(option, _SHOWN.get(option, "")) for option in definition.options}
     given = {**usual, **request.GET.dict()}
     try:
         question = question_from(given, definition, member, at=at)
@@ -53,9 +55,10 @@ def report(request: HttpRequest, member: Membership, name: str) -> HttpResponse:
         "table": lay_out(answer),
         "options": _options(definition, question),
         "dimensions": _dimensions(definition, given, member),
-        "presets": _periods(question, given) if answer.period else [],
+        "presets": _presets(definition, question, given),
         "given": given,
         "is_narrowed": any(given.get(name) for name in (*definition.takes, "currency")),
+        "by_month": "month" in definition.takes,
         "problem": problem,
         **(_spend(question, answer, given) if name == "spend" else {}),
     }
@@ -65,11 +68,6 @@ def report(request: HttpRequest, member: Membership, name: str) -> HttpResponse:
 
 # What a page shows of what nobody has chosen.
 _SHOWN = {**USUAL, "compare": queries.BEFORE}
-
-
-def _periods(question: Question, given: dict[str, str]) -> list[dict[str, Any]]:
-    usual = queries.usual_period(question.today, only=queries.reader(question.member))
-    return presets(usual, question.period, {name: value for name, value in given.items() if value and name not in {"from", "to"}})
 
 
 def _spend(question: Question, answer: Report, given: dict[str, str]) -> dict[str, Any]:
@@ -94,6 +92,24 @@ def _links(given: dict[str, str], name: str, choices: list[tuple[str, str]], cho
     return [{"label": label, "href": "?" + urlencode({**kept, name: value}), "is_chosen": value == chosen} for value, label in choices]
 
 
+def _presets(definition: Definition, question: Question, given: dict[str, str]) -> list[dict[str, Any]]:
+    """Periods that people ask for most, or the latest months; nothing for what is true now."""
+    if "month" in definition.takes:
+        return _months(question, _kept(given))
+    if "from" not in definition.takes:
+        return []
+    usual = queries.usual_period(question.today, only=queries.reader(question.member))
+    return presets(usual, question.period, _kept(given))
+
+
+def _months(question: Question, kept: dict[str, str]) -> list[dict[str, Any]]:
+    months = [month_of(add_months(question.today.replace(day=1), -back)) for back in range(3)]
+    return [
+        {"label": str(month), "href": f"?{urlencode({'month': f'{month.start:%Y-%m}', **kept})}", "is_chosen": month == question.period}
+        for month in months
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A list to choose from, beside its name; what is chosen in it."""
@@ -110,7 +126,13 @@ _SAYS = {"group_by": "By", "compare": "Compared with", "before": "The period bef
 
 def _options(definition: Definition, question: Question) -> list[Choice]:
     return [
-        Choice(name, _word(name), [(value, _word(value)) for value in choices], question.options.get(name, ""), name in USUAL)
+        Choice(
+            name,
+            _word(name),
+            [(value, _word(value)) for value in choices],
+            question.options.get(name, ""),
+            name in {*USUAL, *definition.usual},
+        )
         for name, choices in definition.options.items()
         if (definition.name, name) != ("spend", "group_by")  # its tabs
     ]
@@ -118,6 +140,11 @@ def _options(definition: Definition, question: Question) -> list[Choice]:
 
 def _word(name: str) -> str:
     return _SAYS.get(name, name.replace("_", " ").replace(",", " and ").capitalize())
+
+
+def _kept(given: dict[str, str]) -> dict[str, str]:
+    """All of an address but its period."""
+    return {name: value for name, value in given.items() if value and name not in {"from", "to", "month"}}
 
 
 def _dimensions(definition: Definition, given: dict[str, str], member: Membership) -> list[Choice]:

@@ -140,6 +140,8 @@ class Transaction(TenantModel):
             models.Index(fields=["company", "occurred_on", "id"], name="transactions_latest"),
             models.Index(fields=["company", "member", "occurred_on", "id"], name="transactions_of_member"),
             models.Index(fields=["company", "approval", "member"], name="transactions_by_approval"),
+            # Declines of a period, among many more purchases.
+            models.Index(fields=["company", "status", "occurred_on"], name="transactions_status_by_day"),
             models.Index(fields=["card", "occurred_on"], name="transactions_of_card"),
             # Open holds are few, however long the history: what the sweep of old ones reads.
             models.Index(fields=["held_minor", "occurred_at"], name="transactions_on_hold"),

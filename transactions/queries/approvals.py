@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from spendtrackr.money import Money
 from transactions.models import (
@@ -43,6 +43,15 @@ def waiting_for(member: Membership) -> QuerySet[Approval]:
     """What this member decides about, the oldest first."""
     mine = Assignment.objects.filter(member=member, open_key=OPEN_KEY).values("step__approval_id")
     return visible_approvals(member).filter(pk__in=mine).order_by("pk")
+
+
+def waiting_steps(public_id: str | None) -> QuerySet[ApprovalStep]:
+    """The steps that wait for this member's yes; None for those that wait although nobody is asked."""
+    steps = ApprovalStep.objects.filter(open_key=OPEN_KEY)
+    asked = Assignment.objects.filter(open_key=OPEN_KEY)
+    if public_id is None:
+        return steps.exclude(Exists(asked.filter(step=OuterRef("pk"))))
+    return steps.filter(pk__in=asked.filter(member__public_id=public_id).values("step_id"))
 
 
 def delegations(member: Membership) -> QuerySet[Delegation]:

@@ -96,6 +96,12 @@ def _problems(filters: TransactionFilter) -> list[str]:
 
 _MORE = ("category", "department", "member", "min", "max", "missing", "approval", "budget", "tag")
 
+# What a link brought along and the form does not show.
+_KEPT = (
+    "spent_from", "spent_to", "currency", "card", "counts_with", "grant", "counting", "merchant", "source", "on_hold", "decline_code",
+    "waits_for", "payment", "repayment", "ids",
+)  # fmt: skip
+
 
 def _form(given: Any, member: Membership) -> dict[str, Any]:
     """What the filter form offers, and what was chosen in it."""
@@ -106,8 +112,7 @@ def _form(given: Any, member: Membership) -> dict[str, Any]:
         "more_given": any(
             given.get(name) for name in ("category", "department", "member", "min", "max", "missing", "approval", "budget", "tag")
         ),
-        # What a link brought along and the form does not show.
-        "kept": ["spent_from", "spent_to", "currency", "card", "counts_with", "grant", "counting", "merchant", "source", "on_hold"],
+        "kept": _KEPT,
         "tags": list(Tag.objects.order_by("name").values_list("public_id", "name")),
         "categories": list(Category.objects.order_by("name").values_list("public_id", "name")),
         "departments": list(Department.objects.order_by("name").values_list("public_id", "name")),

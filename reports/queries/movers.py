@@ -1,0 +1,54 @@
+"""Movers: what changed most from one period to another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reports.queries.spend import NONE, compared_period, rows_behind, spend
+from reports.shape import Measure, Question, Report, Row
+from spendtrackr.money import Money
+from spendtrackr.periods import Period
+from transactions.models import Dimension
+
+MARK = Measure("mark", "New or gone", "text")
+NEW, GONE = "New", "Gone"
+
+
+def movers(question: Question) -> Report:
+    """The spend report of a period beside the one before, the largest change first, up or down; what did not move is left out.
+
+    New is what came to nothing before, gone what comes to nothing now. Costs what the spend report of both periods costs.
+    """
+    found = spend(question)
+    earlier, _ = compared_period(question.period, question.options["compare"], question.today)
+    rows = [_marked(row, question, earlier) for row in found.rows if _minor(row, _CHANGE)]
+    rows.sort(key=lambda row: (row.currency, -abs(_minor(row, _CHANGE)), row.keys[0].label))
+    return replace(
+        found,
+        name="movers",
+        measures=(*found.measures, MARK),
+        rows=rows,
+        totals=[replace(row, values=(*row.values, None)) for row in found.totals],
+    )
+
+
+# Places of the measures in a compared spend report.
+_SPEND, _BEFORE, _CHANGE = 0, 2, 3
+
+
+def _minor(row: Row, place: int) -> int:
+    value = row.values[place]
+    assert isinstance(value, Money)
+    return value.minor
+
+
+def _marked(row: Row, question: Question, earlier: Period) -> Row:
+    """What is gone leads to what it was."""
+    is_gone = not _minor(row, _SPEND)
+    mark = GONE if is_gone else "" if _minor(row, _BEFORE) else NEW
+    return replace(row, values=(*row.values, mark), href=_behind(row, question, earlier) if is_gone else row.href)
+
+
+def _behind(row: Row, question: Question, earlier: Period) -> str:
+    narrowed_by = {name: question.given[name] for name in Dimension.values if question.given.get(name)}
+    return rows_behind(earlier, row.currency, {**narrowed_by, question.options["group_by"]: row.keys[0].id or NONE})
