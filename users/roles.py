@@ -94,6 +94,7 @@ TABLE: dict[str, Grant] = {
     "imports.book": Grant("Import statements", BOOKS),
     "simulator.use": Grant("Act as the simulator's bank and card network", BOOKS),
     "reports.see": Grant("See reports of spend", SEES, own=True, below=True),
+    "exports.own": Grant("Export lists and reports that one sees, and download one's own files", EVERYBODY),
 }  # fmt: skip
 
 

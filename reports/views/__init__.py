@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reports.views.contract import DocsView, SchemaView
+from reports.views.exports import export, exports
 from reports.views.overview import my_spend, overview_page
 from reports.views.reports import report, reports
 
-__all__ = ["DocsView", "SchemaView", "my_spend", "overview_page", "report", "reports"]
+__all__ = ["DocsView", "SchemaView", "export", "exports", "my_spend", "overview_page", "report", "reports"]
