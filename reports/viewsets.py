@@ -22,7 +22,7 @@ from reports.forms import USUAL, question_from
 from reports.models import Export
 from reports.serializers import CatalogueSerializer, ExportBody, ExportSerializer, ReportSerializer
 from reports.shape import Definition
-from reports.views.exports import download
+from reports.views.files import download
 from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
 from transactions.models import Dimension, MonthSpend
 

@@ -96,7 +96,8 @@ class _Apostrophe(_OfText):
 
     def as_mysql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         signs = ", ".join(f"X'{sign}'" for sign in _SIGNS)
-        return self.as_sql(compiler, connection, template=f"CASE WHEN LEFT(%(expressions)s, 1) IN ({signs}) THEN '''' ELSE '' END", **extra)
+        template = f"CASE WHEN CAST(LEFT(%(expressions)s, 1) AS BINARY) IN ({signs}) THEN '''' ELSE '' END"
+        return self.as_sql(compiler, connection, template=template, **extra)
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         signs = ", ".join(f"CAST(X'{sign}' AS TEXT)" for sign in _SIGNS)
@@ -104,12 +105,13 @@ class _Apostrophe(_OfText):
         return self.as_sql(compiler, connection, template=template, **extra)
 
 
+# Its signs are read twice: by the template, and by whoever puts the parameters in.
 class _Instant(_OfText):
     def as_mysql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        return self.as_sql(compiler, connection, template="DATE_FORMAT(%(expressions)s, '%%Y-%%m-%%dT%%H:%%i:%%sZ')", **extra)
+        return self.as_sql(compiler, connection, template="DATE_FORMAT(%(expressions)s, '%%%%Y-%%%%m-%%%%dT%%%%H:%%%%i:%%%%sZ')", **extra)
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        return self.as_sql(compiler, connection, template="STRFTIME('%%Y-%%m-%%dT%%H:%%M:%%SZ', %(expressions)s)", **extra)
+        return self.as_sql(compiler, connection, template="STRFTIME('%%%%Y-%%%%m-%%%%dT%%%%H:%%%%M:%%%%SZ', %(expressions)s)", **extra)
 
 
 # Currencies by their decimal places, where these are not two.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports.views.contract import DocsView, SchemaView
-from reports.views.exports import export, exports
+from reports.views.files import export, exports
 from reports.views.overview import my_spend, overview_page
 from reports.views.reports import report, reports
 

@@ -39,7 +39,7 @@ def download(export: Export, member: Membership) -> FileResponse:
 
 
 def _sent(file: IO[bytes], filename: str, to: str) -> FileResponse:
-    return FileResponse(file, content_type=TYPES[to], headers=download_headers(filename))
+    return FileResponse(file, as_attachment=True, filename=filename, content_type=TYPES[to], headers=download_headers(filename))
 
 
 @form_page
