@@ -7,10 +7,11 @@ from rest_framework.routers import SimpleRouter
 
 from reports import views
 from reports.catalogue import REPORTS
-from reports.viewsets import ReportViewSet
+from reports.viewsets import ExportViewSet, ReportViewSet
 
 router = SimpleRouter()
 router.register("reports", ReportViewSet, basename="report")
+router.register("exports", ExportViewSet, basename="export")
 
 api = [
     *router.urls,
@@ -23,4 +24,6 @@ pages = [
     path("reports/", views.reports, name="reports"),
     *(path(f"reports/{name}/", views.report, {"name": name}, name=f"report-{name}") for name in REPORTS),
     path("activity/", views.activity_page, name="activity"),
+    path("exports/", views.exports, name="exports"),
+    path("exports/<slug:public_id>/", views.export, name="export-file"),
 ]

@@ -25,13 +25,19 @@ class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]
         filterset = self.get_filterset(request, queryset, view)
         if filterset is None:
             return queryset
-        if not filterset.is_valid():
-            field, messages = next(iter(filterset.errors.items()))
-            asked = filterset.form.fields.get(field)
-            is_choice = isinstance(asked, ChoiceField)
-            says = errors.one_of(field, (value for value, _ in asked.choices)) if is_choice else str(messages[0])
-            raise errors.Invalid(says, field=field)
+        refuse_invalid(filterset)
         return filterset.qs  # type: ignore[no-any-return]
+
+
+def refuse_invalid(filterset: filters.FilterSet) -> None:
+    """Raise `Invalid` naming the first parameter that makes no sense."""
+    if filterset.is_valid():
+        return
+    field, messages = next(iter(filterset.errors.items()))
+    asked = filterset.form.fields.get(field)
+    is_choice = isinstance(asked, ChoiceField)
+    says = errors.one_of(field, (value for value, _ in asked.choices)) if is_choice else str(messages[0])
+    raise errors.Invalid(says, field=field)
 
 
 class _FlagField(forms.NullBooleanField):

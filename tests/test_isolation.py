@@ -15,7 +15,9 @@ from cards.models import BlockList, Budget, BudgetInterval, CardRequest, LimitGr
 from cards.operations import budgets, requests
 from companies import operations as companies
 from companies.models import Category, Company, Department, Tag
+from reports import operations as exports
 from reports.catalogue import REPORTS
+from reports.models import Export
 from spendtrackr import events
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
@@ -149,6 +151,8 @@ BY_ID = {
     "GET /api/v1/accounts/{public_id}/statement/": ("account", None),
     "GET /api/v1/accounts/{public_id}/entries/": ("account", None),
     "GET /api/v1/imports/{public_id}/": ("import", None),
+    "GET /api/v1/exports/{public_id}/": ("export", None),
+    "GET /api/v1/exports/{public_id}/file/": ("export", None),
     "POST /api/v1/notifications/{public_id}/read/": ("notification", {}),
     "POST /api/v1/simulator/authorizations/{public_id}/capture/": ("transaction", {}),
     "POST /api/v1/simulator/authorizations/{public_id}/reverse/": ("transaction", {}),
@@ -186,6 +190,7 @@ PAGES_BY_ID = {
     "POST /policies/{public_id}/backtest/": ("policy", {}),
     "GET /cards/{public_id}/backtest/": ("card", None),
     "POST /cards/{public_id}/backtest/": ("card", {"name": "Mine"}),
+    "GET /exports/{public_id}/": ("export", None),
     "GET /backtests/{public_id}/": ("backtest", None),
     "GET /backtests/{public_id}/rows/": ("backtest", None),
     "POST /policies/{public_id}/activate/": ("policy", {}),
@@ -267,6 +272,8 @@ BY_READING = {
     "GET /activity/": "",
     "GET /api/v1/accounts/": "",
     "GET /api/v1/imports/": "",
+    "GET /api/v1/exports/": "",
+    "GET /exports/": "",
     "GET /api/v1/auth/me/": "",
     "GET /api/v1/auth/sessions/": "",
     "GET /account/": "",
@@ -286,6 +293,8 @@ BY_BODY = {
     "POST /claims/new/": lambda acme: {
         "merchant_name": "Hers", "spent_on": "2026-03-08", "currency": "USD", "part-0-amount": "1", "part-0-category": acme["category"],
     },
+    "POST /api/v1/exports/": lambda acme: {"what": "transactions", "format": "csv", "filters": {"card": acme["card"]}},
+    "POST /exports/": lambda acme: {"what": "receipt-files", "format": "zip", "month": "2026-01"},
     "POST /api/v1/reimbursements/": lambda acme: {"claims": [acme["unpaid"]]},
     "POST /reimbursements/gather/": lambda acme: {"claim": acme["unpaid"]},
     "POST /api/v1/cards/": lambda acme: {"holder": acme["member"]},
@@ -506,6 +515,7 @@ def theirs(world) -> dict[str, str]:
             "delegation": delegations.delegate(
                 world.bob, world.alice, starts_on=AT.date(), ends_on=AT.date(), actor=world.bob, at=AT
             ).public_id,
+            "export": exports.ask("transactions", "csv", {"member": world.bob.public_id}, actor=world.alice, at=AT).public_id,
             "merchant": purchase.merchant.public_id,
             "account": FundingAccount.objects.get().public_id,
             "import": record.public_id,
@@ -641,7 +651,7 @@ DOING = [
     "POST /api/v1/invitations/", "POST /api/v1/simulator/topups/", "POST /api/v1/simulator/withdrawals/", "POST /api/v1/imports/",
     "POST /api/v1/categories/", "POST /api/v1/tags/", "POST /transactions/describe/",
     "POST /settings/tags/new/", "POST /approvals/approve/", "POST /approvals/delegate/",
-    "POST /policies/new/",
+    "POST /policies/new/", "POST /api/v1/exports/", "POST /exports/",
     "PATCH /api/v1/company/", "POST /people/", "POST /settings/", "POST /settings/blocks/",
     "POST /settings/departments/new/", "POST /settings/categories/new/",
 ]  # fmt: skip
@@ -658,7 +668,7 @@ def test_what_mallory_does_changes_nothing_of_acmes(world, theirs, browse, route
                 list(CardRequest.objects.values()), list(LimitGrant.objects.values()), list(Approval.objects.values()),
                 list(Delegation.objects.values()), list(Policy.objects.values()), list(Tag.objects.values()),
                 list(Notification.objects.values()), list(NotificationPreference.objects.values()),
-                list(Backtest.objects.values()),
+                list(Backtest.objects.values()), list(Export.objects.values()),
             )  # fmt: skip
 
     before = acme()

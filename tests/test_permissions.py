@@ -24,6 +24,7 @@ from cards.operations import budgets, requests
 from companies import operations as companies
 from companies.models import Category, Company
 from conftest import build_world, client_of
+from reports import operations as exports
 from reports.catalogue import REPORTS
 from spendtrackr import events
 from spendtrackr.ids import new_id
@@ -66,6 +67,7 @@ SEEN_BY = {
     "notification": "notifications.own",
     "policy": "policies.see",
     "backtest": "backtests.see",
+    "export": "exports.own",
     "delegation": "delegations.see",
     "claim": "transactions.see",
     "reimbursement": "reimbursements.see",
@@ -285,6 +287,13 @@ CASES: dict[str, Case] = {
     "GET /api/v1/accounts/{public_id}/balance/": Case("accounts.see", "account"),
     "GET /api/v1/accounts/{public_id}/statement/": Case("accounts.see", "account"),
     "GET /api/v1/accounts/{public_id}/entries/": Case("accounts.see", "account"),
+    "GET /api/v1/exports/": Case("exports.own", lists="export"),
+    "POST /api/v1/exports/": Case("exports.own", body={"what": "transactions", "format": "csv"}),
+    "GET /api/v1/exports/{public_id}/": Case("exports.own", "export"),
+    "GET /api/v1/exports/{public_id}/file/": Case("exports.own", "export"),
+    "GET /exports/": Case("exports.own"),
+    "POST /exports/": Case("exports.own", body={"what": "receipt-files", "format": "zip", "month": "2026-03"}),
+    "GET /exports/{public_id}/": Case("exports.own", "export"),
     "GET /api/v1/imports/": Case("imports.see", lists="import"),
     "POST /api/v1/imports/": Case("imports.book", body=lambda: {"file": statement()}),
     "POST /api/v1/imports/propose/": Case("imports.book", body=lambda: {"file": statement()}),
@@ -504,6 +513,7 @@ class Cast:
             "owed": owed.public_id,
             "repayment": Repayment.objects.get(transaction=owed).public_id,
             "notification": self._told(member),
+            "export": exports.ask("transactions", "csv", {}, actor=member, at=NOON).public_id,
             "request": requests.ask(wish, actor=member, at=NOON).public_id,
         }
         return Somebody(member, ids, client_of(member), Client())
@@ -562,7 +572,7 @@ def may(role: str, rule: str, whose: str, kind: str = "") -> bool:
     """What the table says."""
     if whose == FOREIGN:
         return False
-    if kind in {"session", "notification"}:
+    if kind in {"session", "notification", "export"}:
         return whose == OWN
     if rule in NEVER_OWN and whose == OWN:
         return False

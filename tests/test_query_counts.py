@@ -10,6 +10,8 @@ from cards.models import BudgetInterval, CardRequest, RequestKind
 from cards.operations import budgets, requests
 from companies import operations as companies
 from companies.models import Category
+from reports import operations as exports
+from reports.tasks import run_exports as write_exports
 from spendtrackr import events
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
@@ -43,6 +45,7 @@ COUNTS = {
     "/api/v1/accounts/": 2,
     "/api/v1/imports/": 2,
     "/api/v1/backtests/": 2,
+    "/api/v1/exports/": 2,
     "/api/v1/auth/me/": 2,
     "/api/v1/reports/spend/?group_by=month&from=2026-01-01&to=2026-12-31": 2,
     "/api/v1/auth/sessions/": 2,
@@ -86,6 +89,7 @@ PAGES = {
     "/repayments/": 6,
     "/receipts/": 10,
     "/reports/": 3,
+    "/exports/": 4,
     "/reports/spend/": 13,
     "/activity/": 14,
     "/reports/movers/?from=2026-03-01&to=2026-03-31": 13,
@@ -153,6 +157,8 @@ def fill(world, rounds: int, start: int) -> None:
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"
             import_statement(world.acme, StatementFile(rows.encode(), "s.csv"), actor=world.alice, at=NOON)
             try_out(world)
+            exports.ask("transactions", "csv", {"status": "posted"}, actor=world.alice, at=NOON)
+            write_exports()
     events.seal_all()
     tasks.notify(NOON)
 

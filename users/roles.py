@@ -99,6 +99,7 @@ TABLE: dict[str, Grant] = {
     "simulator.use": Grant("Act as the simulator's bank and card network", BOOKS),
     "reports.see": Grant("See reports of spend", SEES, own=True, below=True),
     "activity.see": Grant("See who did what in the company", SEES),
+    "exports.own": Grant("Export lists and reports that one sees, and download one's own files", EVERYBODY),
 }  # fmt: skip
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reports.queries.spend import NONE, compared_period, rows_behind, spend
+from reports.queries.spend import HIDDEN, NONE, compared_period, narrowing, rows_behind, spend
 from reports.shape import Measure, Question, Report, Row
 from spendtrackr.money import Money
 from spendtrackr.periods import Period
-from transactions.models import Dimension
 
 MARK = Measure("mark", "New or gone", "text")
 NEW, GONE = "New", "Gone"
@@ -50,5 +49,6 @@ def _marked(row: Row, question: Question, earlier: Period) -> Row:
 
 
 def _behind(row: Row, question: Question, earlier: Period) -> str:
-    narrowed_by = {name: question.given[name] for name in Dimension.values if question.given.get(name)}
-    return rows_behind(earlier, row.currency, {**narrowed_by, question.options["group_by"]: row.keys[0].id or NONE})
+    if HIDDEN in row.keys:
+        return ""
+    return rows_behind(earlier, row.currency, {**narrowing(question), question.options["group_by"]: row.keys[0].id or NONE})

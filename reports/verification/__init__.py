@@ -9,6 +9,7 @@ from __future__ import annotations
 from reports.verification.backtests import backtests
 from reports.verification.claims import claims, repayments
 from reports.verification.company import chains, events, owners
+from reports.verification.exports import exports
 from reports.verification.ledger import balances, bank_transfers, holds, imported, postings, purchases
 from reports.verification.limits import budgets, counters, requests, windows
 from reports.verification.notices import notifications
@@ -42,6 +43,7 @@ COMPANY_CHECKS: dict[str, Check] = {
     "receipts": receipts,
     "receipt files": receipt_files,
     "backtests": backtests,
+    "exports": exports,
     "events": events,
     "notifications": notifications,
     "owners": owners,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from reports.views.activity import activity_page
 from reports.views.contract import DocsView, SchemaView
+from reports.views.files import export, exports
 from reports.views.overview import my_spend, overview_page
 from reports.views.reports import report, reports
 
-__all__ = ["DocsView", "SchemaView", "activity_page", "my_spend", "overview_page", "report", "reports"]
+__all__ = ["DocsView", "SchemaView", "activity_page", "export", "exports", "my_spend", "overview_page", "report", "reports"]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from django.http import StreamingHttpResponse
 
 from spendtrackr import errors
-from spendtrackr.exports import csv_download
+from spendtrackr.exports import Value, csv_download, csv_lines
 from spendtrackr.money import Money
 from transactions import queries
 from transactions.models import Payout, Reimbursement
@@ -26,22 +26,22 @@ def payouts_file(batch: Reimbursement, per: str) -> StreamingHttpResponse:
         raise errors.Invalid(errors.one_of("per", PER), field="per")
     payouts = [payout for payout in queries.payouts(batch) if payout.stands]
     head, rows = (_BY_CLAIM, _by_claim(payouts)) if per == "claim" else (_BY_PERSON, _by_person(payouts, batch))
-    return csv_download(f"payouts-{batch.public_id}-{per}.csv", head, rows)
+    return csv_download(f"payouts-{batch.public_id}-{per}.csv", csv_lines(head, rows))
 
 
-def _by_claim(payouts: Iterable[Payout]) -> Iterator[list[object]]:
+def _by_claim(payouts: Iterable[Payout]) -> Iterator[list[Value]]:
     for payout in payouts:
         claim, batch = payout.transaction, payout.reimbursement
-        bought = [claim.occurred_on, claim.descriptor, claim.memo]
+        bought: list[Value] = [claim.occurred_on, claim.descriptor, claim.memo]
         ended = [str(payout.status), batch.reference]
         yield [payout.public_id, claim.public_id, *_who(payout.member), payout.amount.decimal, batch.currency, *bought, *ended]
 
 
-def _who(member: Membership) -> list[object]:
+def _who(member: Membership) -> list[Value]:
     return [member.user.name, member.user.email]
 
 
-def _by_person(payouts: Iterable[Payout], batch: Reimbursement) -> Iterator[list[object]]:
+def _by_person(payouts: Iterable[Payout], batch: Reimbursement) -> Iterator[list[Value]]:
     of: dict[Membership, list[Payout]] = defaultdict(list)
     for payout in payouts:
         of[payout.member].append(payout)

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 
 from cards import tasks as cards
+from reports import tasks as reports
 from spendtrackr import events, idempotency
 from transactions import tasks as transactions
 from users import tasks as users
@@ -24,7 +25,7 @@ FOLLOW_EVERY, PRUNE_EVERY = 60, 600
 class Command(BaseCommand):
     help = (
         "Seal events, tell people of them, send mails, have issuers make pending cards, let go of old holds, chase what is missing, "
-        "remind and escalate, begin and end delegations, try drafts on the past, forget old idempotency keys. "
+        "remind and escalate, begin and end delegations, try drafts on the past, write and forget exports, forget old idempotency keys. "
         "Stops at SIGTERM after the round."
     )
 
@@ -45,15 +46,16 @@ class Command(BaseCommand):
                 break
             close_old_connections()
             stop.wait(every)
+        reports.let_go()
 
     def _round(self, number: int) -> None:
         works: list[Callable[[], int]] = [
             events.seal_all, transactions.notify, users.send_due, users.post_due, cards.complete_pending, transactions.expire_holds,
             transactions.turn_delegations, transactions.chase_missing, transactions.remind_approvers, transactions.escalate_steps,
-            transactions.run_backtests,
+            transactions.run_backtests, reports.run_exports,
         ]  # fmt: skip
         if number % FOLLOW_EVERY == 0:
-            works.append(transactions.follow_people)
+            works += [transactions.follow_people, reports.forget_exports]
         if number % PRUNE_EVERY == 0:
             works.append(idempotency.prune)
         for work in works:
