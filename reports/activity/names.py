@@ -80,7 +80,7 @@ _THINGS: dict[str, Thing] = {
     "tag": Thing("a tag", None, lambda row: str(row.name), _SETTINGS, "tags"),
     "co": Thing("the company"),
     "usr": Thing("an operator"),
-    "books": Thing("the books"), "acs": Thing("the settings of the accounting export"), "acb": Thing("a batch"),
+    "books": Thing("the books"), "exp": Thing("a file"), "acs": Thing("the settings of the accounting export"), "acb": Thing("a batch"),
     # What operators look at, and what has no page of its own.
     "ses": Thing("a session"), "inv": Thing("an invitation"), "rcp": Thing("a receipt"), "apr": Thing("an approval"),
     "dlg": Thing("a stand-in"), "cmt": Thing("a comment"), "pay": Thing("a payout"), "rpy": Thing("a repayment"),

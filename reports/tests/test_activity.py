@@ -185,5 +185,6 @@ def test_every_name_in_a_sentence_is_one_that_something_fills():
     slots = {slot for sentence in SENTENCES.values() for _, slot, _, _ in Formatter().parse(sentence) if slot}
     assert slots <= {
         "actor", "subject", "amount", "transaction", "members", "member", "holder", "card", "to", "about", "after", "before", "role",
-        "reason", "items", "changed", "percent", "rows", "model", "payouts", "reimbursement", "booked", "rejected", "through",
+        "reason", "items", "changed", "percent", "rows", "model", "payouts", "reimbursement", "booked", "rejected",
+        "through", "what", "format",
     }  # fmt: skip
