@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from reports.shape import Kind, Report, Row, Value
+from reports.shape import Kind, Measure, Report, Row, Value
 from spendtrackr.money import Money
 
 # Kinds that are read in columns, on the right.
@@ -21,12 +21,16 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One row: its labels, the text of its values, and the length of its bar in per cent of the longest."""
+    """One row: its labels, the text of its values under their heads, and the length of its bar in per cent of the longest."""
 
     labels: list[str]
-    values: list[str]
+    cells: list[tuple[Head, str]]
     href: str
     share: int = 0
+
+    @property
+    def values(self) -> list[str]:
+        return [text for _, text in self.cells]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def lay_out(report: Report) -> Table:
     has_bars = bool(longest) and report.axes[0].name != "month" and len(report.rows) > 1
     return Table(
         axes=[axis.label for axis in report.axes],
-        heads=[Head(measure.label, measure.kind in _NUMBERS) for measure in report.measures],
+        heads=[_head(measure) for measure in report.measures],
         rows=[_shown(report, row, longest if has_bars else {}) for row in report.rows],
         totals=[_shown(report, row, {}) for row in report.totals],
         has_bars=has_bars,
@@ -67,8 +71,12 @@ def _shown(report: Report, row: Row, longest: dict[str, int]) -> Shown:
     parts = [value for value, measure in zip(row.values, report.measures, strict=True) if measure.kind == "share"]
     if longest and parts:
         share = min(100, round(parts[0])) if isinstance(parts[0], Decimal) else 0
-    values = [as_text(value, measure.kind) for value, measure in zip(row.values, report.measures, strict=True)]
-    return Shown([key.label for key in row.keys], values, row.href, share)
+    cells = [(_head(measure), as_text(value, measure.kind)) for value, measure in zip(row.values, report.measures, strict=True)]
+    return Shown([key.label for key in row.keys], cells, row.href, share)
+
+
+def _head(measure: Measure) -> Head:
+    return Head(measure.label, measure.kind in _NUMBERS)
 
 
 def as_text(value: Value, kind: Kind) -> str:

@@ -405,6 +405,8 @@ FILTERS = {
         "department": "department",
         "merchant": "merchant",
         "tag": "tag",
+        "waits_for": "member",
+        "ids": "transaction",
     },
     "/api/v1/receipts/": {"transaction": "transaction"},
     "/api/v1/members/": {"department": "department", "manager": "member"},
@@ -420,6 +422,8 @@ FILTERS = {
         "department": "department",
         "merchant": "merchant",
         "tag": "tag",
+        "waits_for": "member",
+        "ids": "transaction",
         "show": "transaction",
     },
 }

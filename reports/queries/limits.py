@@ -18,7 +18,7 @@ MEASURES = (
     Measure("limit", "Limit", "money"),
     Measure("left", "Left", "money"),
     Measure("purchases", "Purchases", "count"),
-    Measure("most_purchases", "Of at most", "count"),
+    Measure("most_purchases", "At most", "count"),
     Measure("percent", "Used of it", "share"),
     Measure("holder", "Holder", "text"),
 )

@@ -105,7 +105,11 @@ def _presets(definition: Definition, question: Question, given: dict[str, str]) 
 def _months(question: Question, kept: dict[str, str]) -> list[dict[str, Any]]:
     months = [month_of(add_months(question.today.replace(day=1), -back)) for back in range(3)]
     return [
-        {"label": str(month), "href": f"?{urlencode({'month': f'{month.start:%Y-%m}', **kept})}", "is_chosen": month == question.period}
+        {
+            "label": f"{month.start:%b %Y}",
+            "href": "?" + urlencode({"month": f"{month.start:%Y-%m}", **kept}),
+            "is_chosen": month == question.period,
+        }
         for month in months
     ]
 
