@@ -64,7 +64,7 @@ check: $(VENV)/.dev ## linters, types, import line, migrations, contract, deploy
 	SPENDTRACKR_MODE=production SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))') ALLOWED_HOSTS=spend.example.com \
 	  $(PY) manage.py check --deploy --fail-level WARNING
 e2e: $(VENV)/.dev ## browser tests; needs chromium
-	$(PY) -m pytest -m e2e -n auto tests/e2e
+	$(PY) -m pytest -m e2e -n auto --nomigrations tests/e2e
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 prod-env: $(VENV)/.prod ## MySQL and Redis clients too; needs a compiler and libmariadb-dev
