@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
@@ -14,6 +15,7 @@ from django.utils import timezone
 from cards import operations, queries
 from cards.forms import COUNTRY_NAMES, ControlsForm, GrantForm, IssueForm
 from cards.models import Card, CardMode, CardStatus, CardUsage, LimitGrant
+from cards.viewsets.cards import CardFilter
 from spendtrackr import errors
 from spendtrackr.forms import show_refusal
 from spendtrackr.pagination import take_page
@@ -29,11 +31,8 @@ def cards(request: HttpRequest, member: Membership) -> HttpResponse:
     """Open cards first; closed ones on request."""
     rows = Card.objects.visible_to(member).with_state()
     state, words = request.GET.get("state", ""), request.GET.get("q", "").strip()[:80]
-    rows = rows.filter(status=CardStatus.CLOSED) if state == "closed" else rows.exclude(status=CardStatus.CLOSED)
-    if state == "frozen":
-        rows = rows.filter(freezes__open_source__isnull=False).distinct()
-    if words:
-        rows = rows.filter(name__icontains=words) | rows.filter(holder__user__name__icontains=words) | rows.filter(last4=words)
+    shown = {"state": state if state in {"frozen", "closed"} else "open", "q": words}
+    rows = CardFilter(shown, rows).qs
     found, following = take_page(rows, order=("-id",), cursor=request.GET.get("cursor"), limit=PAGE_SIZE)
     context = {
         "nav": "cards",
@@ -41,6 +40,7 @@ def cards(request: HttpRequest, member: Membership) -> HttpResponse:
         "me": member,
         "may_issue": member.may("cards.issue"),
         "given": {"state": state, "q": words},
+        "export_filters": urlencode(shown),
         "is_filtered": bool(state or words),
         "next_cursor": following,
         "title": "Cards" if member.sees("cards") else "My cards" if member.team == [member.pk] else "My team's cards",

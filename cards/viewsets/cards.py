@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -23,9 +23,26 @@ from users.serializers import MemberSerializer
 
 
 class CardFilter(filters.FilterSet):  # type: ignore[misc]
+    """Shared by the API, the page and exports."""
+
     status = filters.ChoiceFilter(choices=CardStatus.choices)
     holder = filters.CharFilter("holder__public_id", max_length=40)
     budget = filters.CharFilter("budget__public_id", max_length=40, help_text="Cards that draw from this one directly.")
+    state = filters.ChoiceFilter(
+        method="by_state",
+        choices=[("open", "open"), ("frozen", "frozen"), ("closed", "closed")],
+        help_text="`open` is all that are not closed, `frozen` those of them that are.",
+    )
+    q = filters.CharFilter(method="by_text", max_length=80, help_text="Words of the card's or its holder's name, or its last four.")
+
+    def by_state(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        if value == "closed":
+            return rows.filter(status=CardStatus.CLOSED)
+        rows = rows.exclude(status=CardStatus.CLOSED)
+        return rows.filter(freezes__open_source__isnull=False).distinct() if value == "frozen" else rows
+
+    def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(Q(name__icontains=value) | Q(holder__user__name__icontains=value) | Q(last4=value))
 
 
 def _action(summary: str, description: str = "") -> Any:

@@ -320,6 +320,15 @@ def test_a_small_sheet_comes_at_once(bought, pages, what, more):
     assert answer["Content-Disposition"].endswith('.xlsx"')
 
 
+def test_a_page_of_cards_exports_the_cards_that_it_shows(bought, pages):
+    client = pages(bought.alice)
+    for state, number in (("open", 1), ("frozen", 0), ("closed", 0)):
+        page = client.get(f"/cards/?state={state}&q=bob").content.decode()
+        filters = f"state={state}&amp;q=bob"
+        assert f'name="filters" value="{filters}"' in page
+        assert len(content(press(client, "cards", filters=filters.replace("&amp;", "&")))) == number
+
+
 def test_a_large_one_waits_among_ones_exports(bought, pages, monkeypatch):
     monkeypatch.setattr("reports.views.files.MOST_AT_ONCE", 6)
     client = pages(bought.alice)
