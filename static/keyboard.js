@@ -137,5 +137,5 @@ function cap(key) {
 
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-opens-keys]")) show();
-  else if (event.target === keys) keys.close();
+  else if (event.target === keys || event.target.closest("[data-closes-keys]")) keys.close();
 });

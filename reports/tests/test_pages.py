@@ -127,8 +127,8 @@ def test_nothing_on_a_page_is_inline_or_from_elsewhere(spent, pages):
         page = response.content.decode()
         assert "style=" not in page
         assert "<style" not in page
-        assert set(re.findall(r'<script src="([^"]+)" defer></script>', page)) <= SCRIPTS
-        assert page.count("<script") == len(re.findall(r'<script src="[^"]+" defer></script>', page))
+        assert set(re.findall(rf'<script src="([^"]+)" {LATER}></script>', page)) <= SCRIPTS
+        assert page.count("<script") == len(re.findall(rf'<script src="[^"]+" {LATER}></script>', page))
         assert not re.findall(r"\son\w+=", page)
         assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
         assert "default-src 'self'" in response["Content-Security-Policy"]
@@ -206,7 +206,9 @@ def test_names_from_outside_are_escaped(world, pages):
     assert "<b>Shop" not in page
 
 
-SCRIPTS = {"/static/spendtrackr.js", "/static/receipts.js", "/static/django_htmx/htmx-2.min.js"}
+SCRIPTS = {f"/static/{name}.js" for name in ("spendtrackr", "receipts", "keyboard", "exchanges", "django_htmx/htmx-2.min")}
+# When the page is there: as any module by itself.
+LATER = '(?:defer|type="module")'
 # The bell is one of them.
 PAGES = {
     "/": 14,
