@@ -176,3 +176,13 @@ def test_without_redis_the_figures_are_the_same(office, api, redis, monkeypatch,
     of = {"card": office.his.public_id, "member": office.bob.public_id}
     monkeypatch.setattr(remembered.cache, broken, away)
     assert totals(ask(api, office.alice, **of)) == totals(ask(api, office.alice, **of)) == {"USD": 100_00}
+
+
+def test_the_page_keeps_what_it_is_cut_by_when_it_is_narrowed(office, pages):
+    client = pages(office.alice)
+    page = client.get("/reports/spend/", {"group_by": "card", "from": "2026-03-01", "to": "2026-03-31"}).content.decode()
+    assert '<input type="hidden" name="group_by" value="card">' in page
+    assert f"His •• {office.his.last4}" in page
+    assert page.count('aria-current="true">Card</a>') == 1
+    wrong = client.get("/reports/spend/", {"group_by": "colour"})
+    assert (wrong.status_code, "group_by is one of" in wrong.content.decode()) == (400, True)
