@@ -24,18 +24,21 @@ def cell(value: object) -> str:
     return f"'{text}" if isinstance(value, str) and text.startswith(_STARTS_A_FORMULA) else text
 
 
-def csv_lines(head: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """RFC 4180, with a byte order mark first: without one Excel reads names in the wrong encoding."""
+def csv_lines(head: Iterable[str], rows: Iterable[Iterable[object]], *, for_people: bool = True) -> Iterator[str]:
+    """RFC 4180. For people with a byte order mark first: without one Excel reads names in the wrong encoding.
+
+    A program that reads the file would take the mark for a part of the first column's name.
+    """
     writer = csv.writer(_Echo())
-    yield "\ufeff" + writer.writerow(head)
+    yield ("\ufeff" if for_people else "") + writer.writerow(head)
     for row in rows:
         yield writer.writerow([cell(value) for value in row])
 
 
-def csv_download(filename: str, head: Iterable[str], rows: Iterable[Iterable[object]]) -> StreamingHttpResponse:
+def csv_download(filename: str, head: Iterable[str], rows: Iterable[Iterable[object]], *, for_people: bool = True) -> StreamingHttpResponse:
     """Sent as it is written, and never shown in the browser."""
     return StreamingHttpResponse(
-        csv_lines(head, rows),
+        csv_lines(head, rows, for_people=for_people),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{filename}"',

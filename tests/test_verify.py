@@ -344,8 +344,8 @@ def test_every_promise_is_asked_for():
 
     assert list(COMPANY_CHECKS) == [
         "postings", "balances", "bank transfers", "purchases", "imported lines", "holds", "limit counters", "limit windows", "budgets",
-        "requests", "spend lines", "day rollup", "month rollup", "coding", "splits", "claims", "repayments", "approvals", "approval steps",
-        "missing items", "receipts", "receipt files", "backtests",
+        "requests", "spend lines", "day rollup", "month rollup", "coding", "splits", "claims", "repayments", "closed books",
+        "accounting", "approvals", "approval steps", "missing items", "receipts", "receipt files", "backtests",
         "events", "notifications", "owners", "managers",
     ]  # fmt: skip
 
