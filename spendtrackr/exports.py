@@ -41,8 +41,9 @@ def line(values: Iterable[Value]) -> str:
     return ",".join(map(cell, values)) + "\r\n"
 
 
-def csv_lines(head: Iterable[str], rows: Iterable[Iterable[Value]]) -> Iterator[str]:
-    yield BYTE_ORDER_MARK + line(head)
+def csv_lines(head: Iterable[str], rows: Iterable[Iterable[Value]], *, for_people: bool = True) -> Iterator[str]:
+    """For people with a byte order mark first. A program that reads the file would take that for a part of the first column's name."""
+    yield (BYTE_ORDER_MARK if for_people else "") + line(head)
     for row in rows:
         yield line(row)
 

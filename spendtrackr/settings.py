@@ -243,6 +243,9 @@ SPECTACULAR_SETTINGS = {
         "ReimbursementStatusEnum": "transactions.models.ReimbursementStatus",
         "PayoutStatusEnum": "transactions.models.PayoutStatus",
         "RepaymentStatusEnum": "transactions.models.RepaymentStatus",
+        "EntryKindEnum": "transactions.models.EntryKind",
+        "AccountingBatchStatusEnum": "transactions.models.BatchStatus",
+        "AccountingStateEnum": "transactions.serializers.accounting.STATE_CHOICES",
     },
 }
 

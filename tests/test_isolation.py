@@ -28,8 +28,11 @@ from tests.rules import adopt, decide, document, rule, try_out
 from transactions import tasks
 from transactions.documents import inspect
 from transactions.models import (
+    AccountingBatch,
+    AccountingSettings,
     Approval,
     Backtest,
+    Books,
     Delegation,
     FundingAccount,
     Payout,
@@ -39,7 +42,7 @@ from transactions.models import (
     StatementImport,
     Transaction,
 )
-from transactions.operations import accounts, approvals, claims, coding, delegations, receipts, reimbursements
+from transactions.operations import accounting, accounts, approvals, books, claims, coding, delegations, receipts, reimbursements
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -62,6 +65,11 @@ BY_ID = {
     "GET /api/v1/reimbursements/{public_id}/export/": ("reimbursement", None),
     "POST /api/v1/reimbursements/{public_id}/pay/": ("reimbursement", {"paid_from": "bank", "reference": "Mine"}),
     "POST /api/v1/reimbursements/{public_id}/cancel/": ("reimbursement", {}),
+    "GET /api/v1/accounting-items/{public_id}/": ("transaction", None),
+    "GET /api/v1/accounting-batches/{public_id}/": ("batch", None),
+    "GET /api/v1/accounting-batches/{public_id}/rows/": ("batch", None),
+    "GET /api/v1/accounting-batches/{public_id}/export/": ("batch", None),
+    "POST /api/v1/accounting-batches/{public_id}/fail/": ("batch", {"reason": "Mine"}),
     "GET /api/v1/payouts/{public_id}/": ("payout", None),
     "POST /api/v1/payouts/{public_id}/remove/": ("payout", {}),
     "POST /api/v1/payouts/{public_id}/fail/": ("payout", {"reason": "Mine"}),
@@ -165,6 +173,9 @@ PAGES_BY_ID = {
     "GET /reimbursements/{public_id}/export/": ("reimbursement", None),
     "POST /reimbursements/{public_id}/pay/": ("reimbursement", {"paid_from": "bank", "reference": "Mine"}),
     "POST /reimbursements/{public_id}/cancel/": ("reimbursement", {}),
+    "GET /accounting/batches/{public_id}/": ("batch", None),
+    "GET /accounting/batches/{public_id}/export/": ("batch", None),
+    "POST /accounting/batches/{public_id}/fail/": ("batch", {"reason": "Mine"}),
     "POST /payouts/{public_id}/remove/": ("payout", {}),
     "POST /payouts/{public_id}/fail/": ("payout", {"reason": "Mine"}),
     "POST /repayments/{public_id}/receive/": ("repayment", {"amount": "1"}),
@@ -229,6 +240,14 @@ BY_READING = {
     "GET /api/v1/claims/": "",
     "GET /api/v1/reimbursements/": "",
     "GET /api/v1/reimbursements/owed/": "",
+    "GET /api/v1/accounting-items/": "",
+    "GET /api/v1/accounting-items/summary/": "",
+    "GET /api/v1/accounting-batches/": "",
+    "GET /api/v1/accounting-settings/": "",
+    "GET /api/v1/books/": "",
+    "GET /api/v1/books/late/": "",
+    "GET /accounting/": "",
+    "GET /accounting/settings/": "",
     "GET /api/v1/payouts/": "",
     "GET /api/v1/repayments/": "",
     "GET /claims/": "",
@@ -297,6 +316,12 @@ BY_BODY = {
     "POST /exports/": lambda acme: {"what": "receipt-files", "format": "zip", "month": "2026-01"},
     "POST /api/v1/reimbursements/": lambda acme: {"claims": [acme["unpaid"]]},
     "POST /reimbursements/gather/": lambda acme: {"claim": acme["unpaid"]},
+    "POST /api/v1/accounting-batches/": lambda acme: {},
+    "PATCH /api/v1/accounting-settings/": lambda acme: {"tracking_name": "Hers"},
+    "PATCH /api/v1/books/": lambda acme: {"closed_through": "2026-01-31"},
+    "POST /accounting/batches/": lambda acme: {"currency": "USD"},
+    "POST /accounting/settings/": lambda acme: {"untaxed_as": "Hers", "exports_unapproved": "no", "tracking_name": "Hers"},
+    "POST /accounting/close/": lambda acme: {"closed_through": "2026-01-31"},
     "POST /api/v1/cards/": lambda acme: {"holder": acme["member"]},
     "POST /api/v1/budgets/": lambda acme: {
         "name": "Hers", "limit": MONEY, "interval": "month", "is_hard": True, "parent": acme["budget"],
@@ -440,6 +465,18 @@ def _approved_claim(world) -> Transaction:
     return claim
 
 
+def _exported(world) -> AccountingBatch:
+    """Everything that has a category; and a closed month, with something that came to it late."""
+    companies.change_category(Category.objects.get(name="Acme Category"), {"ledger_code": "Acme 6200"}, actor=world.alice, at=AT)
+    clearing = [{"currency": "USD", "side": side, "ledger_code": "Acme 2100"} for side in ("statements", "claims")]
+    accounting.change_settings({"clearing": clearing, "tracking_name": "Acme team"}, actor=world.alice, at=AT)
+    batch = accounting.export("USD", actor=world.alice, at=AT)
+    books.close(AT.date(), actor=world.alice, at=AT + timedelta(days=1))
+    late = StatementFile(b"Date,Amount,Merchant,Category\n2026-01-06,123.45,Acme late,Acme Category\n", "late.csv")
+    import_statement(world.acme, late, actor=world.alice, at=AT)
+    return batch
+
+
 def _submitted(world, purchase: Transaction) -> Approval:
     """Of Bob's, without a receipt."""
     coding.describe(purchase, {"no_receipt_reason": "Acme lost it"}, actor=world.bob, at=AT)
@@ -512,6 +549,7 @@ def theirs(world) -> dict[str, str]:
             "claim": claims.make(_wish(), actor=world.alice, at=AT).public_id,
             "unpaid": unpaid.public_id,
             "reimbursement": batch.public_id,
+            "batch": _exported(world).public_id,
             "payout": Payout.objects.get().public_id,
             "repayment": Repayment.objects.get().public_id,
             "policy": adopt(world, rule("Acme rule", merchants=[purchase.merchant.public_id], flag="Acme secret")).public_id,
@@ -657,6 +695,7 @@ DOING = [
     "POST /settings/tags/new/", "POST /approvals/approve/", "POST /approvals/delegate/",
     "POST /policies/new/", "POST /api/v1/exports/", "POST /exports/",
     "PATCH /api/v1/company/", "POST /people/", "POST /settings/", "POST /settings/blocks/",
+    "PATCH /api/v1/books/", "PATCH /api/v1/accounting-settings/", "POST /accounting/settings/", "POST /accounting/close/",
     "POST /settings/departments/new/", "POST /settings/categories/new/",
 ]  # fmt: skip
 
@@ -673,6 +712,8 @@ def test_what_mallory_does_changes_nothing_of_acmes(world, theirs, browse, route
                 list(Delegation.objects.values()), list(Policy.objects.values()), list(Tag.objects.values()),
                 list(Notification.objects.values()), list(NotificationPreference.objects.values()),
                 list(Backtest.objects.values()), list(Export.objects.values()),
+                list(Backtest.objects.values()), list(Books.objects.values()), list(AccountingSettings.objects.values()),
+                list(AccountingBatch.objects.values()),
             )  # fmt: skip
 
     before = acme()

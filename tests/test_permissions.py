@@ -37,7 +37,18 @@ from tests.rules import document
 from tests.test_isolation import OPEN
 from transactions.documents import inspect
 from transactions.models import OPEN_KEY, Approval, Assignment, Attachment, FundingAccount, Outcome, Payout, Repayment, Split, Transaction
-from transactions.operations import accounts, approvals, backtests, claims, coding, delegations, policies, receipts, reimbursements
+from transactions.operations import (
+    accounting,
+    accounts,
+    approvals,
+    backtests,
+    claims,
+    coding,
+    delegations,
+    policies,
+    receipts,
+    reimbursements,
+)
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
@@ -72,6 +83,7 @@ SEEN_BY = {
     "claim": "transactions.see",
     "reimbursement": "reimbursements.see",
     "payout": "reimbursements.see",
+    "batch": "books.see",
     "repayment": "repayments.see",
     # The transaction that is owed for: what the page of repayments links to.
     "owed": "repayments.see",
@@ -79,7 +91,7 @@ SEEN_BY = {
 # What nobody does about their own, whatever their role.
 NEVER_OWN = {"repayments.settle"}
 # Nobody's in particular: the company's, or another company's.
-COMPANYS = {"invitation", "category", "department", "account", "import", "policy", "backtest", "tag", "reimbursement", "payout"}
+COMPANYS = {"invitation", "category", "department", "account", "import", "policy", "backtest", "tag", "reimbursement", "payout", "batch"}
 OWN, REPORT, STRANGER, FOREIGN = "own", "a report's", "a stranger's", "another company's"
 MONEY = {"minor": 1_00, "currency": "USD"}
 
@@ -144,6 +156,28 @@ CASES: dict[str, Case] = {
     "GET /api/v1/reimbursements/{public_id}/export/": Case("reimbursements.see", "reimbursement"),
     "POST /api/v1/reimbursements/{public_id}/pay/": Case("reimbursements.pay", "reimbursement", {"paid_from": "bank", "reference": "T"}),
     "POST /api/v1/reimbursements/{public_id}/cancel/": Case("reimbursements.pay", "reimbursement", {}),
+    "GET /api/v1/books/": Case("books.see"),
+    "PATCH /api/v1/books/": Case("books.close", body={"closed_through": "2026-02-28"}),
+    "GET /api/v1/books/late/": Case("books.see"),
+    "GET /api/v1/accounting-settings/": Case("books.see"),
+    "PATCH /api/v1/accounting-settings/": Case("books.export", body={"tracking_name": "Team"}),
+    "GET /api/v1/accounting-items/": Case("books.see", lists="transaction"),
+    "GET /api/v1/accounting-items/summary/": Case("books.see"),
+    "GET /api/v1/accounting-items/{public_id}/": Case("books.see", "transaction"),
+    "GET /api/v1/accounting-batches/": Case("books.see", lists="batch"),
+    "POST /api/v1/accounting-batches/": Case("books.export", body={}),
+    "GET /api/v1/accounting-batches/{public_id}/": Case("books.see", "batch"),
+    "GET /api/v1/accounting-batches/{public_id}/rows/": Case("books.see", "batch"),
+    "GET /api/v1/accounting-batches/{public_id}/export/": Case("books.see", "batch"),
+    "POST /api/v1/accounting-batches/{public_id}/fail/": Case("books.export", "batch", {"reason": "Locked"}),
+    "GET /accounting/": Case("books.see", lists="batch"),
+    "POST /accounting/close/": Case("books.close", body={"closed_through": "2026-02-28"}),
+    "GET /accounting/settings/": Case("books.export"),
+    "POST /accounting/settings/": Case("books.export", body={"untaxed_as": "None", "exports_unapproved": "no", "tracking_name": "Team"}),
+    "POST /accounting/batches/": Case("books.export", body={}),
+    "GET /accounting/batches/{public_id}/": Case("books.see", "batch"),
+    "GET /accounting/batches/{public_id}/export/": Case("books.see", "batch"),
+    "POST /accounting/batches/{public_id}/fail/": Case("books.export", "batch", {"reason": "Locked"}),
     "GET /api/v1/payouts/": Case("reimbursements.see", lists="payout"),
     "GET /api/v1/payouts/{public_id}/": Case("reimbursements.see", "payout"),
     "POST /api/v1/payouts/{public_id}/remove/": Case("reimbursements.pay", "payout", {}),
@@ -531,6 +565,7 @@ class Cast:
         batch = reimbursements.gather("USD", actor=owner, at=NOON)
         policy = policies.write(DOCUMENT, actor=owner, at=NOON)
         return {
+            "batch": self._exported(owner),
             "reimbursement": batch.public_id,
             "payout": Payout.objects.get(reimbursement=batch).public_id,
             "invitation": invitation.public_id,
@@ -542,6 +577,13 @@ class Cast:
             "policy": policy.public_id,
             "backtest": backtests.try_policy(policy, Days(NOON.date(), NOON.date()), actor=owner, at=NOON).public_id,
         }
+
+    def _exported(self, owner: Membership) -> str:
+        """The payee's claim, and nothing of anybody else's."""
+        companies.change_category(Category.objects.get(name="Meals"), {"ledger_code": "6200"}, actor=owner, at=NOON)
+        clearing = [{"currency": "USD", "side": "claims", "ledger_code": "2200"}]
+        accounting.change_settings({"clearing": clearing}, actor=owner, at=NOON)
+        return accounting.export("USD", actor=owner, at=NOON).public_id
 
     def object_ids(self, role: str, kind: str) -> dict[str, str]:
         """By whose it is, as seen by the actor of a role."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from django.utils import timezone
 
@@ -22,7 +24,7 @@ from tests.rules import adopt, decide, try_out
 from transactions import tasks
 from transactions.documents import inspect
 from transactions.models import Approval, Repayment, Split
-from transactions.operations import approvals, claims, coding, comments, receipts, reimbursements, repayments
+from transactions.operations import accounting, approvals, books, claims, coding, comments, receipts, reimbursements, repayments
 from transactions.operations.claims import Wish
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
@@ -75,6 +77,9 @@ COUNTS = {
     "/api/v1/reimbursements/owed/": 3,
     "/api/v1/payouts/": 2,
     "/api/v1/repayments/": 3,
+    "/api/v1/accounting-batches/": 2,
+    "/api/v1/accounting-items/": 13,
+    "/api/v1/books/late/": 9,
 }
 
 
@@ -102,6 +107,7 @@ PAGES = {
     "/reports/card-limits/": 7,
     "/reports/declines/?from=2026-02-01&to=2026-03-31": 6,
     "/reports/close-list/?month=2026-03": 7,
+    "/accounting/": 32,
 }
 
 
@@ -121,6 +127,19 @@ def pay_back(world, number: int) -> None:
     repayments.receive(Repayment.objects.get(transaction=purchase), Money(50, "USD"), reference="T", actor=world.alice, at=NOON)
     for about in (purchase, CardRequest.objects.latest("pk")):
         comments.say(about, "Why?", actor=world.alice, at=NOON)
+
+
+def keep_books(world) -> None:
+    """A batch, of which the first journal failed, and a closed day to which something comes late."""
+    companies.change_category(Category.objects.get(name="Meals"), {"ledger_code": "6200"}, actor=world.alice, at=NOON)
+    clearing = [{"currency": "USD", "side": side, "ledger_code": "2100"} for side in ("cards", "claims")]
+    accounting.change_settings({"clearing": clearing, "exports_unapproved": True}, actor=world.alice, at=NOON)
+    batch = accounting.export("USD", actor=world.alice, at=NOON)
+    accounting.fail(batch, [batch.journals.earliest("pk")], reason="Locked", actor=world.alice, at=NOON)
+    books.close(None, actor=world.alice, at=NOON)
+    books.close(date(2026, 1, 31), actor=world.alice, at=NOON)
+    late = StatementFile(f"Date,Amount,Merchant\n2026-01-05,1.00,Late {batch.sequence}\n".encode(), "late.csv")
+    import_statement(world.acme, late, actor=world.alice, at=NOON)
 
 
 def fill(world, rounds: int, start: int) -> None:
@@ -150,6 +169,7 @@ def fill(world, rounds: int, start: int) -> None:
             for minor in (1_00, 2_00):
                 said = receipts.Said(minor, "USD", NOON.date(), f"Shop {number}")
                 receipts.upload(inspect(picture(), "r.png"), f"i{number}", said=said, actor=world.alice, at=NOON)
+            keep_books(world)
             people.sign_in(world.alice.user.email, PASSWORD, at=timezone.now())
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
             people.add_department(name=f"Team {number}", head=world.bob, actor=world.alice, at=NOON)

@@ -18,6 +18,7 @@ from django.utils import timezone
 from cards import operations as cards
 from cards.models import RequestKind
 from cards.operations import requests
+from companies import operations as companies
 from companies.models import Category
 from conftest import build_world, client_of
 from spendtrackr.models import IdempotencyKey, ThrottleCounter
@@ -28,8 +29,19 @@ from tests.papers import picture
 from tests.rules import MANAGER, adopt, decide, document, route, step
 from tests.test_house import OUR_MODELS
 from transactions.documents import inspect
-from transactions.models import Approval, Outcome, PaidFrom, Payout, Receipt, Reimbursement, Repayment, Split, Transaction
-from transactions.operations import accounts, approvals, claims, delegations, policies, receipts, reimbursements, repayments
+from transactions.models import AccountingBatch, Approval, Outcome, PaidFrom, Payout, Receipt, Reimbursement, Repayment, Split, Transaction
+from transactions.operations import (
+    accounting,
+    accounts,
+    approvals,
+    books,
+    claims,
+    delegations,
+    policies,
+    receipts,
+    reimbursements,
+    repayments,
+)
 from transactions.operations.claims import Wish
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.swipes import authorize
@@ -87,6 +99,11 @@ ACTIONS = {
     "fail": Action("payout", "/api/v1/payouts/{}/fail/", BOOKS, {"paid"}, {"reason": "Closed"}),
     "receive": Action("repayment", "/api/v1/repayments/{}/receive/", BOOKS, {"open"}, {"amount": USD}),
     "waive": Action("repayment", "/api/v1/repayments/{}/waive/", BOOKS, {"open"}, {"reason": "Ours"}),
+    "fail batch": Action("export", "/api/v1/accounting-batches/{}/fail/", BOOKS, {"exported", "partly failed"}, {"reason": "Locked"}),
+    "recode": Action(
+        "booked", PAPER, {*BOOKS, HOLDER}, {"open day", "open again"}, method="patch", body={"tax_code": "V19"},
+        says={"closed day": "books_closed"},
+    ),
     "end delegation": Action("delegation", "/api/v1/delegations/{}/end/", {*RUNS, HOLDER}, {"planned", "live"}),
     "activate": Action("policy", "/api/v1/policies/{}/activate/", RUNS, {"draft", "before"}),
     "approve request": Action("request", "/api/v1/card-requests/{}/approve/", {*RUNS, MANAGER_OF_HOLDER}, {"waiting"}),
@@ -101,6 +118,11 @@ def inspected(name: str) -> Any:
     return SimpleUploadedFile(name, picture(colour="green"), "image/png")
 
 
+KINDS = (
+    "purchase", "approval", "receipt", "claim", "batch", "payout", "repayment", "delegation", "policy", "request", "export", "booked",
+)  # fmt: skip
+
+
 class Stage:
     """Everybody, and every kind of object in each of its states. All is Bob's, whose manager is Grace."""
 
@@ -109,7 +131,20 @@ class Stage:
         with company_scope(self.world.acme.pk):
             self._cast()
             self.ids: dict[str, dict[str, str]] = {}
-            for kind in ("purchase", "approval", "receipt", "claim", "batch", "payout", "repayment", "delegation", "policy", "request"):
+            for kind in (
+                "purchase",
+                "approval",
+                "receipt",
+                "claim",
+                "batch",
+                "payout",
+                "repayment",
+                "delegation",
+                "policy",
+                "request",
+                "export",
+                "booked",
+            ):
                 self.ids[kind] = {state: build() for state, build in getattr(self, f"_{kind}")().items()}
         self.clients = {who: client_of(member) for who, member in self.people.items()}
 
@@ -246,6 +281,51 @@ class Stage:
             "waived": lambda: repayments.waive(self.owed(), reason="x", actor=self.frank, at=NOON).public_id,
         }
 
+    # What accounting is told
+
+    def exported(self) -> AccountingBatch:
+        """Two journals of claims, whose category has an account."""
+        companies.change_category(self.meals, {"ledger_code": "6200"}, actor=self.frank, at=NOON)
+        clearing = [{"currency": "USD", "side": "claims", "ledger_code": "2200"}]
+        accounting.change_settings({"clearing": clearing}, actor=self.frank, at=NOON)
+        for _ in range(2):
+            self.answered(Outcome.APPROVED, self.claimed())
+        return accounting.export("USD", actor=self.frank, at=NOON)
+
+    def failed(self, count: int | None) -> AccountingBatch:
+        batch = self.exported()
+        journals = None if count is None else list(batch.journals.order_by("position")[:count])
+        return accounting.fail(batch, journals, reason="Locked", actor=self.frank, at=NOON)
+
+    def _export(self) -> dict[str, Callable[[], str]]:
+        return {
+            "exported": lambda: self.exported().public_id,
+            "partly failed": lambda: self.failed(1).public_id,
+            "failed": lambda: self.failed(None).public_id,
+        }
+
+    def _booked(self) -> dict[str, Callable[[], str]]:
+        """Posted two days after each other; the first day is closed in the end, the last of all things that are built."""
+
+        def posted(days: int) -> Transaction:
+            self.number += 1
+            at = NOON + timedelta(days=days)
+            purchase = authorize(self.world.reload(), swipe(100_00, network_id=f"s{self.number}", at=at)).transaction
+            return clear(purchase, Clearing("capture", f"c{self.number}", at, is_final=True), actor=None)
+
+        def closed() -> str:
+            found = posted(-20)
+            books.close(found.posted_on, actor=self.frank, at=NOON)
+            return found.public_id
+
+        def reopened() -> str:
+            found = posted(-10)
+            books.close(found.posted_on, actor=self.frank, at=NOON)
+            books.close(None, actor=self.world.alice, at=NOON)
+            return found.public_id
+
+        return {"open day": lambda: posted(0).public_id, "open again": reopened, "closed day": closed}
+
     # What is around them
 
     def _delegation(self) -> dict[str, Callable[[], str]]:
@@ -358,7 +438,17 @@ def test_every_transition_that_the_api_offers_stands_in_the_table():
     """Of papers and money. Cards, people and companies have tables of their own."""
     from tests.routes import all_routes
 
-    about = ("transactions", "approvals", "claims", "reimbursements", "payouts", "repayments", "policies", "card-requests")
+    about = (
+        "transactions",
+        "approvals",
+        "claims",
+        "reimbursements",
+        "payouts",
+        "repayments",
+        "policies",
+        "card-requests",
+        "accounting-batches",
+    )
     starts = tuple(f"/api/v1/{name}/{{" for name in about)
     offered = {route.path for route in all_routes() if route.method == "POST" and route.path.startswith(starts)}
     listed = {action.path.replace("{}", "{public_id}") for action in ACTIONS.values()}

@@ -377,7 +377,7 @@ def test_every_promise_is_asked_for():
     assert list(COMPANY_CHECKS) == [
         "postings", "balances", "bank transfers", "purchases", "imported lines", "holds", "limit counters", "limit windows", "budgets",
         "requests", "spend lines", "day rollup", "month rollup", "month rollup within",
-        "coding", "splits", "claims", "repayments", "approvals", "approval steps",
+        "coding", "splits", "claims", "repayments", "closed books", "accounting", "approvals", "approval steps",
         "missing items", "receipts", "receipt files", "backtests", "exports",
         "events", "notifications", "owners", "managers",
     ]  # fmt: skip

@@ -6,6 +6,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from transactions.views import (
+    accounting,
     approvals,
     backtests,
     claims,
@@ -18,6 +19,14 @@ from transactions.views import (
     reimbursements,
     repayments,
     settings,
+)
+from transactions.viewsets.accounting import (
+    AccountingBatchViewSet,
+    AccountingItemViewSet,
+    AccountingRowViewSet,
+    AccountingSettingsViewSet,
+    BooksViewSet,
+    LateViewSet,
 )
 from transactions.viewsets.approvals import ApprovalViewSet, DelegationViewSet
 from transactions.viewsets.backtests import BacktestRowViewSet, BacktestViewSet, ControlsBacktestViewSet
@@ -41,6 +50,8 @@ router.register("claims", ClaimViewSet, basename="claim")
 router.register("reimbursements", ReimbursementViewSet, basename="reimbursement")
 router.register("payouts", PayoutViewSet, basename="payout")
 router.register("repayments", RepaymentViewSet, basename="repayment")
+router.register("accounting-items", AccountingItemViewSet, basename="accounting-item")
+router.register("accounting-batches", AccountingBatchViewSet, basename="accounting-batch")
 router.register("backtests", BacktestViewSet, basename="backtest")
 router.register("receipts", ReceiptViewSet, basename="receipt")
 router.register("accounts", FundingAccountViewSet, basename="account")
@@ -65,6 +76,14 @@ api = [
     ),
     path("cards/<slug:public_id>/controls/backtest/", ControlsBacktestViewSet.as_view({"post": "backtest"}), name="controls-backtest"),
     path("backtests/<slug:public_id>/rows/", BacktestRowViewSet.as_view({"get": "list"}), name="backtest-rows"),
+    path("accounting-batches/<slug:public_id>/rows/", AccountingRowViewSet.as_view({"get": "list"}), name="accounting-rows"),
+    path(
+        "accounting-settings/",
+        AccountingSettingsViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="accounting-settings-api",
+    ),
+    path("books/", BooksViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="books"),
+    path("books/late/", LateViewSet.as_view({"get": "list"}), name="books-late"),
     path("company/", CompanyViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="company"),
     path("block-list/", BlockListViewSet.as_view({"get": "retrieve", "patch": "partial_update"}), name="block-list"),
 ]
@@ -101,6 +120,13 @@ pages = [
     path("approvals/delegate/", approvals.delegate, name="delegate"),
     path("approvals/<slug:public_id>/request-changes/", approvals.request_changes, name="approval-request-changes"),
     path("approvals/<slug:public_id>/reject/", approvals.reject, name="approval-reject"),
+    path("accounting/", accounting.accounting, name="accounting"),
+    path("accounting/close/", accounting.close, name="books-close"),
+    path("accounting/settings/", accounting.settings, name="accounting-settings"),
+    path("accounting/batches/", accounting.export, name="accounting-export"),
+    path("accounting/batches/<slug:public_id>/", accounting.batch, name="accounting-batch"),
+    path("accounting/batches/<slug:public_id>/export/", accounting.download, name="accounting-download"),
+    path("accounting/batches/<slug:public_id>/fail/", accounting.fail, name="accounting-fail"),
     path("policies/", policies.policies, name="policies"),
     path("policies/new/", policies.new, name="policy-new"),
     path("policies/<slug:public_id>/", policies.policy, name="policy"),

@@ -6,6 +6,7 @@ in blocks, so that memory does not grow with them; no transaction is open meanwh
 
 from __future__ import annotations
 
+from reports.verification.accounting import accounting, closed_books
 from reports.verification.backtests import backtests
 from reports.verification.claims import claims, repayments
 from reports.verification.company import chains, events, owners
@@ -37,6 +38,8 @@ COMPANY_CHECKS: dict[str, Check] = {
     "splits": split_parts,
     "claims": claims,
     "repayments": repayments,
+    "closed books": closed_books,
+    "accounting": accounting,
     "approvals": approvals,
     "approval steps": approval_steps,
     "missing items": missing_items,
@@ -54,11 +57,13 @@ __all__ = [
     "COMPANY_CHECKS",
     "Check",
     "Told",
+    "accounting",
     "approval_steps",
     "approvals",
     "backtests",
     "chains",
     "claims",
+    "closed_books",
     "coding",
     "day_rollup",
     "missing_items",

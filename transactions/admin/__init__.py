@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from transactions.admin import approvals, backtests, claims, companies, ledger, purchases, receipts, statements
+from transactions.admin import accounting, approvals, backtests, claims, companies, ledger, purchases, receipts, statements
 
-__all__ = ["approvals", "backtests", "claims", "companies", "ledger", "purchases", "receipts", "statements"]
+__all__ = ["accounting", "approvals", "backtests", "claims", "companies", "ledger", "purchases", "receipts", "statements"]

@@ -90,7 +90,7 @@ def export(
     if last_day > today:
         raise errors.Invalid("That day has not come yet.", field="until")
     if first_day and first_day > last_day:
-        raise errors.Invalid("The first day comes before the last.", field="from")
+        raise errors.Invalid("The first day comes before the last.", field="since")
     sequence = (AccountingBatch.objects.aggregate(last=Max("sequence"))["last"] or 0) + 1
     batch = AccountingBatch.objects.create(
         sequence=sequence, currency=currency, first_day=first_day, last_day=last_day, created_by=actor, created_at=at

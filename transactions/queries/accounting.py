@@ -110,8 +110,8 @@ class Item:
     purchase: Transaction
     entries: list[Told] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
-    # The journal that failed and waits to be exported again.
-    refused: AccountingJournal | None = None
+    # The latest journal of each of its entries.
+    journals: list[AccountingJournal] = field(default_factory=list)
 
     @property
     def state(self) -> str:
@@ -120,6 +120,17 @@ class Item:
         if self.reasons:
             return accounting.NOT_READY
         return accounting.FAILED if self.refused else accounting.READY
+
+    @property
+    def refused(self) -> AccountingJournal | None:
+        """The journal that failed and waits to be exported again."""
+        waiting = {told.entry.pk for told in self.entries}
+        return next((row for row in self.journals if not row.is_standing and row.entry_id in waiting), None)
+
+    @property
+    def batches(self) -> list[str]:
+        """Where it was exported, as far as that stands."""
+        return list(dict.fromkeys(row.batch.public_id for row in self.journals if row.is_standing))
 
     @property
     def may_go(self) -> bool:
@@ -143,7 +154,7 @@ class _Read:
     entries: dict[int, Entry]
     parts: dict[int, list[Split]]
     rows: dict[int, list[AccountingRow]]
-    refused: dict[int, AccountingJournal]
+    latest: dict[int, AccountingJournal]
     categories: dict[int, Category]
 
 
@@ -171,8 +182,7 @@ def _read(ids: Sequence[int], entries: list[int], settings: AccountingSettings) 
     parts: dict[int, list[Split]] = defaultdict(list)
     for part in Split.objects.filter(transaction__in=ids).order_by("position"):
         parts[part.transaction_id].append(part)
-    refused = {pk: journal for pk, journal in latest.items() if not journal.is_standing}
-    return _Read(settings, Entry.objects.in_bulk(entries), parts, rows, refused, {row.pk: row for row in Category.objects.all()})
+    return _Read(settings, Entry.objects.in_bulk(entries), parts, rows, latest, {row.pk: row for row in Category.objects.all()})
 
 
 def _item(purchase: Transaction, lines: dict[int, list[SpendLine]], read: _Read, period: tuple[date, date]) -> Item:
@@ -187,7 +197,7 @@ def _item(purchase: Transaction, lines: dict[int, list[SpendLine]], read: _Read,
         if new and period[0] <= read.entries[entry].day <= period[1]:
             found.entries.append(Told(read.entries[entry], new, accounting.change(read.rows[entry], should_be[entry])))
     found.reasons = list(_reasons(found, read))
-    found.refused = next((read.refused[told.entry.pk] for told in found.entries if told.entry.pk in read.refused), None)
+    found.journals = [read.latest[entry] for entry in lines if entry in read.latest]
     return found
 
 
