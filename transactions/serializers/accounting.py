@@ -196,7 +196,7 @@ class BatchSerializer(serializers.ModelSerializer[AccountingBatch]):
         read_only_fields = fields
 
 
-class RowSerializer(serializers.ModelSerializer[AccountingRow]):
+class JournalRowSerializer(serializers.ModelSerializer[AccountingRow]):
     """So much was booked to an account, or an earlier row is taken back. Codes are those of the export."""
 
     journal = serializers.CharField(source="journal.public_id", read_only=True)

@@ -260,7 +260,7 @@ class AccountingBatchViewSet(ListModelMixin, ShowMixin, TenantViewSet):
 class AccountingRowViewSet(ListModelMixin, TenantViewSet):
     """The rows of one batch, which its address names."""
 
-    serializer_class = shapes.RowSerializer
+    serializer_class = shapes.JournalRowSerializer
     model = AccountingRow
     page_order = ("id",)
     rules = {"list": "books.see"}
