@@ -126,6 +126,16 @@ def test_receipts_are_files_that_we_would_accept_from_anybody(northwind):
         assert documents.inspect(queries.content_of(receipt), receipt.filename).content_hash == receipt.content_hash
 
 
+def test_a_batch_was_exported_and_a_month_closed(northwind):
+    found = queries.accounting_overview()
+    assert {one.state for one in found.standing} == {"exported", "ready", "not_ready"}
+    assert {reason for item in found.not_ready for reason in item.reasons} <= {"missing_items", "not_approved"}
+    assert [batch.sequence for batch in queries.batches()] == [1]
+    assert queries.books_now().closed_through == date(2026, 9, 30)
+    month = queries.next_month(queries.books_now(), UNTIL)
+    assert month.start == date(2026, 10, 1)
+
+
 def test_it_went_through_the_same_operations_as_real_use():
     kinds = set(Event.across_companies.values_list("type", flat=True))
     assert kinds >= {

@@ -14,6 +14,7 @@ from cards.controls import Swipe
 from cards.models import Card, CardRequest, RequestKind
 from cards.operations import requests
 from reports.demo.cast import Ask, Deed, DemoCompany, Turn
+from reports.demo.closing import keep_books
 from reports.demo.crew import Crew
 from reports.demo.papers import paper_for
 from reports.demo.planning import Plan, evening_before, first_day, instant, plans, workday
@@ -55,8 +56,13 @@ class Answer:
     ask: Ask
 
 
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The last thing of all: the bookkeeper exports and closes."""
+
+
 # Money comes from the bank; below zero it goes back there.
-Item = Deal | Turn | Money | Ask | Answer | PocketStep
+Item = Deal | Turn | Money | Ask | Answer | PocketStep | Closing
 
 
 def fill(company: DemoCompany, password: str, *, until: date, months: int, now: datetime, told: Told) -> int:
@@ -103,6 +109,7 @@ def _timeline(company: DemoCompany, found: list[Plan], until: date, months: int,
         if ask.by:
             items.append((min(asked + timedelta(days=ask.answered, hours=3), end), Answer(ask)))
     items += pocket_steps(company, until, end)
+    items.append((end + timedelta(minutes=20), Closing()))
     for number, plan in enumerate(found):
         items += [(step.at, Deal(number, plan, step)) for step in steps_of(plan, company, end)]
     return sorted(items, key=lambda pair: pair[0])
@@ -146,6 +153,8 @@ class History:
             self._deal(item)
         elif isinstance(item, PocketStep):
             self.pocket.play(item, at)
+        elif isinstance(item, Closing):
+            keep_books(self.crew, self.crew.members[self.company.bookkeeper], at)
         elif isinstance(item, Turn):
             self._turn(item, at)
         elif isinstance(item, Ask):

@@ -144,6 +144,8 @@ def test_signing_out(page, demo):
         "/transactions/",
         "/approvals/",
         "/funding/",
+        "/accounting/",
+        "/accounting/settings/",
         "/funding/?month=2020-01",
         "/cards/",
         "/cards/new/",

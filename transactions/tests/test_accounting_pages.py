@@ -1,0 +1,159 @@
+"""The pages of accounting: what is ready, batches and their files, settings, and closing."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from companies import operations as companies
+from companies.models import Category
+from spendtrackr.tenancy import company_scope
+from tests.factories import NOON, swipe
+from tests.rules import adopt
+from transactions.models import AccountingBatch, AccountingSettings, Books, Transaction
+from transactions.operations import accounting, coding
+from transactions.operations.clearing import Clearing, clear
+from transactions.operations.swipes import authorize
+
+PAGE = "/accounting/"
+
+
+@pytest.fixture
+def office(world):
+    with company_scope(world.acme.pk):
+        world.meals = Category.objects.get(name="Meals")
+        companies.change_category(world.meals, {"ledger_code": "6200"}, actor=world.alice, at=NOON)
+        adopt(world, automatic_below=10_000_00, category=False)
+        clearing = [{"currency": "USD", "side": "cards", "ledger_code": "2100"}]
+        accounting.change_settings({"clearing": clearing}, actor=world.alice, at=NOON)
+    return world
+
+
+def bought(office, minor: int = 100_00, **said) -> Transaction:
+    with company_scope(office.acme.pk):
+        purchase = authorize(office.reload(), swipe(minor)).transaction
+        clear(purchase, Clearing("capture", f"c{purchase.pk}", NOON, is_final=True), actor=None)
+        return coding.describe(purchase, said, actor=office.alice, at=NOON) if said else purchase
+
+
+def text(answer) -> str:
+    assert answer.status_code == 200, answer.content
+    return answer.content.decode()
+
+
+def pressed(client, path: str, **said) -> str:
+    """What the page says after a button of it."""
+    answer = client.post(path, {"next": PAGE, **said})
+    assert answer["Location"] == PAGE
+    return text(client.get(PAGE))
+
+
+def test_an_empty_page_teaches(world, pages):
+    shown = text(pages(world.alice).get(PAGE))
+    for said in ("nothing is closed", "Nothing to close yet", "Nothing is ready", "Everything is ready or exported", "No batch yet"):
+        assert said in shown
+    assert "Name your accounts" in shown
+
+
+def test_it_says_what_is_ready_and_what_to_do_about_the_rest(office, pages):
+    bought(office)
+    unready = bought(office, 7_00, category=None)
+    shown = text(pages(office.alice).get(PAGE))
+    assert "$100.00" in shown
+    assert "$7.00" in shown
+    assert f'href="/transactions/{unready.public_id}/">No category</a>' in shown
+    assert "Close March 2026 all the same" in shown
+
+
+def test_a_batch_is_made_downloaded_and_fails(office, pages):
+    bought(office)
+    client = pages(office.alice)
+    assert "Batch 1 holds 1 journal: download it below" in pressed(client, "/accounting/batches/", currency="USD", until="2026-03-31")
+    assert "Nothing is ready to be exported." in pressed(client, "/accounting/batches/", currency="USD")
+    batch = AccountingBatch.across_companies.get()
+    shown = text(client.get(f"/accounting/batches/{batch.public_id}/"))
+    for said in ("ST1-1", "6200 Meals", "format=quickbooks", "format=xero&amp;part=1", "Its import failed"):
+        assert said in shown
+    file = client.get(f"/accounting/batches/{batch.public_id}/export/", {"format": "xero", "part": "1"})
+    assert b"6200" in b"".join(file.streaming_content)
+    said = pressed(client, f"/accounting/batches/{batch.public_id}/fail/", reason="6200 is locked")
+    assert "Noted: it is ready again" in said
+    shown = text(client.get(f"/accounting/batches/{batch.public_id}/"))
+    assert "6200 is locked" in shown
+    assert "format=xero" not in shown
+
+
+def test_one_journal_of_a_batch_fails(office, pages):
+    bought(office, 1_00)
+    bought(office, 2_00)
+    client = pages(office.alice)
+    pressed(client, "/accounting/batches/")
+    batch = AccountingBatch.across_companies.get()
+    with company_scope(office.acme.pk):
+        journal = batch.journals.earliest("pk").public_id
+    pressed(client, f"/accounting/batches/{batch.public_id}/fail/", reason="Locked", journal=journal)
+    assert "1 failed" in text(client.get(f"/accounting/batches/{batch.public_id}/"))
+    assert AccountingBatch.across_companies.get().status == "exported"
+
+
+def test_a_month_is_closed_and_opened_again_where_one_may(office, pages, client):
+    bought(office)
+    with company_scope(office.acme.pk):
+        office.hire("Frank", "finance")
+    browser = pages(office.alice)
+    assert "The books are closed through 31 Mar 2026." in pressed(browser, "/accounting/close/", closed_through="2026-03-31")
+    assert Books.across_companies.get(company=office.acme).closed_through == date(2026, 3, 31)
+    assert "Choose a day." in pressed(browser, "/accounting/close/")
+    assert "All days are open again." in pressed(browser, "/accounting/close/", do="open")
+    assert Books.across_companies.get(company=office.acme).closed_through is None
+
+
+def test_a_refusal_to_code_is_said_where_it_was_tried(office, pages):
+    purchase = bought(office)
+    client = pages(office.alice)
+    pressed(client, "/accounting/close/", closed_through="2026-03-31")
+    here = f"/transactions/{purchase.public_id}/"
+    client.post(f"{here}describe/", {"next": here, "memo": "Lunch", "category": ""})
+    assert "The books are closed through 31 Mar 2026" in text(client.get(here))
+    assert Transaction.across_companies.get(pk=purchase.pk).category == office.meals
+    split = {"do": "save", "part-0-amount": "60", "part-0-category": office.meals.public_id, "part-1-amount": "40"}
+    refused = client.post(f"{here}split/", split)
+    assert (refused.status_code, "The books are closed" in refused.content.decode()) == (400, True)
+    client.post(
+        "/transactions/describe/", {"next": "/transactions/", "transaction": purchase.public_id, "department": "", "category": "none"}
+    )
+    client.post(f"{here}describe/", {"next": here, "memo": "Lunch"})
+    assert Transaction.across_companies.get(pk=purchase.pk).memo == "Lunch"
+
+
+def test_settings_are_saved_and_what_is_wrong_stands_beside_its_field(office, pages):
+    client = pages(office.alice)
+    body = {
+        "starts_on": "2026-01-01", "exports_unapproved": "yes", "tracking_name": "Team", "untaxed_as": "No VAT",
+        "clearing-USD-cards": "2100", "clearing-USD-claims": "2150", "clearing-USD-statements": "", "clearing-USD-repayments": "",
+        "tax-0-code": "V19", "tax-0-name": "19%", "tax-0-ledger_code": "", "tax-1-code": "", "tax-1-name": "", "tax-1-ledger_code": "",
+    }  # fmt: skip
+    assert client.post("/accounting/settings/", body)["Location"] == PAGE
+    row = AccountingSettings.across_companies.get(company=office.acme)
+    assert (row.exports_unapproved, row.untaxed_as, row.tax_names) == (True, "No VAT", [{"code": "V19", "name": "19%", "ledger_code": ""}])
+    assert [(one["side"], one["ledger_code"]) for one in row.clearing_accounts] == [("cards", "2100"), ("claims", "2150")]
+    shown = text(client.get("/accounting/settings/"))
+    assert 'value="V19"' in shown
+    assert 'name="tax-2-code"' in shown
+
+    twice = client.post("/accounting/settings/", {**body, "tax-1-code": "V19"})
+    assert (twice.status_code, "This one stands here already." in twice.content.decode()) == (400, True)
+    nameless = client.post("/accounting/settings/", {**body, "tax-1-name": "7%"})
+    assert (nameless.status_code, "Which tax code is that?" in nameless.content.decode()) == (400, True)
+    assert AccountingSettings.across_companies.get(company=office.acme).tax_names == row.tax_names
+
+
+@pytest.mark.parametrize(("role", "sees", "exports"), [("finance", 200, 200), ("auditor", 200, 403), ("employee", 403, 403)])
+def test_who_sees_it_and_who_keeps_it(office, pages, role, sees, exports):
+    with company_scope(office.acme.pk):
+        member = office.hire("Zoe", role)
+    client = pages(member)
+    assert client.get(PAGE).status_code == sees
+    assert client.get("/accounting/settings/").status_code == exports
+    assert (f'href="{PAGE}"' in client.get("/account/").content.decode()) is (sees == 200)
