@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.test import override_settings
 from django.utils import timezone
 
 from cards import operations as cards
@@ -15,6 +18,7 @@ from cards.models import BlockList, Budget, BudgetInterval, CardRequest, LimitGr
 from cards.operations import budgets, requests
 from companies import operations as companies
 from companies.models import Category, Company, Department, Tag
+from conftest import build_world
 from reports import operations as exports
 from reports.catalogue import REPORTS
 from reports.models import Export
@@ -495,8 +499,33 @@ def _subscribed(world) -> None:
     import_statement(world.acme, StatementFile(f"Date,Amount,Merchant\n{lines}".encode(), "rent.csv"), actor=world.alice, at=timezone.now())
 
 
+@pytest.fixture(scope="module")
+def made(django_db_setup, django_db_blocker, tmp_path_factory):
+    """Both companies and all of Acme's, made once for all tests of this module: each of them takes back what it did."""
+    with django_db_blocker.unblock(), transaction.atomic(), override_settings(MEDIA_ROOT=tmp_path_factory.mktemp("theirs")):
+        world = build_world()
+        yield world, everything_of(world)
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(made, django_db_blocker):
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def theirs(world) -> dict[str, str]:
+def world(made):
+    return copy.deepcopy(made[0])
+
+
+@pytest.fixture
+def theirs(made) -> dict[str, str]:
+    return dict(made[1])
+
+
+def everything_of(world) -> dict[str, str]:
     """One of each of Acme's objects, by its public id."""
     with company_scope(world.acme.pk):
         purchase = authorize(world.card, swipe(123_45, at=AT, merchant_name="Acme Secret Supplier")).transaction
