@@ -141,11 +141,11 @@ class _Look:
 
 def build(question: Question, currency: str, *, by: str = Dimension.CATEGORY) -> Overview:
     """Read the period, and those that it is compared with, and lay them out."""
-    period, filters = question.period, queries.narrowed(question)
-    found = queries.parts(period, by, of=filters)
+    period = question.period
+    found = queries.parts_of(question, period, by)
     mine = [part for part in found if part.currency == currency]
     before, last_year = (
-        [part for part in queries.parts(_comparable(question, what), by, of=filters) if part.currency == currency]
+        [part for part in queries.parts_of(question, _comparable(question, what), by) if part.currency == currency]
         for what in (queries.BEFORE, queries.LAST_YEAR)
     )
     names = queries.names_of(by, {part.value_id for part in mine}, question.member)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from spendtrackr.money import Money
 from spendtrackr.periods import Period
@@ -78,6 +78,8 @@ class Question:
     # What else a report takes, such as `group_by`; and all that was given, as it stands in the address.
     options: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
+    # What was read for it already: a page asks some things twice.
+    known: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def today(self) -> date:

@@ -107,6 +107,15 @@ def _added_up(whole: Period | None, ends: list[Period], dimension: str, own: Val
     return [Part(*cell, *both) for cell, both in sorted(sums.items())]
 
 
+def parts_of(question: Question, period: Period, dimension: str) -> list[Part]:
+    """The same as a question is narrowed, read once for each period and dimension."""
+    asked = (period, dimension)
+    if asked not in question.known:
+        question.known[asked] = parts(period, dimension, of=narrowed(question))
+    found: list[Part] = question.known[asked]
+    return found
+
+
 def _split(period: Period) -> tuple[Period | None, list[Period]]:
     """The whole months of a period, and what is before and after them."""
     first = period.start if period.start.day == 1 else month_of(period.start).end
@@ -208,7 +217,7 @@ def _cells(question: Question, axes: Iterable[Axis], period: Period, *, forward:
     # Where months alone are told apart, any dimension adds up to them: one that is asked for needs no other to be narrowed by.
     dimension = next((name for name in names if name != MONTH), next(iter(filters), Dimension.CATEGORY))
     found: Found = {}
-    for part in parts(period, dimension, of=filters):
+    for part in parts_of(question, period, dimension):
         if question.currency in {"", part.currency}:
             month = add_months(part.month, forward) if MONTH in names else None
             cell = _Cell(month, part.value_id if len(names) > (MONTH in names) else None, part.currency)

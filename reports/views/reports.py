@@ -162,6 +162,8 @@ def _dimensions(definition: Definition, given: dict[str, str], member: Membershi
 
 
 def _choices(name: str, chosen: str, member: Membership) -> list[tuple[str, str]]:
+    if name == Dimension.MERCHANT and not chosen:
+        return []
     if name == Dimension.MEMBER:
         people = Membership.objects.visible_to(member).select_related("user").order_by("user__name")
         return [(person.public_id, person.user.name) for person in people]
