@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 
 import pytest
@@ -26,8 +27,9 @@ LATER = NOON + timedelta(days=30)
 @pytest.fixture(autouse=True)
 def _in_small_parts(monkeypatch):
     """Two rows at a time, so that a handful of them takes as many turns as millions do."""
-    monkeypatch.setattr("reports.verification.accounting.parts", lambda rows, *, told, size=0: walking.parts(rows, told=told, size=2))
-    monkeypatch.setattr("reports.verification.accounting.BLOCK", 2)
+    module = sys.modules["reports.verification.accounting"]
+    monkeypatch.setattr(module, "parts", lambda rows, *, told, size=0: walking.parts(rows, told=told, size=2))
+    monkeypatch.setattr(module, "BLOCK", 2)
 
 
 @pytest.fixture

@@ -211,7 +211,7 @@ SCRIPTS = {f"/static/{name}.js" for name in ("spendtrackr", "receipts", "keyboar
 LATER = '(?:defer|type="module")'
 # The bell is one of them.
 PAGES = {
-    "/": 14,
+    "/": 13,
     "/transactions/": 11,
     "/my-spend/": 14,
     "/approvals/": 12,

@@ -257,7 +257,7 @@ def test_the_generic_file_has_every_column_and_numbers_stay_numbers(office, api)
     answer = api(office.alice).get(f"{BATCHES}{batch['id']}/export/")
     assert answer["Content-Disposition"] == 'attachment; filename="journals-1-generic.csv"'
     head, row = rows_of(answer)
-    assert head[0] == "\ufeffjournal"
+    assert head[0] == '\ufeff"journal"'
     assert dict(zip(head[1:], row[1:], strict=True)) == {
         "day": "2026-03-10", "late": "", "kind": "new", "transaction": purchase.public_id, "person": "Bob", "merchant": "Blue Bottle",
         "memo": "'=HYPERLINK(1)", "ledger code": "6200", "category": "Meals", "cost centre": "S-1", "department": "Sales",
