@@ -14,12 +14,13 @@ from cards.controls import Limit
 from cards.locks import lock_budgets
 from cards.models import Budget, Card, Interval, RequestKind
 from cards.operations import requests
+from companies import operations as companies
 from companies.models import Category
 from spendtrackr.money import Money
 from tests.factories import NOON, swipe
 from tests.rules import adopt, decide
 from transactions.models import Approval, PaidFrom, Payout, Repayment, Split, Transaction
-from transactions.operations import approvals, books, claims, coding, reimbursements, repayments
+from transactions.operations import accounting, approvals, books, claims, coding, reimbursements, repayments
 from transactions.operations.claims import Wish
 from transactions.operations.clearing import Clearing, Fact, book, clear
 from transactions.operations.swipes import authorize
@@ -269,6 +270,21 @@ def test_another_coding_shares_the_books_under_the_purchase_and_a_memo_does_not_
     with recorded() as found:
         coding.describe(purchase, {"memo": "Lunch"}, actor=acme.alice, at=NOON)
     in_order(found, "cards", "transactions")
+
+
+def test_a_batch_locks_the_settings_of_accounting_and_no_purchase(acme, card):
+    companies.change_category(Category.objects.get(name="Meals"), {"ledger_code": "6200"}, actor=acme.alice, at=NOON)
+    clearing = [{"currency": "USD", "side": "cards", "ledger_code": "2100"}]
+    accounting.change_settings({"clearing": clearing, "exports_unapproved": True}, actor=acme.alice, at=NOON)
+    purchase = authorize(card, swipe()).transaction
+    clear(purchase, Clearing("capture", "c", NOON, is_final=True), actor=None)
+    with recorded() as found:
+        batch = accounting.export("USD", actor=acme.alice, at=NOON)
+    assert [pair for pair in found.touched() if pair[0] == "lock"] == [("lock", "accounting_settings")]
+    in_order(found, "accounting_settings")
+    with recorded() as found:
+        accounting.fail(batch, reason="Locked", actor=acme.alice, at=NOON)
+    in_order(found, "accounting_settings")
 
 
 def test_closing_locks_the_books_and_nothing_else(acme):

@@ -96,11 +96,16 @@ def _charges(candidates: set[tuple[int, int, str]], since: date, only: list[int]
 
 
 def _rows(found: dict[Payer, Recurring]) -> list[Row]:
-    ordered = sorted(found.items(), key=lambda one: (one[1].has_stopped, one[0].currency, -one[1].yearly_minor, one[1].last.day))
     merchants = names_of(Dimension.MERCHANT, {payer.merchant for payer in found})
     people = _named(Dimension.MEMBER, (payer.member for payer in found))
     cards = _named(Dimension.CARD, (payer.card for payer in found))
-    return [_row(payer, row, (merchants[payer.merchant], people[payer.member], cards[payer.card])) for payer, row in ordered]
+    keyed = [(row, payer, (merchants[payer.merchant], people[payer.member], cards[payer.card])) for payer, row in found.items()]
+    return [_row(payer, row, keys) for row, payer, keys in sorted(keyed, key=_place)]
+
+
+def _place(one: tuple[Recurring, Payer, tuple[Key, Key, Key]]) -> tuple[bool, str, int, date, list[str]]:
+    row, payer, keys = one
+    return row.has_stopped, payer.currency, -row.yearly_minor, row.last.day, [key.label for key in keys]
 
 
 def _named(dimension: Dimension, values: Iterable[int]) -> dict[int, Key]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 from django.db import connection
@@ -27,9 +27,9 @@ LATER = NOON + timedelta(days=30)
 @pytest.fixture(autouse=True)
 def _in_small_parts(monkeypatch):
     """Two rows at a time, so that a handful of them takes as many turns as millions do."""
-    module = sys.modules["reports.verification.accounting"]
-    monkeypatch.setattr(module, "parts", lambda rows, *, told, size=0: walking.parts(rows, told=told, size=2))
-    monkeypatch.setattr(module, "BLOCK", 2)
+    checks = import_module("reports.verification.accounting")
+    monkeypatch.setattr(checks, "parts", lambda rows, *, told, size=0: walking.parts(rows, told=told, size=2))
+    monkeypatch.setattr(checks, "BLOCK", 2)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from django.db.models import Count, Max, Sum
 
 from companies.models import Category, Department
 from spendtrackr import errors, events
+from spendtrackr.money import CURRENCIES
 from spendtrackr.retry import operation
 from transactions import queries
 from transactions.accounting import Key, Sums
@@ -83,8 +84,10 @@ def export(
 ) -> AccountingBatch:
     """A batch of what is ready in a currency and was posted on these days, by default up to today: about 2,000 journals, the oldest first.
 
-    Raises `Invalid` for a day that has not come yet, `InvalidState` where nothing is ready.
+    Raises `Invalid` for no currency and for a day that has not come yet, `InvalidState` where nothing is ready.
     """
+    if currency not in CURRENCIES:
+        raise errors.Invalid("This is not a current ISO 4217 currency.", field="currency")
     settings, today = locked_settings(), actor.company.day_of(at)
     last_day = last_day or today
     if last_day > today:

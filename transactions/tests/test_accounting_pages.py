@@ -71,6 +71,7 @@ def test_a_batch_is_made_downloaded_and_fails(office, pages):
     client = pages(office.alice)
     assert "Batch 1 holds 1 journal: download it below" in pressed(client, "/accounting/batches/", currency="USD", until="2026-03-31")
     assert "Nothing is ready to be exported." in pressed(client, "/accounting/batches/", currency="USD")
+    assert "This is not a current ISO 4217 currency." in pressed(client, "/accounting/batches/", currency="DOLLARS")
     batch = AccountingBatch.across_companies.get()
     shown = text(client.get(f"/accounting/batches/{batch.public_id}/"))
     for said in ("ST1-1", "6200 Meals", "format=quickbooks", "format=xero&amp;part=1", "Its import failed"):
