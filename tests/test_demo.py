@@ -132,7 +132,7 @@ def test_a_batch_was_exported_and_a_month_closed(northwind):
     assert {reason for item in found.not_ready for reason in item.reasons} <= {"missing_items", "not_approved"}
     assert [batch.sequence for batch in queries.batches()] == [1]
     assert queries.books_now().closed_through == date(2026, 9, 30)
-    month = queries.next_month(queries.books_now(), UNTIL)
+    month = queries.next_month(queries.books_now().closed_through, UNTIL)
     assert month.start == date(2026, 10, 1)
 
 

@@ -250,6 +250,7 @@ BY_READING = {
     "GET /api/v1/accounting-settings/": "",
     "GET /api/v1/books/late/": "",
     "GET /accounting/": "",
+    "GET /accounting/closing/": "",
     "GET /accounting/settings/": "",
     "GET /api/v1/payouts/": "",
     "GET /api/v1/repayments/": "",

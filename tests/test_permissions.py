@@ -171,6 +171,7 @@ CASES: dict[str, Case] = {
     "GET /api/v1/accounting-batches/{public_id}/export/": Case("books.see", "batch"),
     "POST /api/v1/accounting-batches/{public_id}/fail/": Case("books.export", "batch", {"reason": "Locked"}),
     "GET /accounting/": Case("books.see", lists="batch"),
+    "GET /accounting/closing/": Case("books.see"),
     "POST /accounting/close/": Case("books.close", body={"closed_through": "2026-02-28"}),
     "GET /accounting/settings/": Case("books.export"),
     "POST /accounting/settings/": Case("books.export", body={"untaxed_as": "None", "exports_unapproved": "no", "tracking_name": "Team"}),

@@ -82,8 +82,8 @@ COUNTS = {
     "/api/v1/payouts/": 2,
     "/api/v1/repayments/": 3,
     "/api/v1/accounting-batches/": 2,
-    "/api/v1/accounting-items/": 13,
-    "/api/v1/books/late/": 9,
+    "/api/v1/accounting-items/": 12,
+    "/api/v1/books/late/": 8,
 }
 
 
@@ -111,7 +111,8 @@ PAGES = {
     "/reports/card-limits/": 7,
     "/reports/declines/?from=2026-02-01&to=2026-03-31": 6,
     "/reports/close-list/?month=2026-03": 7,
-    "/accounting/": 32,
+    "/accounting/": 15,
+    "/accounting/closing/": 15,
 }
 
 

@@ -121,6 +121,7 @@ pages = [
     path("approvals/<slug:public_id>/request-changes/", approvals.request_changes, name="approval-request-changes"),
     path("approvals/<slug:public_id>/reject/", approvals.reject, name="approval-reject"),
     path("accounting/", accounting.accounting, name="accounting"),
+    path("accounting/closing/", accounting.closing, name="closing"),
     path("accounting/close/", accounting.close, name="books-close"),
     path("accounting/settings/", accounting.settings, name="accounting-settings"),
     path("accounting/batches/", accounting.export, name="accounting-export"),

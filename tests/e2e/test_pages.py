@@ -145,6 +145,7 @@ def test_signing_out(page, demo):
         "/approvals/",
         "/funding/",
         "/accounting/",
+        "/accounting/closing/",
         "/accounting/settings/",
         "/funding/?month=2020-01",
         "/cards/",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from transactions.queries.accounting import (
     BLOCK,
+    MOST_LOOKED,
     Item,
     Overview,
     Standing,
@@ -49,9 +50,9 @@ from transactions.queries.books import (
     Late,
     books_now,
     checklist,
-    closings,
     late_entries,
     next_month,
+    recent_closings,
     with_late,
 )
 from transactions.queries.claims import (
@@ -139,6 +140,7 @@ __all__ = [
     "GATHERED",
     "LATEST",
     "MOST_ADDED",
+    "MOST_LOOKED",
     "NO_ELIGIBLE_APPROVER",
     "ORDERINGS",
     "PAID",
@@ -182,7 +184,6 @@ __all__ = [
     "choosable",
     "choosable_categories",
     "claims",
-    "closings",
     "comments",
     "concerned_by",
     "content_of",
@@ -223,6 +224,7 @@ __all__ = [
     "rate_of",
     "readable",
     "receipts",
+    "recent_closings",
     "reimbursements",
     "repayments",
     "result",

@@ -35,8 +35,8 @@ from transactions.models import (
     side_of,
 )
 
-# How many transactions are looked at together; and how many for a page, the oldest first.
-BLOCK, MOST_LOOKED = 500, 5_000
+# How many transactions a batch looks at together; and how many a page does, the oldest first: about a batch.
+BLOCK, MOST_LOOKED = 500, 2_000
 
 
 def accounting_settings() -> AccountingSettings:
@@ -164,16 +164,18 @@ def items(ids: Sequence[int], settings: AccountingSettings, *, first: date | Non
     Lines are read before what is said of them: whoever changes that meanwhile writes other lines, which wait for the next batch.
     """
     lines: dict[int, dict[int, list[SpendLine]]] = defaultdict(lambda: defaultdict(list))
-    rows = SpendLine.objects.filter(transaction__in=ids).annotate(is_accounted=Exists(_standing(OuterRef("pk")))).order_by("entry_id", "pk")
-    for line in rows.filter(day__gte=settings.starts_on) if settings.starts_on else rows:
+    rows = SpendLine.objects.filter(transaction__in=ids).annotate(is_accounted=Exists(_standing(OuterRef("pk")))).select_related("entry")
+    entries: dict[int, Entry] = {}
+    for line in (rows.filter(day__gte=settings.starts_on) if settings.starts_on else rows).order_by("entry_id", "pk"):
         lines[line.transaction_id][line.entry_id].append(line)
-    read = _read(ids, [entry for of in lines.values() for entry in of], settings)
-    purchases = Transaction.objects.select_related("merchant", "member__user").in_bulk(list(lines))
+        entries[line.entry_id] = line.entry
+    read = _read(ids, entries, settings)
+    purchases = {row.pk: row for row in Transaction.objects.filter(pk__in=ids).select_related("merchant", "member__user")}
     period = (first or date.min, last or date.max)
     return [_item(purchases[pk], lines[pk], read, period) for pk in ids if pk in lines]
 
 
-def _read(ids: Sequence[int], entries: list[int], settings: AccountingSettings) -> _Read:
+def _read(ids: Sequence[int], entries: dict[int, Entry], settings: AccountingSettings) -> _Read:
     rows: dict[int, list[AccountingRow]] = defaultdict(list)
     told = AccountingRow.objects.filter(entry__in=entries, journal__status=BatchStatus.EXPORTED)
     for row in told.select_related("category", "department").order_by("pk"):
@@ -182,7 +184,7 @@ def _read(ids: Sequence[int], entries: list[int], settings: AccountingSettings) 
     parts: dict[int, list[Split]] = defaultdict(list)
     for part in Split.objects.filter(transaction__in=ids).order_by("position"):
         parts[part.transaction_id].append(part)
-    return _Read(settings, Entry.objects.in_bulk(entries), parts, rows, latest, {row.pk: row for row in Category.objects.all()})
+    return _Read(settings, entries, parts, rows, latest, {row.pk: row for row in Category.objects.all()})
 
 
 def _item(purchase: Transaction, lines: dict[int, list[SpendLine]], read: _Read, period: tuple[date, date]) -> Item:
@@ -251,13 +253,12 @@ def accounting_overview(*, most: int = 100) -> Overview:
     """Of everything that waits, and what was exported: of that, `count` is its journals, else transactions."""
     settings, sums, counts, not_ready = accounting_settings(), defaultdict(int), defaultdict(int), []  # type: ignore[var-annotated]
     ids = list(waiting(settings).order_by("occurred_on", "pk").values_list("pk", flat=True)[: MOST_LOOKED + 1])
-    for start in range(0, len(ids[:MOST_LOOKED]), BLOCK):
-        for item in items(ids[start : start + BLOCK], settings):
-            if item.state != accounting.EXPORTED:
-                sums[item.state, item.purchase.currency] += item.amount.minor
-                counts[item.state, item.purchase.currency] += 1
-            if item.state == accounting.NOT_READY and len(not_ready) < most:
-                not_ready.append(item)
+    for item in items(ids[:MOST_LOOKED], settings):
+        if item.state != accounting.EXPORTED:
+            sums[item.state, item.purchase.currency] += item.amount.minor
+            counts[item.state, item.purchase.currency] += 1
+        if item.state == accounting.NOT_READY and len(not_ready) < most:
+            not_ready.append(item)
     exported = AccountingMonth.objects.values_list("currency").annotate(total=Sum("amount_minor"), n=Sum("journal_count"))
     for currency, total, journals in exported.order_by():
         sums[accounting.EXPORTED, currency], counts[accounting.EXPORTED, currency] = total, journals

@@ -35,9 +35,9 @@ def books_now() -> Books:
     return Books.objects.first() or Books()
 
 
-def closings() -> QuerySet[BookClosing]:
-    """The latest first."""
-    return BookClosing.objects.select_related("closed_by__user").order_by("-pk")
+def recent_closings() -> list[BookClosing]:
+    """The last two dozen, the latest first: it says how far the books are closed."""
+    return list(BookClosing.objects.select_related("closed_by__user").order_by("-pk")[:MOST_CLOSINGS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ class Checklist:
         return not (self.missing_receipt or self.not_submitted or self.waiting or self.uncategorised or self.not_exported)
 
 
-def next_month(books: Books, today: date) -> Period | None:
+def next_month(closed_through: date | None, today: date) -> Period | None:
     """The month to be closed next: the first with spend that is not closed, once it is over."""
-    if books.closed_through:
-        found = month_of(books.closed_through + timedelta(days=1))
+    if closed_through:
+        found = month_of(closed_through + timedelta(days=1))
     else:
         first = MonthSpend.objects.filter(dimension=Dimension.CATEGORY).aggregate(first=Min("starts_on"))["first"]
         if first is None:
@@ -98,30 +98,32 @@ class Late:
     journal: AccountingJournal | None
 
 
-def late_entries() -> QuerySet[Entry]:
-    """The newest first, of the last two dozen closings."""
-    ids = set(_came_late().order_by("-entry_id").values_list("entry_id", flat=True).distinct()[:MOST_LATE])
+def late_entries(closings: list[BookClosing]) -> QuerySet[Entry]:
+    """The newest first, of these closings."""
+    ids = set(
+        SpendLine.objects.filter(_came_late(closings)).order_by("-entry_id").values_list("entry_id", flat=True).distinct()[:MOST_LATE]
+    )
     told = AccountingJournal.objects.filter(is_late=True).order_by("-pk").values_list("entry_id", flat=True)
     ids.update(told[:MOST_LATE])
     return Entry.objects.filter(pk__in=ids).select_related("transaction__merchant", "account")
 
 
-def _came_late() -> QuerySet[SpendLine]:
-    """Lines that were written while their day was closed: those after the mark of a closing and up to that of the next."""
+def _came_late(closings: list[BookClosing]) -> Q:
+    """Of lines: that they were written while their day was closed: those after the mark of a closing and up to that of the next."""
     found, until = Q(pk__in=()), None
-    for closing in BookClosing.objects.order_by("-pk")[:MOST_CLOSINGS]:
+    for closing in closings:
         if closing.closed_through:
             since = Q(pk__gt=closing.last_line_id, day__lte=closing.closed_through)
             found |= since & Q(pk__lte=until) if until else since
         until = closing.last_line_id
-    return SpendLine.objects.filter(found)
+    return found
 
 
-def with_late(entries: list[Entry]) -> list[Late]:
-    """Each with what it came to and why it is listed. Three queries for any number."""
+def with_late(entries: list[Entry], closings: list[BookClosing]) -> list[Late]:
+    """Each with what it came to and why it is listed. Two queries for any number."""
     lines = SpendLine.objects.filter(entry__in=entries).values_list("entry_id")
-    sums = dict(lines.annotate(n=Sum("amount_minor")).order_by())
-    came = set(_came_late().filter(entry__in=entries).values_list("entry_id", flat=True)) if entries else set()
+    found = lines.annotate(n=Sum("amount_minor"), late=Count("pk", filter=_came_late(closings))).order_by()
+    sums = {entry: (minor, late > 0) for entry, minor, late in found}
     told = AccountingJournal.objects.filter(entry__in=entries, is_late=True).select_related("batch").order_by("pk")
     journals = {journal.entry_id: journal for journal in told}
-    return [Late(row, Money(sums[row.pk], row.account.currency), row.pk in came, journals.get(row.pk)) for row in entries]
+    return [Late(row, Money(sums[row.pk][0], row.account.currency), sums[row.pk][1], journals.get(row.pk)) for row in entries]

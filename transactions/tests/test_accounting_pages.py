@@ -16,7 +16,7 @@ from transactions.operations import accounting, coding
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.swipes import authorize
 
-PAGE = "/accounting/"
+PAGE, CLOSING = "/accounting/", "/accounting/closing/"
 
 
 @pytest.fixture
@@ -44,16 +44,19 @@ def text(answer) -> str:
 
 def pressed(client, path: str, **said) -> str:
     """What the page says after a button of it."""
-    answer = client.post(path, {"next": PAGE, **said})
-    assert answer["Location"] == PAGE
-    return text(client.get(PAGE))
+    here = CLOSING if path == "/accounting/close/" else PAGE
+    answer = client.post(path, {"next": here, **said})
+    assert answer["Location"] == here
+    return text(client.get(here))
 
 
 def test_an_empty_page_teaches(world, pages):
     shown = text(pages(world.alice).get(PAGE))
-    for said in ("nothing is closed", "Nothing to close yet", "Nothing is ready", "Everything is ready or exported", "No batch yet"):
+    for said in ("Nothing is ready", "Everything is ready or exported", "No batch yet", "Name your accounts"):
         assert said in shown
-    assert "Name your accounts" in shown
+    shown = text(pages(world.alice).get(CLOSING))
+    for said in ("nothing is closed", "Nothing to close yet", "No closing yet", "Nothing is late"):
+        assert said in shown
 
 
 def test_it_says_what_is_ready_and_what_to_do_about_the_rest(office, pages):
@@ -63,7 +66,29 @@ def test_it_says_what_is_ready_and_what_to_do_about_the_rest(office, pages):
     assert "$100.00" in shown
     assert "$7.00" in shown
     assert f'href="/transactions/{unready.public_id}/">No category</a>' in shown
-    assert "Close March 2026 all the same" in shown
+
+
+def test_it_says_that_only_the_oldest_were_looked_at(office, pages, monkeypatch):
+    monkeypatch.setattr("transactions.queries.accounting.MOST_LOOKED", 2)
+    for minor in (1_00, 2_00):
+        bought(office, minor)
+    assert "Only the oldest" not in text(pages(office.alice).get(PAGE))
+    bought(office, 4_00)
+    shown = text(pages(office.alice).get(PAGE))
+    assert "Only the oldest" in shown
+    assert ("$3.00" in shown, "$7.00" in shown) == (True, False)
+
+
+def test_the_month_to_be_closed_next_is_counted_and_what_came_late_is_listed(office, pages):
+    purchase = bought(office, category=None)
+    client = pages(office.alice)
+    assert "Close March 2026 all the same" in text(client.get(CLOSING))
+    pressed(client, "/accounting/close/", closed_through="2026-03-31")
+    with company_scope(office.acme.pk):
+        clear(purchase, Clearing("refund", "r", NOON, amount_minor=30_00), actor=None)
+    shown = text(client.get(CLOSING))
+    for said in ("closed through 31 Mar 2026", "Closed through 31 Mar 2026", "Came after the closing", "-$30.00"):
+        assert said in shown
 
 
 def test_a_batch_is_made_downloaded_and_fails(office, pages):

@@ -33,25 +33,19 @@ _SAYS = {
 
 @page
 def accounting(request: HttpRequest, member: Membership) -> HttpResponse:
-    """What is on its way to accounting, what was told to it, and the month to be closed next."""
+    """What is on its way to accounting, and what was told to it."""
     require("books.see", member)
-    overview, now = queries.accounting_overview(most=MOST), queries.books_now()
-    month = queries.next_month(now, member.company.day_of(timezone.now()))
+    overview = queries.accounting_overview(most=MOST)
     may_go = sorted({one.amount.currency for one in overview.standing if one.state in {READY, FAILED}})
     context = {
         "nav": "accounting",
+        "tab": "export",
         "tiles": [_tile(state, overview) for state in STATES],
         "not_ready": overview.not_ready,
-        "is_cut": overview.is_cut,
+        "most_looked": queries.MOST_LOOKED if overview.is_cut else None,
         "currencies": may_go,
         "batches": list(queries.batches().order_by("-pk")[:LATELY]),
-        "books": now,
-        "last_closing": queries.closings().first(),
-        "next": queries.checklist(month) if month else None,
-        "late": queries.with_late(list(queries.late_entries().order_by("-pk")[:LATELY])),
         "may_export": member.may("books.export"),
-        "may_close": member.may("books.close"),
-        "may_reopen": member.may("books.reopen"),
         "may_code": member.may("categories.change"),
     }
     return render(request, "transactions/accounting.html", context)
@@ -72,6 +66,26 @@ def export(request: HttpRequest, member: Membership) -> str:
     count = queries.batches().get(pk=batch.pk).journal_count  # type: ignore[attr-defined]  # by the query
     journals = "1 journal" if count == 1 else f"{count} journals"
     return f"Batch {batch.sequence} holds {journals}: download it below, and import it into your accounting."
+
+
+@page
+def closing(request: HttpRequest, member: Membership) -> HttpResponse:
+    """How far the books are closed, what is open in the month to be closed next, and what came late."""
+    require("books.see", member)
+    closings = queries.recent_closings()
+    closed_through = closings[0].closed_through if closings else None
+    month = queries.next_month(closed_through, member.company.day_of(timezone.now()))
+    context = {
+        "nav": "accounting",
+        "tab": "closing",
+        "closed_through": closed_through,
+        "closings": closings[:LATELY],
+        "next": queries.checklist(month) if month else None,
+        "late": queries.with_late(list(queries.late_entries(closings).order_by("-pk")[:LATELY]), closings),
+        "may_close": member.may("books.close"),
+        "may_reopen": member.may("books.reopen"),
+    }
+    return render(request, "transactions/closing.html", context)
 
 
 @action

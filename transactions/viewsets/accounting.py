@@ -50,10 +50,11 @@ class BooksViewSet(TenantViewSet):
         return Books.objects.all()
 
     def _shown(self) -> Response:
-        now, last = queries.books_now(), queries.closings().first()
-        month = queries.next_month(now, self.request.membership.company.day_of(timezone.now()))
+        last = next(iter(queries.recent_closings()), None)
+        closed_through = last.closed_through if last else None
+        month = queries.next_month(closed_through, self.request.membership.company.day_of(timezone.now()))
         found = {
-            "closed_through": now.closed_through,
+            "closed_through": closed_through,
             "closed_by": last.closed_by.public_id if last else None,
             "closed_at": last.at if last else None,
             "next": queries.checklist(month) if month else None,
@@ -92,10 +93,10 @@ class LateViewSet(ListModelMixin, TenantViewSet):
     rules = {"list": "books.see"}
 
     def rows(self) -> QuerySet[Any]:
-        return queries.late_entries()
+        return queries.late_entries(queries.recent_closings())
 
     def filled(self, rows: list[Any]) -> list[Any]:
-        return queries.with_late(rows)
+        return queries.with_late(rows, queries.recent_closings())
 
 
 @extend_schema(tags=["accounting"])
