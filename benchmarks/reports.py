@@ -117,7 +117,7 @@ class Office:
 
     def question(self, group_by: str, **of: int) -> Question:
         narrowed = {name: frozenset({value}) for name, value in of.items()}
-        return Question(self.alice, timezone.now(), self.period, narrowed, options={"group_by": group_by})
+        return Question(self.alice, timezone.now(), self.period, queries.booked(None), narrowed, options={"group_by": group_by})
 
 
 def _picked(model: Any, prime: int) -> str:
@@ -200,7 +200,7 @@ def _one(model: Any) -> int:
 
 def _odd(question: Question) -> Question:
     period = Period(question.period.start.replace(day=9), question.period.end.replace(day=1))
-    return Question(question.member, question.at, period, question.of, options=question.options)
+    return Question(question.member, question.at, period, question.booked, question.of, options=question.options)
 
 
 def _ms(office: Office, ask: Callable[[Office], object]) -> float:

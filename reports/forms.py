@@ -8,7 +8,7 @@ from typing import Any
 
 from reports import queries
 from reports.activity import KINDS, Wanted
-from reports.shape import Definition, Question
+from reports.shape import Booked, Definition, Question
 from spendtrackr import errors
 from spendtrackr.forms import day_from
 from spendtrackr.money import KNOWN_CURRENCIES
@@ -24,11 +24,12 @@ USUAL = {"group_by": "category"}
 
 def question_from(given: Mapping[str, Any], report: Definition, member: Membership, *, at: datetime) -> Question:
     """What is asked of a report. Raises `Invalid` naming the parameter."""
-    today = member.company.day_of(at)
+    today, booked = member.company.day_of(at), queries.booked(queries.reader(member))
     return Question(
         member=member,
         at=at,
-        period=_period(given, report, member, today),
+        period=_period(given, report, booked, today),
+        booked=booked,
         of={name: queries.ids_of(name, given[name]) for name in Dimension.values if name in report.takes and given.get(name)},
         currency=_currency(given),
         options=_options(given, report),
@@ -36,13 +37,13 @@ def question_from(given: Mapping[str, Any], report: Definition, member: Membersh
     )
 
 
-def _period(given: Mapping[str, Any], report: Definition, member: Membership, today: date) -> Period:
+def _period(given: Mapping[str, Any], report: Definition, booked: Booked, today: date) -> Period:
     """As the report takes it: from day to day, one month, or none, because it tells of now."""
     if "month" in report.takes:
         return month_from(given, month_of(today).before().start)
     if "from" not in report.takes:
         return month_of(today)
-    return period_from(given, lambda: queries.usual_period(today, only=queries.reader(member)))
+    return period_from(given, lambda: booked.usual_period(today))
 
 
 def period_from(given: Mapping[str, Any], usual: Callable[[], Period]) -> Period:

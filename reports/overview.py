@@ -149,7 +149,7 @@ def build(question: Question, currency: str, *, by: str = Dimension.CATEGORY) ->
         for what in (queries.BEFORE, queries.LAST_YEAR)
     )
     names = queries.names_of(by, {part.value_id for part in mine}, question.member)
-    look = _Look(question, currency, by, names, queries.first_day(only=queries.reader(question.member)))
+    look = _Look(question, currency, by, names, question.booked.first_day)
     ranking = _ranking(look, mine, before)
     months = [month.start for month in period.months()]
     groups = _groups(ranking)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal
 
 from spendtrackr.money import Money
-from spendtrackr.periods import Period
+from spendtrackr.periods import Period, month_of
 from users.models import Membership
 
 # How a measure is written: an amount, a whole number, a change in per cent, a part of a whole in per cent, days, a calendar day, words.
@@ -64,6 +65,28 @@ class Report:
     period: Period | None = None
 
 
+class Booked:
+    """The months in which there was spend: looked for once, when somebody wants to know."""
+
+    def __init__(self, months: Callable[[], tuple[date | None, date | None]]) -> None:
+        self._months = months
+
+    @cached_property
+    def _both(self) -> tuple[date | None, date | None]:
+        return self._months()
+
+    @property
+    def first_day(self) -> date | None:
+        """Of the first of them."""
+        return self._both[0]
+
+    def usual_period(self, today: date) -> Period:
+        """The twelve months that end with this one; or with the last that has any spend, when that is longer ago."""
+        latest, this_month = self._both[1], month_of(today)
+        end = month_of(latest).end if latest and latest < this_month.before().start else this_month.end
+        return Period(Period(month_of(end).start, end).start.replace(year=end.year - 1), end)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Who asks, when, of which days, narrowed how."""
@@ -71,6 +94,7 @@ class Question:
     member: Membership
     at: datetime
     period: Period
+    booked: Booked
     # Values by dimension (`category`, `member`, …), as database ids: 0 is what has none, an empty set finds nothing.
     of: Mapping[str, frozenset[int]] = field(default_factory=dict)
     # Blank for all of them, side by side.

@@ -27,7 +27,7 @@ def spend(period: Period, group_by: str, *, member: Membership | None = None, **
     """The report itself."""
     asker = member or Membership.objects.select_related("company").filter(role=Role.OWNER).order_by("pk").first()
     of = {name: frozenset(values) for name, values in asked.pop("of", {}).items()}
-    return queries.spend(Question(asker, NOON, period, of, options={"group_by": group_by, **asked}))
+    return queries.spend(Question(asker, NOON, period, queries.booked(queries.reader(asker)), of, options={"group_by": group_by, **asked}))
 
 
 def told(report) -> dict[str, tuple[Money, int]]:
@@ -43,7 +43,7 @@ def shown_of(period: Period, currency: str, *, today: date | None = None, member
     """The same, laid out as pages show it."""
     asker = member or Membership.objects.select_related("company").filter(role=Role.OWNER).order_by("pk").first()
     at = noon(today, asker.company.time_zone) if today else NOON
-    return overview.build(Question(asker, at, period), currency, by=by)
+    return overview.build(Question(asker, at, period, queries.booked(queries.reader(asker))), currency, by=by)
 
 
 def asked(name: str, member: Membership, *, at: datetime = NOON, **given: str) -> Report:

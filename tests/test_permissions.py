@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cards import operations as cards
@@ -357,6 +358,7 @@ CASES: dict[str, Case] = {
     "GET /my-spend/": Case("reports.see"),
     "GET /activity/": Case("activity.see"),
     "GET /transactions/": Case("transactions.see", lists="transaction"),
+    "GET /transactions/{public_id}/history/": Case("transactions.see", "transaction"),
     "GET /transactions/{public_id}/": Case("transactions.see", "transaction"),
     "POST /transactions/{public_id}/describe/": Case("transactions.describe", "transaction", {"memo": "N"}),
     "POST /transactions/{public_id}/submit/": Case("transactions.submit", "transaction", {}),
@@ -721,3 +723,27 @@ def test_a_figure_adds_up_what_may_be_seen(cast, route):
         seen = sum(row["measures"]["spend"]["minor"] for row in told["rows"])
         # A purchase and one that is to be repaid; the company's also has the payee's claim.
         assert seen == (21_00 * 11 + 1_00 if role in TABLE["reports.see"].roles else 21_00 * 2)
+
+
+PAGES = [route for route in CASES if route.startswith("GET /") and "/api/" not in route]
+MOST_QUESTIONS = 15
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_no_page_asks_more_than_fifteen_questions(cast, role):
+    """Committed page by page in `test_query_counts` and elsewhere; here all of them, as everybody sees them, and a list with one open."""
+    asked = {}
+    for route in PAGES:
+        case = CASES[route]
+        for id_ in cast.object_ids(role, case.kind).values() if case.kind else [""]:
+            asked[route] = max(asked.get(route, 0), questions(cast.actors[role], route, case, id_))
+    for kind in ("transaction", "owed", "claim"):
+        for whose, id_ in cast.object_ids(role, kind).items():
+            asked[f"{kind} {whose}"] = questions(cast.actors[role], f"GET /transactions/?show={id_}", CASES["GET /transactions/"])
+    assert {page: count for page, count in asked.items() if count > MOST_QUESTIONS} == {}
+
+
+def questions(somebody: Somebody, route: str, case: Case, object_id: str = "") -> int:
+    with CaptureQueriesContext(connection) as found:
+        send(somebody, route, case, object_id)
+    return sum("SAVEPOINT" not in query["sql"] for query in found)

@@ -17,7 +17,7 @@ from django.urls import reverse
 from cards.models import Budget, BudgetInterval, Card
 from companies.models import Category, Department
 from reports.queries.remembered import remembered
-from reports.shape import Axis, Key, Measure, Question, Report, Row, Value
+from reports.shape import Axis, Booked, Key, Measure, Question, Report, Row, Value
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, add_months, month_of
 from transactions.models import DaySpend, Dimension, Merchant, MonthSpend, MonthSpendWithin, SpendLine
@@ -404,19 +404,12 @@ def of_members(only: Iterable[int] | None) -> Filters:
     return {} if only is None else {Dimension.MEMBER: frozenset(only)}
 
 
-def first_day(*, only: list[int] | None = None) -> date | None:
-    """The first day of the first month with spend."""
-    return _months(only).aggregate(day=Min("starts_on"))["day"]  # type: ignore[no-any-return]
+def booked(only: list[int] | None) -> Booked:
+    """By these members, database ids; None for everybody."""
 
+    def months() -> tuple[date | None, date | None]:
+        rows = MonthSpend.objects.filter(dimension=Dimension.MEMBER)
+        found = (rows if only is None else rows.filter(value_id__in=only)).aggregate(first=Min("starts_on"), latest=Max("starts_on"))
+        return found["first"], found["latest"]
 
-def usual_period(today: date, *, only: list[int] | None = None) -> Period:
-    """The twelve months that end with this one; or with the last month that has any spend, when that is longer ago."""
-    latest = _months(only).aggregate(day=Max("starts_on"))["day"]
-    this_month = month_of(today)
-    end = month_of(latest).end if latest and latest < this_month.before().start else this_month.end
-    return Period(Period(month_of(end).start, end).start.replace(year=end.year - 1), end)
-
-
-def _months(only: list[int] | None) -> QuerySet[Any]:
-    months: QuerySet[Any] = MonthSpend.objects.filter(dimension=Dimension.MEMBER)
-    return months if only is None else months.filter(value_id__in=only)
+    return Booked(months)

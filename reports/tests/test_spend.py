@@ -130,10 +130,10 @@ def test_without_a_period_it_is_the_last_twelve_months(spent, api):
 
 def test_where_spend_ended_long_ago_the_usual_period_ends_with_it(spent):
     with company_scope(spent.acme.pk):
-        assert queries.usual_period(date(2027, 6, 1)) == Period(date(2025, 3, 1), date(2026, 3, 1))
-        assert queries.usual_period(date(2026, 3, 1)) == Period(date(2025, 4, 1), date(2026, 4, 1))
+        assert queries.booked(None).usual_period(date(2027, 6, 1)) == Period(date(2025, 3, 1), date(2026, 3, 1))
+        assert queries.booked(None).usual_period(date(2026, 3, 1)) == Period(date(2025, 4, 1), date(2026, 4, 1))
     with company_scope(spent.mallory.company_id):
-        assert queries.usual_period(date(2026, 2, 28)) == Period(date(2025, 3, 1), date(2026, 3, 1))
+        assert queries.booked(None).usual_period(date(2026, 2, 28)) == Period(date(2025, 3, 1), date(2026, 3, 1))
 
 
 @pytest.mark.parametrize(

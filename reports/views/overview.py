@@ -26,7 +26,8 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
     only = queries.reader(member)
     at = timezone.now()
     today = member.company.day_of(at)
-    usual = queries.usual_period(today, only=only)
+    booked = queries.booked(only)
+    usual = booked.usual_period(today)
     problem = None
     try:
         period = period_from(request.GET, lambda: usual)
@@ -35,7 +36,7 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
     currency = request.GET.get("currency", member.company.currency)
     if currency not in KNOWN_CURRENCIES:
         currency = member.company.currency
-    shown = overview.build(Question(member, at, period), currency)
+    shown = overview.build(Question(member, at, period, booked), currency)
     waiting = list(transactions.waiting_for(member)[:_MOST])
     latest, more = transactions.page(transactions.visible(member), cursor=None, limit=10)
     context = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -22,6 +23,7 @@ from spendtrackr import errors
 from spendtrackr.periods import add_months, month_of
 from spendtrackr.permissions import require
 from transactions.models import Dimension, Merchant
+from transactions.queries import Choices, choices
 from users.models import Membership
 from users.views import page
 
@@ -98,8 +100,7 @@ def _presets(definition: Definition, question: Question, given: dict[str, str]) 
         return _months(question, _kept(given))
     if "from" not in definition.takes:
         return []
-    usual = queries.usual_period(question.today, only=queries.reader(question.member))
-    return presets(usual, question.period, _kept(given))
+    return presets(question.booked.usual_period(question.today), question.period, _kept(given))
 
 
 def _months(question: Question, kept: dict[str, str]) -> list[dict[str, Any]]:
@@ -153,7 +154,8 @@ def _kept(given: dict[str, str]) -> dict[str, str]:
 
 def _dimensions(definition: Definition, given: dict[str, str], member: Membership) -> list[Choice]:
     """What can be chosen of each dimension. Merchants are too many for a list: one that is asked for can be let go again."""
-    offered = {name: _choices(name, given.get(name, ""), member) for name in Dimension.values if name in definition.takes}
+    named = choices(**_named(definition, given, member))
+    offered = {name: _choices(name, named, member) for name in Dimension.values if name in definition.takes}
     return [
         Choice(name, queries.AXES[name].label, [*choices, (queries.NONE, queries.NOBODYS[name])], given.get(name, ""))
         for name, choices in offered.items()
@@ -161,18 +163,21 @@ def _dimensions(definition: Definition, given: dict[str, str], member: Membershi
     ]
 
 
-def _choices(name: str, chosen: str, member: Membership) -> list[tuple[str, str]]:
-    if name == Dimension.MERCHANT and not chosen:
-        return []
+def _choices(name: str, named: Choices, member: Membership) -> list[tuple[str, str]]:
     if name == Dimension.MEMBER:
         people = Membership.objects.visible_to(member).select_related("user").order_by("user__name")
         return [(person.public_id, person.user.name) for person in people]
     if name == Dimension.CARD:
         return [(card.public_id, f"{card.name} •• {card.last4}") for card in Card.objects.visible_to(member).order_by("name", "pk")]
-    rows: Any = {
+    return named[name]
+
+
+def _named(definition: Definition, given: dict[str, str], member: Membership) -> dict[str, QuerySet[Any]]:
+    """What is called by its name alone, of the dimensions that a report takes."""
+    rows: dict[Dimension, QuerySet[Any]] = {
         Dimension.CATEGORY: Category.objects.all(),
         Dimension.DEPARTMENT: Department.objects.all(),
-        Dimension.MERCHANT: Merchant.objects.filter(public_id=chosen),
+        Dimension.MERCHANT: Merchant.objects.filter(public_id=given.get(Dimension.MERCHANT, "")),
         Dimension.BUDGET: Budget.objects.visible_to(member),
-    }[Dimension(name)]
-    return list(rows.order_by("name").values_list("public_id", "name"))
+    }
+    return {str(name): found for name, found in rows.items() if name in definition.takes}

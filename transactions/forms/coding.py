@@ -206,13 +206,16 @@ def part_choices(purchase: Transaction, member: Membership, currency: str, **bla
 
     What stands on a part already is there too: closed, archived or out of somebody's sight, it is not lost by writing the part anew.
     """
-    found = {"category": [("", "Uncategorised"), *queries.choosable_categories(purchase)]}
+    offered = queries.choices(
+        category=queries.codable(purchase)["categories"],
+        department=queries.in_use(Department.objects.all()),
+        budget=Budget.objects.visible_to(member).filter(closed_at=None, currency=currency),
+    )
+    found = {"category": [("", "Uncategorised"), *offered["category"]]}
     if member.may("transactions.assign"):
-        departments = Department.objects.filter(archived_at=None).order_by("name").values_list("public_id", "name")
-        found["department"] = [("", blank["department"]), *departments]
+        found["department"] = [("", blank["department"]), *offered["department"]]
     if purchase.source != TransactionSource.STATEMENT:
-        budgets = Budget.objects.visible_to(member).filter(closed_at=None, currency=currency).order_by("name", "pk")
-        found["budget"] = [("", blank["budget"]), *budgets.values_list("public_id", "name")]
+        found["budget"] = [("", blank["budget"]), *offered["budget"]]
     for part in standing(purchase).values():
         for name in ("department", "budget"):
             row = getattr(part, name)

@@ -55,6 +55,7 @@ from transactions.queries.books import (
     recent_closings,
     with_late,
 )
+from transactions.queries.choices import Choices, choices, codable, in_use
 from transactions.queries.claims import (
     GATHERED,
     PAID,
@@ -80,7 +81,6 @@ from transactions.queries.coding import (
     booked_to,
     budget_choice,
     category_choice,
-    choosable_categories,
     department_choice,
     drawn_from,
     tag_choices,
@@ -102,7 +102,7 @@ from transactions.queries.figures import (
     posted_within,
     totals,
 )
-from transactions.queries.papers import ANY, Backlog, backlog, to_do, where_missing, with_refusals
+from transactions.queries.papers import SAID_NO, ANY, Backlog, backlog, to_do, where_missing, with_refusals
 from transactions.queries.policies import (
     Choosable,
     PolicyShown,
@@ -146,10 +146,12 @@ __all__ = [
     "PAID",
     "PAYMENTS",
     "POSTED",
+    "SAID_NO",
     "UNPAID",
     "Backlog",
     "Block",
     "Checklist",
+    "Choices",
     "Choosable",
     "Counted",
     "Days",
@@ -181,9 +183,10 @@ __all__ = [
     "budget_choice",
     "category_choice",
     "checklist",
+    "choices",
     "choosable",
-    "choosable_categories",
     "claims",
+    "codable",
     "comments",
     "concerned_by",
     "content_of",
@@ -199,6 +202,7 @@ __all__ = [
     "hashes_on",
     "hidden_from",
     "in_force",
+    "in_use",
     "inbox",
     "is_too_long_to_add_up",
     "items",

@@ -147,10 +147,11 @@ def repayments(member: Membership) -> QuerySet[Repayment]:
 
 
 def with_outstanding(rows: Iterable[Repayment]) -> list[Repayment]:
-    """Each with `outstanding`, `repaid`, `overpaid` and its `received` parts. One query for any number."""
+    """Each with `outstanding`, `repaid`, `overpaid` and its `received` parts. One query for any number, none where nothing came back."""
     found = list(rows)
     parts: dict[int, list[RepaymentPart]] = defaultdict(list)
-    for part in RepaymentPart.objects.filter(repayment__in=found).select_related("recorded_by__user").order_by("pk"):
+    begun = [repayment for repayment in found if repayment.repaid_minor]
+    for part in RepaymentPart.objects.filter(repayment__in=begun).select_related("recorded_by__user").order_by("pk"):
         parts[part.repayment_id].append(part)
     for repayment in found:
         purchase = repayment.transaction

@@ -63,12 +63,6 @@ def _sum_of(parts: QuerySet[Split]) -> Coalesce:
     return Coalesce(Subquery(of_one, output_field=BigIntegerField()), Value(0), output_field=BigIntegerField())
 
 
-def choosable_categories(purchase: Transaction) -> list[tuple[str, str]]:
-    """Ids and names, by name: those in use, and the purchase's own."""
-    rows = Category.objects.filter(Q(archived_at=None) | Q(pk=purchase.category_id) | Q(pk__in=_of_parts(purchase, "category")))
-    return list(rows.order_by("name").values_list("public_id", "name"))
-
-
 def category_choice(purchase: Transaction, public_id: str | None, *, field: str = "category") -> Category | None:
     """The category that somebody chose for a purchase; blank is none. Raises `Invalid` for one that cannot be chosen."""
     there = {purchase.category_id, *_of_parts(purchase, "category")}

@@ -13,7 +13,7 @@ from users.models import Membership
 
 ANY = "any"
 # What whoever decided said no to, for now or for good.
-_SAID_NO = (ApprovalState.CHANGES_REQUESTED, ApprovalState.REJECTED)
+SAID_NO = (ApprovalState.CHANGES_REQUESTED, ApprovalState.REJECTED)
 
 
 def where_missing(item: str) -> Q:
@@ -29,7 +29,7 @@ def to_do(member: Membership) -> QuerySet[Transaction]:
 
 def with_refusals(purchases: list[Transaction]) -> list[Transaction]:
     """Each with `refusal`: the approval that sent it back or rejected it, or None. One query for any number."""
-    back = [purchase.pk for purchase in purchases if purchase.approval in _SAID_NO]
+    back = [purchase.pk for purchase in purchases if purchase.approval in SAID_NO]
     refused = [ApprovalStatus.CHANGES_REQUESTED, ApprovalStatus.REJECTED]
     rows = Approval.objects.filter(transaction__in=back, status__in=refused).select_related("decided_by__user").order_by("pk")
     latest = {row.transaction_id: row for row in rows}

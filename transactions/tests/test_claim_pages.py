@@ -232,8 +232,10 @@ def test_what_somebody_owes_stands_on_their_own_page(office, pages):
 def test_people_talk_about_a_purchase_where_it_is_shown(office, pages):
     purchase = owing(office)
     url = f"/transactions/{purchase.public_id}/"
-    told = pages(office.bob).post(f"{url}comments/", {"text": "First\nSecond <b>", "next": url}, follow=True).content.decode()
-    assert "First<br>Second &lt;b&gt;" in told
+    client = pages(office.bob)
+    told = client.post(f"{url}comments/", {"text": "First\nSecond <b>", "next": url}, follow=True).content.decode()
+    assert f'hx-get="{url}history/"' in told
+    assert "First<br>Second &lt;b&gt;" in client.get(f"{url}history/").content.decode()
     assert "Write something." in text(pages(office.bob).post(f"{url}comments/", {"text": " ", "next": url}, follow=True))
     assert [comment.text for comment in Comment.across_companies.all()] == ["First\nSecond <b>"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.db.models import Q
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -28,22 +29,26 @@ MOST = 100
 @page
 def approvals(request: HttpRequest, member: Membership) -> HttpResponse:
     """What waits for this member, with the papers; below it what waits for others and what was decided lately."""
-    mine = queries.with_steps(list(queries.waiting_for(member)[:MOST]))
+    mine = list(queries.waiting_for(member)[:MOST])
+    seen = {approval.pk for approval in mine}
+    others = queries.visible_approvals(member).filter(status=ApprovalStatus.WAITING).exclude(pk__in=seen).order_by("pk")[:MOST]
+    waiting = queries.with_steps([*mine, *others])
     for approval in mine:
         approval.mine = next(one for one in approval.waits_for if one.member.pk == member.pk)  # type: ignore[attr-defined]
         approval.at_step = next(shown.step.position for shown in approval.route if shown.is_waiting)  # type: ignore[attr-defined]
-    seen = {approval.pk for approval in mine}
-    others = queries.visible_approvals(member).filter(status=ApprovalStatus.WAITING).exclude(pk__in=seen).order_by("pk")
     decided = queries.visible_approvals(member).filter(decided_by__isnull=False).order_by("-decided_at", "-pk")
+    delegated = list(
+        queries.delegations(member).filter(Q(member=member) | Q(to=member)).exclude(state=DelegationState.OVER).order_by("starts_on", "pk")
+    )
     context = {
         "nav": "approvals",
         "mine": queries.with_receipts(mine),
         "totals": queries.totals_of(mine),
-        "others": queries.with_steps(list(others[:MOST])),
+        "others": waiting[len(mine) :],
         "decided": list(decided[:20]),
-        "away": list(queries.delegations(member).filter(member=member).exclude(state=DelegationState.OVER).order_by("starts_on", "pk")),
+        "away": [row for row in delegated if row.member_id == member.pk],
         "may_delegate": member.role != Role.AUDITOR,
-        "stands_in": list(queries.delegations(member).filter(to=member, state=DelegationState.LIVE).order_by("pk")),
+        "stands_in": [row for row in delegated if row.to_id == member.pk and row.state == DelegationState.LIVE],
     }
     return render(request, "transactions/approvals.html", context)
 

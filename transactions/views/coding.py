@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from companies.models import Department, Tag
 from spendtrackr import errors
 from spendtrackr.permissions import find, require
 from transactions import queries
@@ -75,12 +74,8 @@ def _given(request: HttpRequest, name: str) -> list[str]:
     return [value for value in request.POST.getlist(name) if value]
 
 
-def bulk_choices(member: Membership) -> dict[str, Any]:
+def bulk_choices(member: Membership, offered: queries.Choices) -> dict[str, Any]:
     """What the bar under a list offers to those who code spend; nothing to others."""
     if not member.may("transactions.assign"):
         return {}
-    return {
-        "departments": list(Department.objects.filter(archived_at=None).order_by("name").values_list("public_id", "name")),
-        "tags": list(Tag.objects.filter(archived_at=None).order_by("name").values_list("public_id", "name")),
-        "is_there": True,
-    }
+    return {"departments": offered["bulk_departments"], "tags": offered["bulk_tags"], "is_there": True}

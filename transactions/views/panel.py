@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
-
 from cards.models import CardStatus
-from companies.models import Department, Tag
-from transactions import queries, timeline
+from transactions import queries
 from transactions.decisions import Explanation
-from transactions.models import Approval, ApprovalState, Transaction, TransactionSource, TransactionStatus
+from transactions.models import Approval, ApprovalState, Repayment, Transaction, TransactionSource, TransactionStatus
 from transactions.operations import approvals, claims
 from users.models import Membership
 
@@ -18,22 +15,18 @@ from users.models import Membership
 MOST_FROM_INBOX = 8
 
 
-def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
-    """All that is shown of one transaction, or None where this member knows no such one."""
-    row = queries.readable(member).filter(public_id=public_id).first()
-    if row is None:
-        return None
-    asked = list(Approval.objects.filter(transaction=row).select_related("transaction__member", "policy").order_by("-pk")[:1])
-    latest = queries.with_steps(asked)[0] if asked else None
+def detail(member: Membership, row: Transaction, offered: queries.Choices | None = None) -> dict[str, Any]:
+    """All that is shown of a transaction `with_names` but what happened to it. `offered`: what it can be given, where that was read."""
+    asked = Approval.objects.filter(transaction=row).select_related("transaction__member", "policy", "decided_by__user")
+    latest = next(iter(queries.with_steps(list(asked.order_by("-pk")[:1]))), None)
     waiting = latest if latest and latest.open_key else None
-    queries.with_refusals([row])
+    row.refusal = latest if row.approval in queries.SAID_NO else None  # type: ignore[attr-defined]
     may_describe = member.may("transactions.describe", row) and row.status != TransactionStatus.DECLINED
     refusal = queries.decision_of(row, member) if row.status == TransactionStatus.DECLINED else None
     return {
         "row": row,
         "receipts": queries.papers_of([row.pk]).get(row.pk, []),
         "inbox": list(queries.inbox(member)[:MOST_FROM_INBOX]) if may_describe else [],
-        "history": timeline.happenings(row),
         "refusal": refusal,
         **(_way_out(row, refusal, member) if refusal else {}),
         "approval": latest if row.approval not in {ApprovalState.NONE, ApprovalState.OPEN} else None,
@@ -44,11 +37,10 @@ def detail(member: Membership, public_id: str) -> dict[str, Any] | None:
         "may_withdraw": bool(waiting) and member.may("transactions.submit", row),
         "may_decide": bool(waiting) and member.pk in {one.member.pk for one in waiting.waits_for},  # type: ignore[union-attr]
         "may_say": member.may("comments.say"),
-        "repayment": next(iter(queries.with_outstanding(queries.repayments(member).filter(transaction=row))), None),
+        "repayment": _repayment(row, member),
         "may_settle": member.may("repayments.settle") and row.member_id != member.pk,
         **(_claim(row, member) if row.source == TransactionSource.CLAIM else {}),
-        "categories": queries.choosable_categories(row) if may_describe else [],
-        **_coding(row, member, may_describe=may_describe),
+        **_coding(row, member, offered, may_describe=may_describe),
     }
 
 
@@ -64,18 +56,26 @@ def _claim(row: Transaction, member: Membership) -> dict[str, Any]:
     }
 
 
-def _coding(row: Transaction, member: Membership, *, may_describe: bool) -> dict[str, Any]:
+def _repayment(row: Transaction, member: Membership) -> Repayment | None:
+    """Nothing is asked back but what was rejected, which is for good."""
+    if row.approval != ApprovalState.REJECTED:
+        return None
+    return next(iter(queries.with_outstanding(queries.repayments(member).filter(transaction=row))), None)
+
+
+def _coding(row: Transaction, member: Membership, offered: queries.Choices | None, *, may_describe: bool) -> dict[str, Any]:
     """The parts and tags of a transaction, and what may be chosen for it."""
     queries.with_parts([row])
     may_assign = may_describe and member.may("transactions.assign")
     is_lost = row.source == TransactionSource.STATEMENT and row.approval in {ApprovalState.NONE, ApprovalState.OPEN}
-    carried = {tag.pk for tag in row.tags}  # type: ignore[attr-defined]
-    departments = Department.objects.filter(Q(archived_at=None) | Q(pk=row.department_id))
+    if offered is None:
+        offered = queries.choices(**queries.codable(row)) if may_describe else {}
     return {
         "may_split": may_describe and row.status in {TransactionStatus.PENDING, TransactionStatus.POSTED},
-        "tags": list(Tag.objects.filter(Q(archived_at=None) | Q(pk__in=carried)).order_by("name")) if may_describe else [],
-        "carried": carried,
-        "departments": list(departments.order_by("name")) if may_assign else [],
+        "categories": offered.get("categories", []),
+        "tags": offered.get("tags", []),
+        "carried": {tag.public_id for tag in row.tags},  # type: ignore[attr-defined]
+        "departments": offered.get("departments", []) if may_assign else [],
         "owners": list(Membership.objects.active().select_related("user").order_by("user__name")) if may_assign and is_lost else [],
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
@@ -14,7 +15,7 @@ from spendtrackr import errors
 from spendtrackr.forms import line_from
 from spendtrackr.money import Money, parse_decimal
 from spendtrackr.permissions import find, require
-from transactions import queries
+from transactions import queries, timeline
 from transactions.filters import UNAPPROVED, TransactionFilter
 from transactions.forms.addresses import AmountRange
 from transactions.forms.coding import Described
@@ -62,6 +63,8 @@ def transactions(request: HttpRequest, member: Membership) -> HttpResponse:
     address = given.copy()
     if following:
         address["cursor"] = following
+    opened = _opened(rows, member, shown) if shown else None
+    offered = queries.choices(**_offered(member), **(queries.codable(opened) if opened else {}))
     context = {
         "nav": "transactions",
         "rows": rows,
@@ -72,12 +75,12 @@ def transactions(request: HttpRequest, member: Membership) -> HttpResponse:
         "here": here.urlencode(),
         "problems": problems,
         "attributions": queries.attributions(rows),
-        "open": detail(member, shown) if shown else None,
+        "open": detail(member, opened, offered) if opened else None,
         "panel_href": f"{request.path}?{_with(here, show=shown)}" if shown else "",
-        "bulk": bulk_choices(member),
+        "bulk": bulk_choices(member, offered),
         "may_issue": member.may("cards.issue"),
         "may_claim": member.may("claims.make"),
-        **_form(given, member),
+        **_form(given, member, offered),
     }
     return render(request, "transactions/list.html", context, status=400 if problems else 200)
 
@@ -103,7 +106,24 @@ _KEPT = (
 )  # fmt: skip
 
 
-def _form(given: Any, member: Membership) -> dict[str, Any]:
+def _opened(rows: list[Transaction], member: Membership, public_id: str) -> Transaction | None:
+    """The transaction beside the list: most often one of it."""
+    return next((row for row in rows if row.public_id == public_id), None) or queries.readable(member).filter(public_id=public_id).first()
+
+
+def _offered(member: Membership) -> dict[str, QuerySet[Any]]:
+    """What the filters offer, also what is archived by now; and the bar below the list."""
+    return {
+        "filter_tags": Tag.objects.all(),
+        "filter_categories": Category.objects.all(),
+        "filter_departments": Department.objects.all(),
+        "filter_budgets": Budget.objects.visible_to(member),
+        "bulk_departments": queries.in_use(Department.objects.all()),
+        "bulk_tags": queries.in_use(Tag.objects.all()),
+    }
+
+
+def _form(given: Any, member: Membership, offered: queries.Choices) -> dict[str, Any]:
     """What the filter form offers, and what was chosen in it."""
     people = Membership.objects.visible_to(member).select_related("user").order_by("user__name")
     return {
@@ -113,10 +133,7 @@ def _form(given: Any, member: Membership) -> dict[str, Any]:
             given.get(name) for name in ("category", "department", "member", "min", "max", "missing", "approval", "budget", "tag")
         ),
         "kept": _KEPT,
-        "tags": list(Tag.objects.order_by("name").values_list("public_id", "name")),
-        "categories": list(Category.objects.order_by("name").values_list("public_id", "name")),
-        "departments": list(Department.objects.order_by("name").values_list("public_id", "name")),
-        "budgets": list(Budget.objects.visible_to(member).order_by("name", "pk").values_list("public_id", "name")),
+        **{name: offered[f"filter_{name}"] for name in ("tags", "categories", "departments", "budgets")},
         "people": [(person.public_id, person.user.name) for person in people],
         "statuses": TransactionStatus.choices,
         "approvals": [*ApprovalState.choices, (UNAPPROVED, "Not approved")],
@@ -160,11 +177,17 @@ def _figure(filters: Any, rows: list[Transaction]) -> queries.Figure | None:
 @page
 def transaction(request: HttpRequest, member: Membership, public_id: str) -> HttpResponse:
     """One of them, alone: the address to send to somebody."""
-    found = detail(member, public_id)
-    if found is None:
-        raise errors.Missing
-    context = {"nav": "transactions", "open": found, "here": "", "panel_href": request.path}
+    row: Transaction = find(queries.readable(member), public_id)
+    context = {"nav": "transactions", "open": detail(member, row), "here": "", "panel_href": request.path}
     return render(request, "transactions/detail.html", context)
+
+
+@page
+def history(request: HttpRequest, member: Membership, public_id: str) -> HttpResponse:
+    """What happened to it. Beside the list it comes when it is scrolled to."""
+    row: Transaction = find(queries.readable(member), public_id)
+    context = {"nav": "transactions", "row": row, "history": timeline.happenings(row)}
+    return render(request, "transactions/history.html", context)
 
 
 def _named(member: Membership, public_id: str, rule: str) -> Transaction:
