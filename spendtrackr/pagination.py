@@ -68,12 +68,17 @@ def _is_too_large(value: Any) -> bool:
 
 
 def take_page(rows: QuerySet[Any], *, order: Sequence[str], cursor: str | None, limit: int) -> tuple[list[Any], str | None]:
-    """One page and the cursor of the next, or None at the end."""
+    """One page and the cursor of the next, or None at the end.
+
+    Behind a cursor the keys are read first, off the index alone: asked for whole rows, MariaDB walks all of them from the top.
+    """
     position = Cursor(order)
     rows = rows.order_by(*order)
     if cursor:
-        rows = position.after(rows, cursor)
-    page = list(rows[: limit + 1])
+        keys = list(position.after(rows, cursor).values_list("pk", flat=True)[: limit + 1])
+        page = list(rows.filter(pk__in=keys))
+    else:
+        page = list(rows[: limit + 1])
     more = len(page) > limit
     return page[:limit], position.at(page[limit - 1]) if more else None
 

@@ -172,16 +172,12 @@ def spend(question: Question) -> Report:
     found = _cells(question, axes, question.period)
     before = _compared(question, axes, found, compare)
     keys = _keys(question, axes, {value for cell in (*found, *before) for value in cell.values if value})
-    rows = [
-        _row(
-            question,
-            axes,
-            cell,
-            tuple(keys(axis.name, cell) for axis in axes),
-            _values(found.get(cell, (0, 0)), before.get(cell), cell.currency, compare),
-        )
-        for cell in {**found, **before}
-    ]
+    addresses = _Addresses(question, [axis.name for axis in axes])
+    rows = []
+    for cell in {**found, **before}:
+        of = tuple(keys(axis.name, cell) for axis in axes)
+        values = _values(found.get(cell, (0, 0)), before.get(cell), cell.currency, compare)
+        rows.append(Row(of, values, cell.currency, "" if HIDDEN in of else addresses.behind(cell, of[-1].id)))
     by_month = axes[0].name == MONTH
     rows.sort(key=lambda row: (row.keys[0].id if by_month else "", row.currency, -_minor(row), row.keys[-1].label))
     return Report(
@@ -219,7 +215,7 @@ def _cells(question: Question, axes: Iterable[Axis], period: Period, *, forward:
     found: Found = {}
     for part in parts_of(question, period, dimension):
         if question.currency in {"", part.currency}:
-            month = add_months(part.month, forward) if MONTH in names else None
+            month = (add_months(part.month, forward) if forward else part.month) if MONTH in names else None
             cell = _Cell(month, part.value_id if len(names) > (MONTH in names) else None, part.currency)
             minor, items = found.get(cell, (0, 0))
             found[cell] = (minor + part.amount_minor, items + part.items)
@@ -297,17 +293,24 @@ def percent(part: int, whole: int) -> Decimal | None:
     return None if whole <= 0 else round(Decimal(part * 100) / whole, 1)
 
 
-def _row(question: Question, axes: tuple[Axis, ...], cell: _Cell, of: tuple[Key, ...], values: tuple[Value, ...]) -> Row:
-    named = {axis.name: key.id for axis, key in zip(axes, of, strict=True)}
-    href = "" if HIDDEN in of else _behind(question, named, cell)
-    return Row(keys=of, values=values, currency=cell.currency, href=href)
+class _Addresses:
+    """Where the rows of each cell are listed: by posting day, in its currency, narrowed as the report is.
 
+    A report has thousands of cells: what they share is written once, and a public id needs no quoting.
+    """
 
-def _behind(question: Question, of: Mapping[str, str], cell: _Cell) -> str:
-    """Where the rows of a cell are listed: by posting day, in its currency, narrowed as the report is."""
-    days = within(month_of(cell.month), question.period) if cell.month else question.period
-    named = {name: value or NONE for name, value in of.items() if name != MONTH}
-    return rows_behind(days, cell.currency, {**narrowing(question), **named})
+    def __init__(self, question: Question, axes: list[str]) -> None:
+        self.period = question.period
+        self.dimension = next((name for name in axes if name != MONTH), "")
+        self.shared = {name: value for name, value in narrowing(question).items() if name != self.dimension}
+        self.beginnings: dict[tuple[date | None, str], str] = {}
+
+    def behind(self, cell: _Cell, value: str) -> str:
+        place = (cell.month, cell.currency)
+        if place not in self.beginnings:
+            days = within(month_of(cell.month), self.period) if cell.month else self.period
+            self.beginnings[place] = rows_behind(days, cell.currency, self.shared)
+        return f"{self.beginnings[place]}&{self.dimension}={value or NONE}" if self.dimension else self.beginnings[place]
 
 
 def narrowing(question: Question) -> dict[str, str]:
@@ -351,11 +354,14 @@ def _keys(question: Question, axes: tuple[Axis, ...], wanted: set[int]) -> Calla
     """Public ids and names of the values that occur, in one query."""
     dimension = next((axis.name for axis in axes if axis.name != MONTH), "")
     named = names_of(dimension, wanted, question.member) if dimension else {}
+    months: dict[date, Key] = {}
 
     def key(axis: str, cell: _Cell) -> Key:
         if axis == MONTH:
             assert cell.month is not None
-            return Key(f"{cell.month:%Y-%m}", f"{cell.month:%B %Y}")
+            if cell.month not in months:
+                months[cell.month] = Key(f"{cell.month:%Y-%m}", f"{cell.month:%B %Y}")
+            return months[cell.month]
         return key_of(named, cell.value_id or 0, axis)
 
     return key

@@ -102,7 +102,7 @@ from transactions.queries.figures import (
     posted_within,
     totals,
 )
-from transactions.queries.papers import SAID_NO, ANY, Backlog, backlog, to_do, where_missing, with_refusals
+from transactions.queries.papers import ANY, SAID_NO, Backlog, backlog, to_do, where_missing, with_refusals
 from transactions.queries.policies import (
     Choosable,
     PolicyShown,

@@ -125,7 +125,7 @@ class StepShown:
 
 
 def with_steps(approvals: list[Approval]) -> list[Approval]:
-    """Each with `route`, its steps, and `waits_for`, whom the one that waits is with. Four queries for any number, fewer where nothing waits."""
+    """Each with `route`, its steps, and `waits_for`, whom the one that waits is with. At most four queries for any number."""
     steps = list(ApprovalStep.objects.filter(approval__in=approvals).order_by("approval_id", "position"))
     with_: dict[int, list[With]] = defaultdict(list)
     waiting = [step for step in steps if step.open_key]
