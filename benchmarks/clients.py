@@ -41,6 +41,10 @@ class Measured:
     errors: Counter[str] = field(default_factory=Counter)
 
     @property
+    def p95_ms(self) -> float:
+        return quantiles(self.taken, n=20)[-1] * 1000 if len(self.taken) > 1 else float("nan")
+
+    @property
     def rate(self) -> float:
         """Successes in a second."""
         return len(self.taken) / self.span if self.span else 0.0

@@ -1,10 +1,11 @@
-"""What reports and lists cost as a company grows: one of ten thousand, one of a hundred thousand and one of a million, among fifty.
+"""What reports, lists and pages cost as a company grows: one of ten thousand purchases, one of a hundred thousand and one of a million,
+among fifty.
 
     DATABASE_URL=mysql://root:@127.0.0.1:3306/spendtrackr .venv/bin/python -m benchmarks.reports 10000 100000 1000000
 
-Three years of spend by a fixed number of members, cards and merchants. Contenders take turns within one run: our reports, and the best
-GROUP BY over the lines that we could write by hand, with an index that covers it. Read the ratios. Makes databases of its own beside
-the one named, and drops them.
+Two years of purchases by a fixed number of members, cards and merchants, nearly all of them approved. Contenders take turns within one
+run: every report of the catalogue, and the best GROUP BY over the lines that we could write by hand, with an index that covers it. Then
+four clients look at the pages of the largest. Read the ratios. Makes databases of its own beside the one named, and drops them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 from benchmarks import databases
 
@@ -23,31 +24,45 @@ import django  # noqa: E402
 
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from benchmarks.history import BATCH, _numbers, fill  # noqa: E402
+from benchmarks.clients import Contender, measure  # noqa: E402
+from benchmarks.history import BATCH, fill  # noqa: E402
 from benchmarks.report import Goal, Report  # noqa: E402
 from benchmarks.seats import Seat, open_company  # noqa: E402
+from benchmarks.servers import PRODUCT, by_reading, serving  # noqa: E402
 from cards.models import Budget, BudgetInterval  # noqa: E402
 from companies.models import Category, Department  # noqa: E402
 from reports import overview, queries  # noqa: E402
+from reports.catalogue import REPORTS  # noqa: E402
+from reports.forms import question_from  # noqa: E402
 from reports.management.commands.verify import patience  # noqa: E402
-from reports.shape import Question  # noqa: E402
+from reports.shape import Definition, Question  # noqa: E402
 from spendtrackr.ids import new_id  # noqa: E402
 from spendtrackr.pagination import Cursor  # noqa: E402
 from spendtrackr.periods import Period, add_months, month_of  # noqa: E402
 from spendtrackr.tenancy import company_scope  # noqa: E402
+from tests.factories import PASSWORD  # noqa: E402
 from transactions import queries as transactions  # noqa: E402
 from transactions import rollups  # noqa: E402
 from transactions.models import DaySpend, Merchant, Transaction  # noqa: E402
 from users.models import Membership  # noqa: E402
 
 NEIGHBOURS, OF_NEIGHBOURS = 47, 2_000
-MONTHS, CARDS, MERCHANTS, DEPARTMENTS, BUDGETS = 36, 40, 200, 8, 10
-TURNS = 15
-GOAL_GROWTH, GOAL_HAND_WRITTEN, GOAL_DEPTH = 1.5, 5.0, 1.3
+CARDS, MERCHANTS, DEPARTMENTS, BUDGETS = 10, 50, 8, 10
+# Of each company so many purchases wait for somebody, and one of so many was declined.
+OPEN, ONE_DECLINED_OF = 200, 100
+TURNS, CLIENTS, SECONDS = 15, 4, 2.0
+GOAL_GROWTH, GOAL_HAND_WRITTEN, GOAL_DEPTH, GOAL_PAGE_MS, GOAL_PAGE_KB = 1.5, 5.0, 1.3, 150, 100
+PAGES = (
+    "/", "/transactions/", "/transactions/?cursor={cursor}", "/my-spend/", "/approvals/", "/cards/", "/budgets/", "/accounting/",
+    "/accounting/closing/", "/activity/", "/reports/spend/", "/reports/spend/?group_by=month,merchant",
+    *(f"/reports/{name}/" for name in REPORTS),
+)  # fmt: skip
 
 
 def main(sizes: Sequence[int]) -> int:
@@ -62,7 +77,8 @@ def main(sizes: Sequence[int]) -> int:
             _add_up()
         _cover()
         _reports(report, offices)
-        _lists(report, offices[max(sizes)])
+        cursor = _lists(report, offices[max(sizes)])
+        _pages(report, offices[max(sizes)], cursor)
     return report.end()
 
 
@@ -90,39 +106,52 @@ class Office:
         for n in range(BUDGETS):
             made = Budget.objects.create(name=f"Budget {n}", name_key=f"budget {n}", created_at=now, **budget)
             Budget.objects.filter(pk=made.pk).update(chain=f"{made.pk}.")
+        fill(self.seats[0], self.size)
         with connection.cursor() as cursor:
-            cursor.execute("SET FOREIGN_KEY_CHECKS = 0")
-            _numbers(cursor)
-            for start in range(0, self.size, BATCH):
-                cursor.execute(self._lines(start, min(BATCH, self.size - start)))
-            cursor.execute("SET FOREIGN_KEY_CHECKS = 1")
+            cursor.execute("SELECT MIN(id), MAX(id) FROM transactions WHERE company_id = %s", [self.company_id])
+            first, last = cursor.fetchone()
+            for start in range(first, last + 1, BATCH):
+                part = f"t.company_id = {self.company_id} AND t.id BETWEEN {start} AND {min(start + BATCH - 1, last)}"
+                cursor.execute(self._told_apart(part, last))
+                cursor.execute(_LINES.format(part=part))
 
-    def _lines(self, start: int, count: int) -> str:
-        """A statement that writes them: each value by another prime, so that all of them meet."""
-        days = (self.today - add_months(month_of(self.today).start, -MONTHS + 1)).days
-        of = {
+    def _told_apart(self, part: str, last: int) -> str:
+        """A statement that makes one swipe, written a million times, as many purchases: each value by another prime, so that all meet."""
+        declined, is_open = f"t.id % {ONE_DECLINED_OF} = 0", f"t.id > {last - OPEN}"
+        said = {
             "category_id": _picked(Category, 7),
             "department_id": _picked(Department, 11),
             "budget_id": _picked(Budget, 13),
             "merchant_id": _picked(Merchant, 17),
-            "card_id": f"ELT(1 + (k * 19) % {len(self.seats)}, {', '.join(str(seat.card_id) for seat in self.seats)})",
-            "member_id": str(self.alice.pk),
+            "card_id": f"ELT(1 + (t.id * 19) % {len(self.seats)}, {', '.join(str(seat.card_id) for seat in self.seats)})",
+            "amount_minor": "100 + (t.id * 7919) % 99991",
+            "captured_minor": f"IF({declined}, 0, t.amount_minor)",
+            "held_minor": "0",
+            "status": f"IF({declined}, 'declined', 'posted')",
+            "decline_code": f"IF({declined}, 'monthly_limit', '')",
+            "posted_on": f"IF({declined}, NULL, t.occurred_on)",
+            "approval": f"IF({declined}, 'none', IF({is_open}, 'open', 'approved'))",
+            "missing": f"IF({is_open} AND NOT {declined}, 'receipt', '')",
         }
-        day = f"CURRENT_DATE - INTERVAL ((k * 23) % {days}) DAY"
-        return (
-            f"INSERT INTO spend_lines (company_id, entry_id, transaction_id, day, currency, amount_minor, counts, {', '.join(of)}) "
-            f"SELECT {self.company_id}, k, k, {day}, 'USD', 100 + (k * 7919) % 99991, 1, {', '.join(of.values())} "
-            f"FROM (SELECT n + {start} AS k FROM benchmark_numbers WHERE n < {count}) AS numbered"
-        )
+        return f"UPDATE transactions t SET {', '.join(f'{name} = {value}' for name, value in said.items())} WHERE {part}"
 
     def question(self, group_by: str, **of: int) -> Question:
         narrowed = {name: frozenset({value}) for name, value in of.items()}
         return Question(self.alice, timezone.now(), self.period, queries.booked(None), narrowed, options={"group_by": group_by})
 
 
+# What is spent of each: its day, its dimensions, and an entry that is there.
+_LINES = (
+    "INSERT INTO spend_lines (company_id, entry_id, transaction_id, day, currency, amount_minor, counts, member_id, card_id, merchant_id, "
+    "category_id, department_id, budget_id) SELECT t.company_id, e.id, t.id, t.occurred_on, t.currency, t.amount_minor, 1, t.member_id, "
+    "t.card_id, t.merchant_id, t.category_id, t.department_id, t.budget_id FROM transactions t JOIN entries e ON e.transaction_id = t.id "
+    "WHERE {part} AND t.status = 'posted'"
+)
+
+
 def _picked(model: Any, prime: int) -> str:
     ids = list(model.objects.order_by("pk").values_list("pk", flat=True))
-    return f"ELT(1 + (k * {prime}) % {len(ids)}, {', '.join(map(str, ids))})"
+    return f"ELT(1 + (t.id * {prime}) % {len(ids)}, {', '.join(map(str, ids))})"
 
 
 def _add_up() -> None:
@@ -178,6 +207,7 @@ def _reports(report: Report, offices: dict[int, Office]) -> None:
         "by card, odd days": lambda office: queries.spend(_odd(office.question("card"))),
         "category of one department": lambda office: queries.spend(office.question("month,category", department=_one(Department))),
         "merchant of one card": lambda office: queries.spend(office.question("merchant", card=office.seats[0].card_id)),
+        **{name: _usual(definition) for name, definition in REPORTS.items() if name != "spend"},
     }
     by_hand: dict[str, Callable[[Office], object]] = {
         "month x category": lambda office: _by_hand(office, "category_id"),
@@ -192,6 +222,15 @@ def _reports(report: Report, offices: dict[int, Office]) -> None:
         if name in by_hand:
             ms = _ms(offices[large], by_hand[name])
             report.keep(Goal(f"{name}: by hand over the lines against ours, {ms:.0f} ms", ms / taken[large], GOAL_HAND_WRITTEN))
+
+
+def _usual(definition: Definition) -> Callable[[Office], object]:
+    """A report as its page first shows it."""
+
+    def ask(office: Office) -> object:
+        return definition.answer(question_from(definition.usual, definition, office.alice, at=timezone.now()))
+
+    return ask
 
 
 def _one(model: Any) -> int:
@@ -213,9 +252,8 @@ def _ms(office: Office, ask: Callable[[Office], object]) -> float:
     return median(taken[3:])
 
 
-def _lists(report: Report, office: Office) -> None:
-    """The first page of a list of as many purchases, and the ten thousandth."""
-    fill(office.seats[0], office.size)
+def _lists(report: Report, office: Office) -> str:
+    """The first page of a list of as many purchases, and the ten thousandth. Answers where that one begins."""
     with company_scope(office.company_id):
         depth = min(10_000 * 50, office.size - 100)
         row = Transaction.objects.order_by("-occurred_on", "-pk")[depth]
@@ -225,6 +263,28 @@ def _lists(report: Report, office: Office) -> None:
         deep = _ms(office, lambda _: transactions.page(rows.all(), cursor=cursor, limit=50))
     print(f"  page 1: {first:.2f} ms, page {depth // 50:,}: {deep:.2f} ms")
     report.keep(Goal("a list's deep page against its first", deep / first, GOAL_DEPTH, at_most=True))
+    return cursor
+
+
+def _pages(report: Report, office: Office, cursor: str) -> None:
+    """How long four people, who look at one page each, wait for all of it; and how large it is."""
+    call_command("collectstatic", interactive=False, verbosity=0)
+    cookies = [_signed_in(office.seats[0].email) for _ in range(CLIENTS)]
+    report.heading(f"Pages of {office.size:,} purchases, {CLIENTS} clients")
+    with serving(PRODUCT) as port:
+        for page in PAGES:
+            make = by_reading(port, page.format(cursor=cursor), cookies)
+            kilobytes = len(cast("bytes", make(0)(0))) / 1_000
+            seen = measure(Contender(make, CLIENTS), SECONDS)
+            report.figures(f"{page[:48]:<50}{kilobytes:6.0f} kB", seen)
+            report.keep(Goal(f"{page}: ms within which 95 of 100 came", seen.p95_ms, GOAL_PAGE_MS, at_most=True))
+            report.keep(Goal(f"{page}: kB", kilobytes, GOAL_PAGE_KB, at_most=True))
+
+
+def _signed_in(email: str) -> str:
+    client = Client()
+    client.post("/sign-in/", {"email": email, "password": PASSWORD})
+    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
 if __name__ == "__main__":

@@ -68,7 +68,11 @@ class Wire:
 
     def post(self, head: bytes, body: bytes) -> bytes:
         """The whole answer: status line, headers and body."""
-        self.socket.sendall(head + str(len(body)).encode() + b"\r\n\r\n" + body)
+        return self.ask(head + str(len(body)).encode() + b"\r\n\r\n" + body)
+
+    def ask(self, request: bytes) -> bytes:
+        """The same of any request."""
+        self.socket.sendall(request)
         answer = b""
         while (end := answer.find(b"\r\n\r\n")) < 0:
             answer += self._more()
@@ -99,6 +103,24 @@ def by_http(port: int, path: str, tokens: list[str], bodies: Callable[[int, int]
             for name, wanted in answers.items():
                 if wanted not in answer:
                     raise RuntimeError(f"no {name} in {answer[:15]!r} … {answer[-120:]!r}")
+
+        return call
+
+    return make
+
+
+def by_reading(port: int, path: str, cookies: list[str]) -> Make:
+    """Clients that GET a page, each with a session of its own."""
+
+    def make(number: int) -> Call:
+        wire, cookie = Wire(port), cookies[number % len(cookies)]
+        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\nAccept: text/html\r\n\r\n".encode()
+
+        def call(turn: int) -> bytes:
+            answer = wire.ask(request)
+            if not answer.startswith(b"HTTP/1.1 200 "):
+                raise RuntimeError(f"{path}: {answer[:120]!r}")
+            return answer.partition(b"\r\n\r\n")[2]
 
         return call
 
