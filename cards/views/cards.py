@@ -131,7 +131,7 @@ def facts(card: Card) -> list[tuple[str, str]]:
     told = [
         ("May be used", CardUsage(card.usage).label if card.usage != CardUsage.MULTI else ""),
         ("Room comes back", CardMode(controls.mode).label),
-        ("Most for one purchase", str(controls.per_transaction_cap or "no cap")),
+        ("Most for one purchase", controls.per_transaction_cap.written() if controls.per_transaction_cap else "no cap"),
         ("Budget", card.budget.name if card.budget else ""),
         *((label, ", ".join(_readable(name, text) for text in listed)) for label, listed, name in lists),
         ("Valid from", _day(controls.valid_from)),
