@@ -259,6 +259,32 @@ def test_the_filter_by_amounts_reads_what_its_reader_writes(spent, pages):
     assert "'617.25' is not an amount in USD" in html.unescape(answer.content.decode())
 
 
+def test_the_tax_of_a_purchase_goes_round_and_is_refused_in_another_notation(spent, pages):
+    choose(spent, "bob", GERMAN)
+    browser, address = pages(spent.bob), f"/transactions/{spent.purchase.public_id}/"
+    browser.post(f"{address}describe/", {"tax": "12,50", "next": address})
+    spent.purchase.refresh_from_db()
+    assert spent.purchase.tax_minor == 12_50
+    assert 'name="tax" inputmode="decimal" value="12,50"' in browser.get(address).content.decode()
+    refused = browser.post(f"{address}describe/", {"tax": "13.50", "next": address}, follow=True)
+    assert "Tax: write an amount in USD, such as 12,50." in html.unescape(refused.content.decode())
+    spent.purchase.refresh_from_db()
+    assert spent.purchase.tax_minor == 12_50
+
+
+def test_who_changes_the_region_while_a_form_is_open_is_asked_again_and_books_nothing_else(spent, pages):
+    browser = pages(spent.bob)
+    assert browser.post("/claims/new/", claim_of(spent, "1234.50")).status_code == 302
+    claim = Transaction.across_companies.get(source="claim")
+    typed = re.search(r'name="part-0-amount" value="([^"]+)"', browser.get(f"/claims/{claim.public_id}/change/").content.decode())[1]
+    assert typed == "1234.50"
+    choose(spent, "bob", GERMAN)
+    answer = browser.post(f"/claims/{claim.public_id}/change/", claim_of(spent, typed))
+    assert (answer.status_code, 'value="1234.50"' in answer.content.decode()) == (400, True)
+    claim.refresh_from_db()
+    assert claim.amount_minor == 1_234_50
+
+
 # What does not depend on who looked
 
 
@@ -298,6 +324,19 @@ def cells_of(workbook: bytes) -> list[str]:
 
     with zipfile.ZipFile(io.BytesIO(workbook)) as parts:
         return [parts.read(name).decode() for name in sorted(parts.namelist()) if "sheet" in name or "shared" in name]
+
+
+def test_after_a_page_of_a_region_and_after_one_that_failed_the_api_writes_as_ever(spent, api):
+    choose(spent, "alice", GERMAN)
+    browser, program = signed_in("alice@acme.example"), api(spent.alice)
+    address = f"/api/v1/transactions/{spent.purchase.public_id}/"
+    parts = {"splits": [{"amount": {"minor": minor, "currency": "USD"}} for minor in (100_00, 200_50)]}
+    for path, status in (("/transactions/", 200), ("/transactions/txn_unknown/", 404), ("/claims/?ordering=nonsense", None)):
+        answer = browser.get(path)
+        assert status in {None, answer.status_code}
+        assert (locales.reader(), locales.shown()) == ("", "")
+        refusal = program.patch(address, parts, format="json")
+        assert refusal.json()["message"] == "The parts add up to $316.75 less than $617.25."
 
 
 def test_what_a_page_records_is_the_same_for_every_reader(spent):
