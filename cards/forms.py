@@ -19,13 +19,13 @@ from companies.merchant_categories import parse_range, range_text
 from companies.operations import COUNTRIES
 from spendtrackr.forms import DayField as AnyDayField
 from spendtrackr.forms import DayInput
-from spendtrackr.money import Money, parse_decimal
+from spendtrackr.money import Money, example
 from users.models import Membership
 from users.roles import Role
 
 
 class AmountField(forms.CharField):
-    """An amount as people type it, such as `1,250.00`, in the form's currency; blank is None."""
+    """An amount as its reader types it, such as `1,250.00` or `1.250,00`, in the form's currency; blank is None."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, max_length=40, widget=forms.TextInput(attrs={"inputmode": "decimal"}), **kwargs)
@@ -36,9 +36,9 @@ class AmountField(forms.CharField):
         if not text:
             return None
         try:
-            amount = Money.parse(parse_decimal(text), self.currency)
+            amount = Money.typed(text, self.currency)
         except ValueError as error:
-            raise forms.ValidationError(f"Write an amount in {self.currency}, such as 1250.00.") from error
+            raise forms.ValidationError(f"Write an amount in {self.currency}, such as {example(self.currency)}.") from error
         if not 0 < amount.minor < 10**15:
             raise forms.ValidationError("Write an amount above zero, and one that a card could spend.")
         return amount
@@ -248,12 +248,12 @@ class ControlsForm(forms.Form):
 def _as_typed(controls: Controls, currency: str) -> dict[str, Any]:
     """A card's controls as somebody would type them, so that what was not touched is known to be unchanged."""
     typed: dict[str, Any] = {"mode": str(controls.mode), "valid_from": controls.valid_from, "locks_on": controls.locks_on}
-    typed["per_transaction_cap"] = controls.per_transaction_cap and str(controls.per_transaction_cap.decimal)
+    typed["per_transaction_cap"] = controls.per_transaction_cap and controls.per_transaction_cap.in_box()
     for name in (*PLACES, "blocked_countries", "allowed_countries"):
         typed[name] = as_typed(name, getattr(controls, name))
     for limit in controls.limits:
         if limit.amount_minor is not None:
-            typed[AMOUNTS[limit.interval]] = str(Money(limit.amount_minor, currency).decimal)
+            typed[AMOUNTS[limit.interval]] = Money(limit.amount_minor, currency).in_box()
         else:
             typed[COUNTS[limit.interval]] = limit.count
     return typed

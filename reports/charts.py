@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from spendtrackr import locales
 from spendtrackr.money import Money
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 6, 10, 34
@@ -101,7 +102,7 @@ def stacked_columns(columns: list[Column], *, currency: str, width: int, height:
         marks += _stack(column, x=middle - bar / 2, width=bar, y_of=y_of)
         if (len(columns) - 1 - place) % label_every == 0:
             labels.append(Label(round(middle, 2), column.label, column.sublabel))
-    ticks = [Tick(y_of(step), Money(step, currency).short()) for step in steps]
+    ticks = [Tick(y_of(step), Money(step, currency).short(locales.reader())) for step in steps]
     return Chart(prefix, width, height, _LEFT, width - _RIGHT, y_of(0), marks, ticks, _once_each_year(labels))
 
 

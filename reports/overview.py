@@ -11,6 +11,7 @@ from reports import queries
 from reports.charts import Chart, Column, Segment, stacked_columns
 from reports.queries import Part
 from reports.shape import Key, Question
+from spendtrackr import locales
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, month_of
 from transactions.models import Dimension
@@ -43,8 +44,8 @@ class Change:
         if self.percent is None:
             return ""
         if self.percent >= 900:
-            return f"{self.percent / 100 + 1:.0f} times"
-        return f"{self.percent:+.1f} %".replace("-", "−")
+            return f"{locales.count(round(self.percent / 100 + 1))} times"
+        return locales.percent(self.percent, signed=True)
 
     @property
     def against(self) -> str:
@@ -257,7 +258,7 @@ def _column(look: _Look, month: date, groups: list[Group], matrix: Matrix) -> Co
         Segment(
             series=place,
             minor=matrix[month, group.key],
-            title=f"{group.label}, {month:%B %Y}: {look.money(matrix[month, group.key])}",
+            title=f"{group.label}, {month:%B %Y}: {look.money(matrix[month, group.key]).written()}",
             href=look.behind(days, group.key),
         )
         for place, group in enumerate(groups)

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from reports.shape import Kind, Measure, Report, Row, Value
+from spendtrackr import locales
 from spendtrackr.money import Money
 
 # Kinds that are read in columns, on the right.
@@ -80,12 +81,13 @@ def _head(measure: Measure) -> Head:
 
 
 def as_text(value: Value, kind: Kind) -> str:
+    """As whoever reads the page writes it."""
     if value is None:
         return "–"
     if isinstance(value, Decimal):
-        return f"{value:+.1f} %".replace("-", "−") if kind == "percent" and value else f"{value:.1f} %"
+        return locales.percent(value, signed=kind == "percent" and bool(value))
     if isinstance(value, int) and kind == "days":
-        return f"{value} day{'' if value == 1 else 's'}"
+        return f"{locales.count(value)} day{'' if value == 1 else 's'}"
     if isinstance(value, date):
-        return f"{value.day} {value:%b %Y}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+        return locales.day(value)
+    return locales.number(value) if isinstance(value, int) else value.written() if isinstance(value, Money) else value

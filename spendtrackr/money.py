@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 
-from babel import Locale
-from babel.numbers import NumberPattern, parse_pattern
+from babel.numbers import NumberPattern, get_currency_symbol
+
+from spendtrackr import locales
 
 _ACTIVE = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLF CLP CNY COP CRC
@@ -94,38 +95,60 @@ class Money:
         return self.minor <= self._same(other)
 
     def __str__(self) -> str:
-        return self.format()
+        return self.format(locales.shown())
 
-    def format(self, locale: str = "en") -> str:
+    def written(self) -> str:
+        """For whoever reads the page at hand; as `str` gives it where nobody does. Never for what is stored or sent."""
+        return self.format(locales.reader())
+
+    def format(self, locale: str = "") -> str:
         """As a person reads it: `$1,234.50`, `¥1,235`, `KWD 1.234`."""
-        return _apply(_pattern(self.currency, locale), self.decimal, self.currency, locale)
+        return _apply(_pattern(self.currency, locale, exponent(self.currency), exponent(self.currency)), self.decimal, locale)
 
-    def short(self, locale: str = "en") -> str:
+    def short(self, locale: str = "") -> str:
         """For an axis: `$12k`. Whole units at most, so never for a figure that somebody checks."""
+        pattern = _pattern(self.currency, locale, 0, 1)
         units = self.decimal.quantize(Decimal(1), ROUND_HALF_EVEN)
         for size, letter in ((10**9, "bn"), (10**6, "m"), (10**3, "k")):
             if abs(units) >= size:
-                return _whole(self.currency, locale, (units / size).normalize()) + letter
-        return _whole(self.currency, locale, units)
+                return re.sub(r"(?<=\d)(?=\D*$)", letter, _apply(pattern, (units / size).normalize(), locale), count=1)
+        return _apply(pattern, units, locale)
+
+    def in_box(self) -> str:
+        """As it stands in a box to be changed."""
+        return locales.in_box(self.decimal)
+
+    @classmethod
+    def typed(cls, text: str, currency: str) -> Money:
+        """As somebody typed it who reads the page at hand. Raises ValueError for what they may have meant otherwise: never a guess."""
+        mark = locales.decimal_mark()
+        if _is_doubtful(text, currency, mark):
+            raise ValueError(f"{text!r} can be read in two ways")
+        return cls.parse(parse_decimal(text, decimal_mark=mark), currency)
 
 
-@lru_cache(maxsize=512)
-def _pattern(currency: str, locale: str) -> NumberPattern:
-    pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
-    pattern.frac_prec = (exponent(currency), exponent(currency))
+def example(currency: str, amount: str = "1250.00") -> str:
+    """How the reader of the page at hand types an amount, for a sentence that says so."""
+    if not locales.reader():
+        return amount
+    return locales.number(Decimal(amount), places=exponent(currency))
+
+
+@lru_cache(maxsize=1024)
+def _pattern(currency: str, locale: str, least: int, most: int) -> NumberPattern:
+    """The currency's sign is put in here, once: English's in every region (see `locales`)."""
+    symbol = get_currency_symbol(currency, "en")
+    pattern = locales.pattern_of(locales.cldr(locale).currency_formats["standard"].pattern, locale)
+    (above, below), (after, after_below) = pattern.prefix, pattern.suffix
+    pattern.prefix = above.replace("¤", symbol), below.replace("¤", symbol)
+    pattern.suffix = after.replace("¤", symbol), after_below.replace("¤", symbol)
+    pattern.frac_prec = (least, most)
     return pattern
 
 
-def _whole(currency: str, locale: str, value: Decimal) -> str:
-    pattern = parse_pattern(Locale.parse(locale).currency_formats["standard"].pattern)
-    pattern.frac_prec = (0, 1)
-    return _apply(pattern, value, currency, locale)
-
-
-def _apply(pattern: NumberPattern, value: Decimal, currency: str, locale: str) -> str:
+def _apply(pattern: NumberPattern, value: Decimal, locale: str) -> str:
     """CLDR puts a space between a currency's letters and its figures (`KWD 1.234`); Babel's patterns leave it out."""
-    text = str(pattern.apply(value, Locale.parse(locale), currency=currency, currency_digits=False))
-    return re.sub(r"(?<=[A-Za-z])(?=\d)", "\u00a0", text)
+    return re.sub(r"(?<=[A-Za-z])(?=\d)", "\u00a0", str(pattern.apply(value, locales.cldr(locale))), count=1)
 
 
 def allocate(total_minor: int, weights: Iterable[int]) -> list[int]:
@@ -192,6 +215,19 @@ def _plain_number(text: str, decimal_mark: str) -> Decimal | None:
     if not re.fullmatch(rf"(?:{grouped}|[0-9]+)(?:{mark}[0-9]*)?|{mark}[0-9]+", text):
         return None
     return Decimal(re.sub(rf"[{other} '\u2019]", "", text).replace(decimal_mark, "."))
+
+
+def _is_doubtful(text: str, currency: str, mark: str) -> bool:
+    """Whether another region's reader would have meant another amount by it.
+
+    Of `.` and `,` only the reader's own may group. Where a currency has three decimals, one group alone (`1,234`) looks like them;
+    and a number that begins with nought (`0,500`) is no group of thousands.
+    """
+    other = "," if mark == "." else "."
+    if other not in text:
+        return False
+    alone = text.count(other) == 1 and mark not in text and exponent(currency) >= 3
+    return alone or locales.group_mark() != other or re.search(rf"(?<![0-9])0[0-9]*{re.escape(other)}", text) is not None
 
 
 def parse_decimal(text: str, *, decimal_mark: str = ".") -> Decimal:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
+from spendtrackr import locales
+
 TIME_ZONES: frozenset[str] = frozenset(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
 
 
@@ -58,7 +60,7 @@ class Period:
             return f"{first:%B %Y}"
         if self.is_whole_months:
             return f"{first:%B %Y} to {last:%B %Y}" if first.year != last.year else f"{first:%B} to {last:%B %Y}"
-        return f"{first.day} {first:%b %Y} to {last.day} {last:%b %Y}"
+        return f"{locales.day(first, tag=locales.shown())} to {locales.day(last, tag=locales.shown())}"
 
 
 def add_months(day: date, months: int) -> date:

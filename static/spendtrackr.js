@@ -60,23 +60,46 @@ function sums(boxes) {
     total.minor += BigInt(amount.replace(".", ""));
     totals.set(currency, total);
   }
-  return [...totals].sort().map(([currency, { minor, places }]) =>
-    new Intl.NumberFormat("en", {
-      style: "currency", currency, minimumFractionDigits: places, maximumFractionDigits: places,
-    }).format(Number(minor) / 10 ** places));
+  return [...totals].sort().map(([currency, { minor, places }]) => written(minor, currency, places));
+}
+
+// As the server writes amounts for this reader.
+const amounts = JSON.parse(document.documentElement.dataset.amounts ?? "null");
+
+function written(minor, currency, places) {
+  const digits = String(minor < 0n ? -minor : minor).padStart(places + 1, "0");
+  const whole = digits.slice(0, digits.length - places);
+  const figures = grouped(whole) + (places > 0 ? amounts.decimal + digits.slice(-places) : "");
+  const parts = new Intl.NumberFormat("en", { style: "currency", currency }).formatToParts(0);
+  const sign = parts.find((part) => part.type === "currency").value;
+  const text = (minor < 0n ? amounts.minus : amounts.plus).replace("¤", () => sign).replace("#", () => figures);
+  return text.replace(/([A-Za-z])(?=\d)/, "$1\u00a0");
+}
+
+function grouped(whole) {
+  const [last, other] = amounts.sizes;
+  const groups = [whole.slice(-last)];
+  for (let rest = whole.slice(0, -last); rest; rest = rest.slice(0, -other)) groups.unshift(rest.slice(-other));
+  return groups.join(amounts.group);
+}
+
+// Loosely, for a hint alone: what the server reads, it reads strictly.
+function typed(text) {
+  const bare = text.replaceAll(amounts.decimal === "," ? "." : ",", "").replace(/[\s'\u2019]/g, "");
+  return Number(bare.replace(amounts.decimal, ".")) || 0;
 }
 
 // While somebody splits an amount: what is left of it.
 document.addEventListener("input", (event) => {
   const form = event.target.closest("form[data-splits]");
   if (!form || !/-amount$/.test(event.target.name)) return;
-  const typed = [...form.querySelectorAll("input[name$='-amount']")].map((input) => Number(input.value.replace(/[ ,']/g, "")) || 0);
+  const shares = [...form.querySelectorAll("input[name$='-amount']")].map((input) => typed(input.value));
   const whole = Math.abs(Number(form.dataset.splits));
   const places = (form.dataset.splits.split(".")[1] || "").length;
-  const left = whole - typed.reduce((sum, amount) => sum + amount, 0);
+  const left = whole - shares.reduce((sum, amount) => sum + amount, 0);
   const told = form.querySelector("[data-left]");
   told.hidden = false;
-  told.textContent = Math.abs(left) < 0.5 / 10 ** places ? "It adds up." : `${left > 0 ? "Left" : "Too much"}: ${Math.abs(left).toFixed(places)}`;
+  told.textContent = Math.abs(left) < 0.5 / 10 ** places ? "It adds up." : `${left > 0 ? "Left" : "Too much"}: ${Math.abs(left).toFixed(places).replace(".", amounts.decimal)}`;
 });
 
 // What is under way is looked at again until it is over, without taking anybody's place on the page.

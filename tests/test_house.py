@@ -161,6 +161,44 @@ def test_only_sign_in_sweeps_and_operators_leave_the_scope():
     assert found == allowed
 
 
+# How a template may write: for machines. People read `day`, `moment`, `clock`, `month`, `filesize`, as their region writes them.
+FOR_MACHINES = {"date:'c'", "date:'Y-m-d'", "date:'Y-m'", "stringformat:'.1f'"}
+# Words of a template that Django would write alike for every reader.
+_FILTERS = "date|time|stringformat|floatformat|filesizeformat|intcomma|naturalday|timesince|timeuntil"
+WRITES = rf"\|\s*((?:{_FILTERS})\b(?::(?:'[^']*'|\"[^\"]*\"|[\w.]+))?)"
+
+
+def written_alike(template: str) -> set[str]:
+    return {said for said in re.findall(WRITES, template) if said not in FOR_MACHINES}
+
+
+def test_templates_write_days_times_and_numbers_as_their_reader_does():
+    for path in (ROOT / "templates").rglob("*"):
+        if path.is_dir() or "admin" in path.parts:
+            continue
+        text = path.read_text()
+        assert written_alike(text) == set(), f"{path}: the filters of spendtrackr/templatetags/written.py follow the reader"
+        assert not re.search(r"\}\}\s?%(?!\})", text), f"{path}: `|percent` knows where the sign stands"
+        assert not re.search(r'value="[^"]*\.decimal \}\}', text), f"{path}: an amount in a box is its `in_box`"
+
+
+@pytest.mark.parametrize(
+    "said", ['{{ row.day|date:"j M Y" }}', "{{ at|time:'H:i' }}", "{{ at|date }}", "{{ size|filesizeformat }}", "{{ x|floatformat:2 }}"]
+)
+def test_the_rule_about_templates_finds_what_it_is_about(said):
+    assert written_alike(said)
+
+
+def test_pages_write_days_and_amounts_in_one_way():
+    """What Python writes for a page goes through `locales` and `Money.written`. What is stored names its format itself."""
+    own = {"spendtrackr/locales.py", "transactions/notices.py", "transactions/statements/mapping.py"}
+    for path in sources():
+        name = path.relative_to(ROOT).as_posix()
+        if name in own or {"demo", "verification", "management", "admin"} & set(path.parts):
+            continue
+        assert not re.search(r"%-?d %b|\.day\} \{|parse_decimal\(text", path.read_text()) or name == "spendtrackr/money.py", path
+
+
 def test_every_module_says_what_it_is_for():
     for path in sources():
         assert ast.get_docstring(ast.parse(path.read_text())) or path.stat().st_size == 0, path

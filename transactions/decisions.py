@@ -121,14 +121,17 @@ def _more(row: Row, currency: str, *, on_grants: bool) -> Change:
     """By how much: what was wanted beyond what was allowed. What raises the room by this, and no less, would have done."""
     name, subject = str(row["name"]), row.get("subject")
     by = Money(row["value"] - row["limit"], currency)
+    more = by.written()
     if name == "grant":
-        return Change(name, "grant", f"Grant {Money(row['value'], currency)} for once.", Money(row["value"], currency))
+        return Change(name, "grant", f"Grant {Money(row['value'], currency).written()} for once.", Money(row["value"], currency))
+    or_once = "" if on_grants else f", or grant {more} for once"
     what, says = {
-        "per_transaction_cap": ("raise_cap", f"Raise the cap for one purchase by {by}."),
-        "budget": ("raise_budget", f"Raise the budget by {by}, or draw from another one."),
-        "funds": ("top_up", f"Top up the account by {by}."),
+        "per_transaction_cap": ("raise_cap", f"Raise the cap for one purchase by {more}."),
+        "budget": ("raise_budget", f"Raise the budget by {more}, or draw from another one."),
+        "funds": ("top_up", f"Top up the account by {more}."),
     }.get(
-        name, ("raise_limit", f"Raise the {name.removesuffix('_limit')} limit by {by}{'' if on_grants else f', or grant {by} for once'}.")
+        name,
+        ("raise_limit", f"Raise the {name.removesuffix('_limit')} limit by {more}{or_once}."),
     )
     return Change(name, what, says, by, subject)
 

@@ -18,7 +18,7 @@ from cards.counters import Share
 from cards.locks import lock_budgets
 from cards.models import Budget, LimitCounter
 from cards.models.budgets import ids_of
-from spendtrackr import errors
+from spendtrackr import errors, locales
 from spendtrackr.money import Money, allocate
 from transactions import draws, rollups
 from transactions.draws import Ceiling
@@ -38,7 +38,8 @@ class BooksClosed(errors.InvalidState):
     code = "books_closed"
 
     def __init__(self, through: date, *, field: str | None = None) -> None:
-        super().__init__(f"The books are closed through {through:%-d %b %Y}: what was posted by then stays booked as it is.", field=field)
+        closed = f"The books are closed through {locales.day(through)}"
+        super().__init__(f"{closed}: what was posted by then stays booked as it is.", field=field)
 
 
 def parts_of(purchase: Transaction) -> list[Split]:
@@ -248,7 +249,7 @@ def _must_have_room(budget: Budget, counter: LimitCounter, minor: int) -> None:
         raise errors.InvalidState(f"The budget {budget.name} is closed.", field="splits")
     if budget.is_hard and counter.used_minor + minor > budget.limit_minor:
         left = Money(max(0, budget.limit_minor - counter.used_minor), budget.currency)
-        raise OverBudget(f"{budget.name} has {left} left in that period.", field="splits")
+        raise OverBudget(f"{budget.name} has {left.written()} left in that period.", field="splits")
 
 
 def as_seen(parts: Iterable[Any]) -> list[list[Any]]:

@@ -62,7 +62,7 @@ def _network(purchase: Transaction) -> list[Happening]:
         Happening(
             message.at,
             _NETWORK[MessageKind(message.kind)] if message.is_approved else "Declined",
-            note=str(Money(message.amount_minor, purchase.currency)),
+            note=Money(message.amount_minor, purchase.currency).written(),
         )
         for message in messages
     ]
@@ -104,7 +104,7 @@ def _paid_back(claim: Transaction) -> list[Happening]:
     for payout in Payout.objects.filter(transaction=claim).select_related("reimbursement__ended_by__user", "ended_by__user"):
         batch = payout.reimbursement
         if batch.status == ReimbursementStatus.PAID and payout.status != PayoutStatus.REMOVED and batch.ended_at:
-            told.append(Happening(batch.ended_at, f"Paid back, {payout.amount}", _name(batch.ended_by), batch.reference))
+            told.append(Happening(batch.ended_at, f"Paid back, {payout.amount.written()}", _name(batch.ended_by), batch.reference))
         if payout.status == PayoutStatus.FAILED and payout.ended_at:
             told.append(Happening(payout.ended_at, "The transfer came back", _name(payout.ended_by), payout.reason))
     return told
@@ -118,7 +118,7 @@ def _owed(purchase: Transaction) -> list[Happening]:
     told = [Happening(repayment.opened_at, f"{_name(repayment.member)} was asked to repay it")]
     for part in RepaymentPart.objects.filter(repayment=repayment).select_related("recorded_by__user"):
         amount = Money(part.amount_minor, purchase.currency)
-        told.append(Happening(part.at, f"Repaid, {amount}", _name(part.recorded_by), part.reference))
+        told.append(Happening(part.at, f"Repaid, {amount.written()}", _name(part.recorded_by), part.reference))
     if repayment.status == RepaymentStatus.WAIVED and repayment.ended_at:
         told.append(Happening(repayment.ended_at, "Not to be repaid any more", _name(repayment.ended_by), repayment.reason))
     return told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from datetime import date
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -11,8 +12,8 @@ from babel import Locale
 from django import forms
 
 from companies.operations import COUNTRIES
-from spendtrackr import errors
-from spendtrackr.money import CURRENCIES
+from spendtrackr import errors, locales
+from spendtrackr.money import CURRENCIES, Money
 from spendtrackr.periods import TIME_ZONES
 from users.notices import MAY_BE_SILENT, SAYS, Choice, Delivery, Kind
 
@@ -137,7 +138,16 @@ class ProfileForm(OperationForm):
     name = LineField(label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
 
 
+@lru_cache
+def _regions() -> list[tuple[str, str]]:
+    """By name, each with how a day and an amount look there."""
+    on, amount = date(2026, 3, 5), Money(123_450, "USD")
+    samples = [(tag, f"{name} — {locales.day(on, tag=tag)}, {amount.format(tag)}") for tag, name in locales.REGIONS.items()]
+    return [("", "As my browser says"), *sorted(samples, key=lambda sample: sample[1])]
+
+
 class PagesForm(OperationForm):
+    locale = forms.ChoiceField(label="Dates and amounts are written as in", choices=_regions, required=False)
     uses_keys = forms.BooleanField(label="Keyboard shortcuts", required=False, help_text="Single keys, such as j for the next row.")
 
 

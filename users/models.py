@@ -55,6 +55,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     confirmed_at = models.DateTimeField(null=True)
     # Whether single keys do something on pages. Who dictates, or brushes against keys, switches them off.
     uses_keys = models.BooleanField(default=True)
+    # Whose dates and amounts pages show, one of `locales.REGIONS`; blank: as the browser says.
+    locale = models.CharField(max_length=10, default="", blank=True)
 
     USERNAME_FIELD = "email_key"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

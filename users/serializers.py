@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from companies.models import Department
 from companies.serializers import CompanySerializer
+from spendtrackr.locales import REGIONS
 from spendtrackr.serializers import CountryField, CurrencyField, PlainCharField, PlainChoiceField, StrictBooleanField, StrictSerializer
 from users import queries
 from users.models import Invitation, Membership, Notification, Session
@@ -78,7 +79,12 @@ class SwitchBody(StrictSerializer):
 
 
 class ProfileBody(StrictSerializer):
-    name = PlainCharField(max_length=120)
+    name = PlainCharField(max_length=120, required=False)
+    locale = PlainChoiceField(
+        [("", "as the browser says"), *REGIONS.items()],
+        required=False,
+        help_text="The region as in which pages write dates and amounts. The API itself writes them for everybody alike.",
+    )
 
 
 class PlaceFields(StrictSerializer):
@@ -139,6 +145,9 @@ class MeSerializer(serializers.Serializer[Membership]):
     member = MemberSerializer(source="*")
     company = CompanySerializer()
     memberships = serializers.SerializerMethodField()
+    locale = serializers.CharField(
+        source="user.locale", read_only=True, help_text="As in which region pages write dates and amounts; blank: as the browser says."
+    )
 
     @extend_schema_field(MeMembershipSerializer(many=True))
     def get_memberships(self, member: Membership) -> list[dict[str, Any]]:

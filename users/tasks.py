@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from spendtrackr import locales
 from spendtrackr.tenancy import company_scope
 from users import operations, queries
 from users.models import EmailLink, Invitation, LinkPurpose
@@ -78,7 +79,8 @@ def _send_post(post: operations.Post) -> None:
         "preferences": f"{settings.SITE_URL}{reverse('notification-preferences')}",
     }
     subject = f"{company}: {post.rows[0].text}" if len(post.rows) == 1 else f"{company}: {len(post.rows)} things to know"
-    text, html = (render_to_string(f"users/mail/notifications.{kind}", context) for kind in ("txt", "html"))
+    with locales.reading(member.user.locale):
+        text, html = (render_to_string(f"users/mail/notifications.{kind}", context) for kind in ("txt", "html"))
     send_mail(operations.clipped(subject, 120), text, None, [member.user.email], html_message=html)
 
 
@@ -92,7 +94,9 @@ def _is_away(error: Exception) -> bool:
 def _send(row: EmailLink | Invitation, secret: str) -> None:
     name, subject, address, page = _kind(row)
     link = f"{settings.SITE_URL}{reverse(page)}?{urlencode({'token': secret})}"
-    text = render_to_string(f"users/mail/{name}.txt", {"link": link, **_words(row)})
+    # There is no browser to ask, and of somebody who is invited nothing is known.
+    with locales.reading("" if isinstance(row, Invitation) else row.user.locale):
+        text = render_to_string(f"users/mail/{name}.txt", {"link": link, **_words(row)})
     send_mail(" ".join(subject.split()), text, None, [address])
 
 

@@ -124,7 +124,7 @@ class MeViewSet(TenantViewSet):
 
     serializer_class = shapes.MeSerializer
     model = Membership
-    rules = dict.fromkeys(["me", "rename", "logout", "password", "switch", "resend_confirmation"], "profile.own")
+    rules = dict.fromkeys(["me", "change_profile", "logout", "password", "switch", "resend_confirmation"], "profile.own")
     always_writable = True
 
     def rows(self) -> QuerySet[Any]:
@@ -143,11 +143,14 @@ class MeViewSet(TenantViewSet):
         return self.reply(request.membership)
 
     @extend_schema(
-        summary="Change your name", description="In all your companies.", request=shapes.ProfileBody, responses={200: shapes.MeSerializer}
+        summary="Change your name, or how pages write dates and amounts for you",
+        description="In all your companies. What you do not name stays.",
+        request=shapes.ProfileBody,
+        responses={200: shapes.MeSerializer},
     )
     @me.mapping.patch
-    def rename(self, request: APIRequest) -> Response:
-        return self.reply(operations.rename(request.membership, **self.body(shapes.ProfileBody), at=timezone.now()))
+    def change_profile(self, request: APIRequest) -> Response:
+        return self.reply(operations.change_profile(request.membership, **self.body(shapes.ProfileBody), at=timezone.now()))
 
     @extend_schema(
         summary="Sign out", description="Ends this session at once, its access token included.", request=None, responses={204: None}

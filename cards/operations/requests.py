@@ -84,7 +84,7 @@ def _must_be_higher(amount: Money, limit: Money | None) -> None:
     if limit is None:
         raise errors.Invalid("The card has no limit of this interval that could be raised.", field="interval")
     if amount <= limit:
-        raise errors.Invalid(f"The limit is {limit} already.", field="amount")
+        raise errors.Invalid(f"The limit is {limit.written()} already.", field="amount")
 
 
 def _check_grant(wish: Wish, actor: Membership, today: date) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from transactions.operations import accounts
 from transactions.operations.swipes import authorize
+from users import operations as people
 
 
 def usd(minor: int) -> Money:
@@ -97,6 +99,24 @@ def test_a_form_that_is_sent_back_as_it_came_changes_nothing(world, pages):
     assert "Nothing was different, so nothing was changed." in text(answer)
     with company_scope(world.acme.pk):
         assert CardControls.objects.count() == versions
+
+
+def test_so_does_one_that_a_reader_with_a_decimal_comma_sends_back_and_only_their_notation_is_read(world, pages):
+    control(world, EVERYTHING)
+    with company_scope(world.acme.pk):
+        people.change_profile(world.alice, locale="de-DE", at=NOON)
+        versions = CardControls.objects.count()
+    client = pages(world.alice)
+    sent = as_sent(client.get(path_of(world.card)))
+    assert sent["per_transaction_cap"].partition(",")[2] == "00"
+    answer = client.post(path_of(world.card, "change"), sent, follow=True)
+    assert "Nothing was different, so nothing was changed." in text(answer)
+    refused = client.post(path_of(world.card, "change"), sent | {"per_transaction_cap": "1200.50"})
+    assert (refused.status_code, "Write an amount in USD, such as 1.250,00." in text(refused)) == (400, True)
+    with company_scope(world.acme.pk):
+        assert CardControls.objects.count() == versions
+    assert client.post(path_of(world.card, "change"), sent | {"per_transaction_cap": "1.200,50"}).status_code == 302
+    assert controls_of(world) == replace(EVERYTHING, per_transaction_cap=Money(1_200_50, "USD"))
 
 
 def test_one_change_leaves_everything_else(world, pages):

@@ -16,7 +16,7 @@ from cards import operations, queries
 from cards.forms import COUNTRY_NAMES, ControlsForm, GrantForm, IssueForm
 from cards.models import Card, CardMode, CardStatus, CardUsage, LimitGrant
 from cards.viewsets.cards import CardFilter
-from spendtrackr import errors
+from spendtrackr import errors, locales
 from spendtrackr.forms import show_refusal
 from spendtrackr.pagination import take_page
 from spendtrackr.permissions import find, require
@@ -131,7 +131,7 @@ def facts(card: Card) -> list[tuple[str, str]]:
     told = [
         ("May be used", CardUsage(card.usage).label if card.usage != CardUsage.MULTI else ""),
         ("Room comes back", CardMode(controls.mode).label),
-        ("Most for one purchase", str(controls.per_transaction_cap or "no cap")),
+        ("Most for one purchase", controls.per_transaction_cap.written() if controls.per_transaction_cap else "no cap"),
         ("Budget", card.budget.name if card.budget else ""),
         *((label, ", ".join(_readable(name, text) for text in listed)) for label, listed, name in lists),
         ("Valid from", _day(controls.valid_from)),
@@ -155,7 +155,7 @@ def _readable(name: str, text: str) -> str:
 
 
 def _day(day: date | None) -> str:
-    return f"{day.day} {day:%b %Y}" if day else ""
+    return locales.day(day) if day else ""
 
 
 @form_page
@@ -189,7 +189,7 @@ def grant(request: HttpRequest, member: Membership, public_id: str) -> HttpRespo
         except errors.DomainError as error:
             show_refusal(form, error)
         else:
-            messages.success(request, f"{given['amount']} more may be spent until the end of {_day(given['expires_at'])}.")
+            messages.success(request, f"{given['amount'].written()} more may be spent until the end of {_day(given['expires_at'])}.")
             return redirect("card", public_id=public_id)
     return render(request, "cards/detail.html", shown(member, found, grant_form=form), status=400 if form.errors else 200)
 

@@ -100,7 +100,11 @@ def _ways(card: Card) -> Choices:
     limits = [
         (limit.interval, queries.amount_limit(card, limit.interval)) for limit in Controls.of(card.rules).limits if limit.amount_minor
     ]
-    raises = [(f"{RequestKind.RAISE}:{interval}", f"A higher {ADVERBS[interval]} limit than {limit}") for interval, limit in limits]
+    raises = [
+        (f"{RequestKind.RAISE}:{interval}", f"A higher {ADVERBS[interval]} limit than {limit.written()}")
+        for interval, limit in limits
+        if limit
+    ]
     return [(str(RequestKind.GRANT), "More room for once"), *raises]
 
 

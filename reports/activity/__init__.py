@@ -111,7 +111,7 @@ def _filled(told: Told, slot: str, names: Names) -> Iterator[Part]:
         case "subject":
             yield names.of(told.event.subject_id)
         case "amount":
-            yield Part(str(Money(told.details["minor"], told.details.get("currency") or names.currency(told))))
+            yield Part(Money(told.details["minor"], told.details.get("currency") or names.currency(told)).written())
         case _:
             said = told.details.get(slot)
             for place, one in enumerate(said if isinstance(said, list) else [said]):

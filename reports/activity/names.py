@@ -43,7 +43,7 @@ def _to(url: str) -> Callable[[Any], str]:
 
 
 def _purchase(row: Transaction) -> str:
-    return f"{row.amount} at {row.merchant.name if row.merchant else row.descriptor or 'an unnamed merchant'}"
+    return f"{row.amount.written()} at {row.merchant.name if row.merchant else row.descriptor or 'an unnamed merchant'}"
 
 
 def _card(row: Card) -> str:
@@ -52,7 +52,7 @@ def _card(row: Card) -> str:
 
 def _wish(row: CardRequest) -> str:
     wishes = {"card": "a card", "raise": "a higher limit", "grant": "more for once"}
-    return f"{wishes[row.kind]} for {row.requester.user.name}, {row.amount}"
+    return f"{wishes[row.kind]} for {row.requester.user.name}, {row.amount.written()}"
 
 
 _SETTINGS = lambda _: reverse("settings")  # noqa: E731 -- one of several pages

@@ -13,6 +13,7 @@ from django.db.models import F, Q, QuerySet
 from cards.controls import merchant_key
 from reports.queries.lists import transactions
 from reports.shape import Axis, Key, Measure, Question, Report, Row
+from spendtrackr import locales
 from spendtrackr.money import Money
 from transactions.merchants import UNNAMED, clean_name
 from transactions.models import Attachment, Receipt, Transaction, TransactionSource, TransactionStatus
@@ -64,7 +65,7 @@ class Purchase:
 
     @property
     def label(self) -> str:
-        return f"{self.name or self.descriptor or UNNAMED}, {self.day.day} {self.day:%b %Y}"
+        return f"{self.name or self.descriptor or UNNAMED}, {locales.day(self.day)}"
 
 
 _FIELDS = (

@@ -17,7 +17,7 @@ from reports.catalogue import REPORTS
 from reports.exports import CSV, SUBJECTS, TYPES, ZIP, Opened, Sheet
 from reports.forms import USUAL
 from reports.models import UNFINISHED, Export
-from spendtrackr import errors
+from spendtrackr import errors, locales
 from spendtrackr.exports import csv_download, download_headers
 from spendtrackr.permissions import find, require
 from spendtrackr.tenancy import company_scope
@@ -70,10 +70,12 @@ def _asked(request: HttpRequest, member: Membership) -> HttpResponseBase:
     what, to, at = request.POST.get("what", ""), request.POST.get("format", ""), timezone.now()
     try:
         given = _given(what, request.POST, member)
-        found = operations.opened(what, to, given, actor=member, at=at)
-        if to != ZIP and found.count(MOST_AT_ONCE + 1) <= MOST_AT_ONCE:
-            return _at_once(found, what, to, member, at=at)
-        operations.ask(what, to, given, actor=member, at=at)
+        # A file is the same whoever asks for it, and whether it is made here or by the worker.
+        with locales.reading(""):
+            found = operations.opened(what, to, given, actor=member, at=at)
+            if to != ZIP and found.count(MOST_AT_ONCE + 1) <= MOST_AT_ONCE:
+                return _at_once(found, what, to, member, at=at)
+            operations.ask(what, to, given, actor=member, at=at)
     except (errors.Invalid, errors.InvalidState) as refusal:
         messages.error(request, refusal.message)
         return redirect(next_of(request) or "exports")

@@ -17,7 +17,7 @@ from reports import overview, queries
 from reports.catalogue import REPORTS, THEMES
 from reports.forms import USUAL, question_from
 from reports.shape import Definition, Question, Report
-from reports.tables import lay_out
+from reports.tables import as_text, lay_out
 from reports.views.overview import presets
 from spendtrackr import errors
 from spendtrackr.periods import add_months, month_of
@@ -79,11 +79,10 @@ def _spend(question: Question, answer: Report, given: dict[str, str]) -> dict[st
     currency = question.currency or (own if own in totals or not totals else next(iter(totals)))
     by = question.options["group_by"].split(",")[-1]
     cuts = [name for name in queries.AXES if name != queries.MONTH]
+    written = [(code, as_text(total, "money")) for code, total in totals.items()]
     return {
         "tabs": _links(given, "group_by", [(name, queries.AXES[name].label) for name in (*cuts, queries.MONTH)], by),
-        "currencies": _links(given, "currency", [(code, str(total)) for code, total in totals.items()], currency)
-        if len(totals) > 1
-        else [],
+        "currencies": _links(given, "currency", written, currency) if len(totals) > 1 else [],
         "overview": overview.build(question, currency, by=by if by in cuts else Dimension.CATEGORY),
     }
 

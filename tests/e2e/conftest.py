@@ -32,6 +32,12 @@ def browser_type_launch_args(browser_type_launch_args):
 
 
 @pytest.fixture(scope="session")
+def browser_context_args(browser_context_args):
+    """A reader whose days and amounts are written as without a region."""
+    return {**browser_context_args, "locale": "en-GB"}
+
+
+@pytest.fixture(scope="session")
 def kept(tmp_path_factory):
     """Where a copy of the demo lies, once it was made."""
     return tmp_path_factory.mktemp("demo") / "demo.sqlite3"

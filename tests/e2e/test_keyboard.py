@@ -6,13 +6,14 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.e2e.test_pages import PHONE, overflows
 from tests.e2e.test_paper import DESK, acme, enter, state  # noqa: F401 -- a fixture
 from tests.factories import swipe
 from tests.rules import adopt
 from transactions.models import Approval, Transaction
-from transactions.operations import approvals
+from transactions.operations import accounts, approvals
 from transactions.operations.swipes import authorize
 
 pytestmark = [
@@ -179,6 +180,31 @@ def test_what_is_ticked_is_counted_and_added_up_and_stays_ticked(page, waiting, 
     expect(bar.get_by_role("status")).to_have_text("3 ticked: $110.00")
     bar.get_by_label("Tick all on this page").uncheck()
     expect(bar).to_be_hidden()
+
+
+def test_what_is_ticked_is_added_up_as_the_reader_writes(browser, waiting):
+    with company_scope(waiting.acme.pk):
+        accounts.top_up(Money(5_000_00, "USD"), actor=waiting.alice, at=timezone.now())
+        authorize(waiting.reload(), swipe(1_234_50, at=timezone.now(), merchant_name="Fourth"))
+    page = browser.new_context(locale="de-DE", viewport=DESK).new_page()
+    enter(page, waiting, "alice@acme.example")
+    page.goto(waiting.url + "/transactions/")
+    page.get_by_label("Tick Third").check()
+    page.get_by_label("Tick Fourth").check()
+    expect(page.locator(".bulk-bar").get_by_role("status")).to_have_text("2 ticked: 1.244,50\u00a0$")
+    row(page, "Fourth").click()
+    expect(page.get_by_role("complementary", name="Transaction").locator(".amount").first).to_have_text("1.234,50\u00a0$")
+    page.get_by_role("link", name="Close").click()
+    expect(page.locator(".bulk-bar").get_by_role("status")).to_have_text("2 ticked: 1.244,50\u00a0$")
+    purchase = Transaction.across_companies.get(descriptor="Fourth")
+    page.goto(f"{waiting.url}/transactions/{purchase.public_id}/split/")
+    amount = page.locator("input[name='part-0-amount']")
+    expect(amount).to_have_value("1234,50")
+    amount.fill("1.000,25")
+    expect(page.locator("[data-left]")).to_have_text("Left: 234,25")
+    amount.fill("1.234,50")
+    expect(page.locator("[data-left]")).to_have_text("It adds up.")
+    page.context.close()
 
 
 REFUSED = "<main><h1>Something broke</h1><p>Something broke on our side, and it was logged.</p></main>"

@@ -10,14 +10,14 @@ from django.http import QueryDict
 
 from spendtrackr import errors
 from spendtrackr.forms import EARLIEST, LATEST, day_from, instant_from
-from spendtrackr.money import Money, parse_decimal
+from spendtrackr.money import Money
 from spendtrackr.periods import Period, month_of
 
 _NAMES = {"min": ("min_minor", "From amount"), "max": ("max_minor", "To amount")}
 
 
 class AmountRange:
-    """`min` and `max` in whole units of the company's currency, such as `12.50`, as the filter's minor units."""
+    """`min` and `max` in whole units of the company's currency, as their reader writes them, as the filter's minor units."""
 
     def __init__(self, given: QueryDict, currency: str) -> None:
         self.given, self.currency = given, currency
@@ -29,7 +29,7 @@ class AmountRange:
         for name, (target, label) in _NAMES.items():
             if text := translated.pop(name, [""])[-1].strip():
                 try:
-                    translated[target] = str(Money.parse(parse_decimal(text), self.currency).minor)
+                    translated[target] = str(Money.typed(text, self.currency).minor)
                 except ValueError:
                     self.problems.append(f"{label}: {text[:40]!r} is not an amount in {self.currency}.")
         return translated

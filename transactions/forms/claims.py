@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from spendtrackr import errors
+from spendtrackr import errors, locales
 from spendtrackr.forms import DayField, LineField
 from spendtrackr.money import CURRENCIES, Money
 from transactions import queries
@@ -94,6 +94,21 @@ _SPARE = 2
 _PLACES = 10
 
 
+class RateField(forms.DecimalField):
+    """A rate with its reader's decimal mark, and without groups: in a rate they would be a guess."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return locales.in_box(value) if isinstance(value, Decimal) else value
+
+    def to_python(self, value: Any) -> Any:
+        if value and locales.decimal_mark() != ".":
+            try:
+                value = locales.read_number(str(value))
+            except ValueError as error:
+                raise forms.ValidationError(f"Write a number such as {locales.in_box('1.0823')}.") from error
+        return super().to_python(value)
+
+
 class ClaimForm(forms.Form):
     """What is said once of a claim; its amount is the sum of its lines."""
 
@@ -101,7 +116,7 @@ class ClaimForm(forms.Form):
     spent_on = DayField(label="Day")
     memo = LineField(label="What it was for", max_length=500, required=False)
     currency = forms.ChoiceField(label="Paid in", choices=[(code, code) for code in sorted(CURRENCIES)])
-    rate = forms.DecimalField(required=False, min_value=Decimal(10) ** -_PLACES, max_digits=20, decimal_places=_PLACES, localize=False)
+    rate = RateField(required=False, min_value=Decimal(10) ** -_PLACES, max_digits=20, decimal_places=_PLACES, localize=False)
 
     def __init__(self, *args: Any, home: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -153,8 +168,8 @@ class ClaimPage:
     def _typed(self, line: Split) -> dict[str, Any]:
         """A line as it stands in the boxes."""
         amount = Money(line.share_minor, whole_of(line.transaction).currency)
-        said = {"spent_on": line.spent_on, "merchant_name": line.descriptor, "tax": str(line.tax.decimal) if line.tax else ""}
-        return {"amount": str(amount.decimal), **booked_as(line), **said}
+        said = {"spent_on": line.spent_on, "merchant_name": line.descriptor, "tax": line.tax.in_box() if line.tax else ""}
+        return {"amount": amount.in_box(), **booked_as(line), **said}
 
     @property
     def is_split(self) -> bool:

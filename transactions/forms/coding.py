@@ -163,15 +163,15 @@ class SplitForm:
 
     def _whole(self) -> dict[str, Any]:
         category = self.purchase.category
-        return {"amount": str(_positive(self.whole).decimal), "category": category.public_id if category else ""}
+        return {"amount": _positive(self.whole).in_box(), "category": category.public_id if category else ""}
 
     def _typed(self, part: Split) -> dict[str, Any]:
         tax = part.tax
         amount = Money(part.share_minor if self.whole.currency != self.purchase.currency else part.amount_minor, self.whole.currency)
         return {
-            "amount": str(_positive(amount).decimal),
+            "amount": _positive(amount).in_box(),
             **booked_as(part),
-            "tax": str(_positive(tax).decimal) if tax else "",
+            "tax": _positive(tax).in_box() if tax else "",
         }
 
     def is_valid(self) -> bool:

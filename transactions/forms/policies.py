@@ -139,7 +139,7 @@ class SaysForm(forms.Form):
 
 
 def _typed(amount: Document | None) -> str:
-    return str(Money(amount["minor"], amount["currency"]).decimal) if amount else ""
+    return Money(amount["minor"], amount["currency"]).in_box() if amount else ""
 
 
 def _minor(amount: Money | None) -> dict[str, Any] | None:

@@ -121,7 +121,7 @@ def _converted(wish: Wish, currency: str) -> Money:
         units = wish.amount.decimal * wish.rate * 10 ** exponent(currency)
         amount = Money(int(units.quantize(Decimal(1), ROUND_HALF_UP)), currency)
     if not 0 < amount.minor <= MAX_MINOR:
-        raise errors.Invalid(f"A claim is more than nothing, and at most {Money(MAX_MINOR, currency)}.", field="amount")
+        raise errors.Invalid(f"A claim is more than nothing, and at most {Money(MAX_MINOR, currency).written()}.", field="amount")
     return amount
 
 

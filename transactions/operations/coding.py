@@ -192,7 +192,7 @@ def must_add_up(purchase: Transaction, parts: Sequence[Split], *, name: str = "s
             _must_be_within(part.tax_minor, part.share_minor, f"{name}.{place}.tax")
     if total != whole.minor:
         off, than = Money(abs(whole.minor - total), whole.currency), "less" if abs(total) < abs(whole.minor) else "more"
-        raise errors.Invalid(f"The parts add up to {off} {than} than {whole}.", field=name)
+        raise errors.Invalid(f"The parts add up to {off.written()} {than} than {whole.written()}.", field=name)
 
 
 def whole_of(purchase: Transaction) -> Money:

@@ -60,8 +60,8 @@ def _amount(start: Document | None, end: Document | None) -> str:
     return f"of {_money(start)} or more" if start else f"below {_money(end)}" if end else ""
 
 
-def _money(said: Document) -> Money:
-    return Money(said["minor"], said["currency"])
+def _money(said: Document) -> str:
+    return Money(said["minor"], said["currency"]).written()
 
 
 def _one_of(before: str, listed: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from spendtrackr import errors
+from spendtrackr import errors, locales
 from spendtrackr.forms import day_from, line_from
 from spendtrackr.permissions import find, require
 from transactions import queries
@@ -96,7 +96,7 @@ def close(request: HttpRequest, member: Membership) -> str:
     if through is None and request.POST.get("do") != "open":
         raise errors.Invalid("Choose a day.", field="closed_through")
     now = books.close(through, actor=member, at=timezone.now())
-    return f"The books are closed through {now.closed_through:%-d %b %Y}." if now.closed_through else "All days are open again."
+    return f"The books are closed through {locales.day(now.closed_through)}." if now.closed_through else "All days are open again."
 
 
 def _named(public_id: str) -> AccountingBatch:

@@ -93,7 +93,8 @@ def approve_all(request: HttpRequest, member: Membership) -> str | None:
     results = operations.decide_all(answers, actor=member, at=timezone.now())
     for result in results:
         if result.refusal:
-            messages.error(request, f"{result.approval.owned_by.user.name}, {result.approval.transaction.amount}: {result.refusal.message}")
+            about = f"{result.approval.owned_by.user.name}, {result.approval.transaction.amount.written()}"
+            messages.error(request, f"{about}: {result.refusal.message}")
     done = sum(result.refusal is None for result in results)
     return f"{done} approved." if done else None
 

@@ -18,7 +18,7 @@ from cards.controls import ADVERBS, Limit
 from cards.models import Card
 from cards.operations import Controls
 from cards.views import cards as card_pages
-from spendtrackr import errors
+from spendtrackr import errors, locales
 from spendtrackr.forms import show_refusal
 from spendtrackr.money import Money
 from spendtrackr.pagination import take_page
@@ -150,8 +150,8 @@ def _controls(found: Backtest, card: Card) -> list[tuple[str, str]]:
 
 def _most(limit: Limit, currency: str) -> str:
     if limit.amount_minor is not None:
-        return str(Money(limit.amount_minor, currency))
-    return f"{limit.count} purchase{'s' if limit.count != 1 else ''}"
+        return Money(limit.amount_minor, currency).written()
+    return f"{locales.count(limit.count or 0)} purchase{'s' if limit.count != 1 else ''}"
 
 
 def _shown(found: Backtest, result: queries.Result) -> dict[str, Any]:

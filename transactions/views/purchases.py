@@ -13,7 +13,7 @@ from cards.models import Budget
 from companies.models import Category, Department, Tag
 from spendtrackr import errors
 from spendtrackr.forms import line_from
-from spendtrackr.money import Money, parse_decimal
+from spendtrackr.money import Money, example
 from spendtrackr.permissions import find, require
 from transactions import queries, timeline
 from transactions.filters import UNAPPROVED, TransactionFilter
@@ -217,9 +217,9 @@ def _amount_of_tax(request: HttpRequest, row: Transaction) -> dict[str, Money | 
         return {}
     text = request.POST["tax"].strip()
     try:
-        amount = Money.parse(parse_decimal(text), row.currency) if text else None
+        amount = Money.typed(text, row.currency) if text else None
     except ValueError as error:
-        raise errors.Invalid(f"Tax: write an amount in {row.currency}, such as 12.50.", field="tax") from error
+        raise errors.Invalid(f"Tax: write an amount in {row.currency}, such as {example(row.currency, '12.50')}.", field="tax") from error
     return {"tax": -amount if amount and row.amount_minor < 0 else amount}
 
 

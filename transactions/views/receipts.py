@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 
-from spendtrackr import errors
+from spendtrackr import errors, locales
 from spendtrackr.forms import EARLIEST, LATEST, line_from
-from spendtrackr.money import CURRENCIES, Money, parse_decimal
+from spendtrackr.money import CURRENCIES, Money, example
 from spendtrackr.pagination import take_page
 from spendtrackr.permissions import find, require
 from transactions import documents, queries
@@ -117,9 +117,9 @@ def _amount(text: str, currency: str) -> Money | None:
     if currency not in CURRENCIES:
         raise errors.Invalid("Currency: three letters, such as EUR.", field="currency")
     try:
-        amount = Money.parse(parse_decimal(text), currency)
+        amount = Money.typed(text, currency)
     except ValueError as error:
-        raise errors.Invalid(f"Amount: write it in {currency}, such as 12.50.", field="amount") from error
+        raise errors.Invalid(f"Amount: write it in {currency}, such as {example(currency, '12.50')}.", field="amount") from error
     if amount.minor <= 0:
         raise errors.Invalid("Amount: it is above zero.", field="amount")
     return amount
@@ -194,4 +194,4 @@ def same_content(receipt: Receipt) -> str:
     first: Transaction = places[0]
     name = first.merchant.name if first.merchant else first.descriptor
     more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-    return f"the same content is attached to {name or 'a purchase'} of {first.occurred_on:%-d %b %Y}, {first.amount}{more}."
+    return f"the same content is attached to {name or 'a purchase'} of {locales.day(first.occurred_on)}, {first.amount.written()}{more}."

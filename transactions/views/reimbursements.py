@@ -154,11 +154,11 @@ def _payout(member: Membership, public_id: str) -> Payout:
 def remove(request: HttpRequest, member: Membership, public_id: str) -> str:
     payout = _payout(member, public_id)
     operations.remove(payout, actor=member, at=timezone.now())
-    return f"Taken out: {payout.amount} for {payout.member.user.name} waits to be paid again."
+    return f"Taken out: {payout.amount.written()} for {payout.member.user.name} waits to be paid again."
 
 
 @action
 def fail(request: HttpRequest, member: Membership, public_id: str) -> str:
     payout = _payout(member, public_id)
     operations.fail(payout, reason=line_from(request.POST, "reason", 300), actor=member, at=timezone.now())
-    return f"Noted: {payout.amount} for {payout.member.user.name} came back, and waits to be paid again."
+    return f"Noted: {payout.amount.written()} for {payout.member.user.name} came back, and waits to be paid again."

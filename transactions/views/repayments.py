@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from spendtrackr import errors
 from spendtrackr.forms import line_from
-from spendtrackr.money import Money, parse_decimal
+from spendtrackr.money import Money, example
 from spendtrackr.permissions import find, require
 from transactions import queries
 from transactions.models import Repayment, RepaymentStatus
@@ -45,11 +45,11 @@ def receive(request: HttpRequest, member: Membership, public_id: str) -> str:
     row = _named(member, public_id)
     currency = row.transaction.currency
     try:
-        amount = Money.parse(parse_decimal(request.POST.get("amount", "").strip()), currency)
+        amount = Money.typed(request.POST.get("amount", "").strip(), currency)
     except ValueError as error:
-        raise errors.Invalid(f"Amount: write an amount in {currency}, such as 12.50.", field="amount") from error
+        raise errors.Invalid(f"Amount: write an amount in {currency}, such as {example(currency, '12.50')}.", field="amount") from error
     operations.receive(row, amount, reference=line_from(request.POST, "reference", 120), actor=member, at=timezone.now())
-    return f"Recorded: {amount} from {row.member.user.name}."
+    return f"Recorded: {amount.written()} from {row.member.user.name}."
 
 
 @action

@@ -11,7 +11,7 @@ from django.contrib.auth import password_validation
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 
-from spendtrackr import errors, events
+from spendtrackr import errors, events, locales
 from spendtrackr.retry import operation
 from spendtrackr.tenancy import company_scope
 from users import queries, tokens
@@ -221,18 +221,21 @@ def _change_password(session: Session, hashed: str, *, at: datetime) -> None:
 
 
 @operation
-def rename(member: Membership, name: str, *, at: datetime) -> Membership:
-    """What somebody is called, in all their companies."""
-    member.user.name = name.strip()
-    member.user.save(update_fields=["name"])
-    events.record("profile.changed", member, actor=member, at=at)
-    return member
+def change_profile(
+    member: Membership, *, name: str | None = None, uses_keys: bool | None = None, locale: str | None = None, at: datetime
+) -> Membership:
+    """What somebody is called and how pages behave for them, in all their companies; what is not named stays.
 
-
-@operation
-def choose_pages(member: Membership, *, uses_keys: bool, at: datetime) -> Membership:
-    """How pages behave for somebody, in all their companies."""
-    member.user.uses_keys = uses_keys
-    member.user.save(update_fields=["uses_keys"])
+    `locale` is one of `locales.REGIONS`, or blank for what the browser says.
+    """
+    changes = {"name": name if name is None else name.strip(), "uses_keys": uses_keys, "locale": locale}
+    named = {field: value for field, value in changes.items() if value is not None}
+    if not named:
+        raise errors.Invalid("Name what is to change.", field="name", code="required")
+    if locale and locale not in locales.REGIONS:
+        raise errors.Invalid(f"There is no such region. There are {', '.join(sorted(locales.REGIONS))}.", field="locale")
+    for field, value in named.items():
+        setattr(member.user, field, value)
+    member.user.save(update_fields=[*named])
     events.record("profile.changed", member, actor=member, at=at)
     return member

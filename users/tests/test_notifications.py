@@ -548,3 +548,14 @@ def test_signing_up_tells_nobody_anything(db):
 
     transactions.notify(NOW)
     assert rows(people.member).count() == 0
+
+
+def test_a_mail_repeats_what_was_told_whatever_region_its_reader_chose(world):
+    """The sentence is kept as it was told: it is no text of a page."""
+    with company_scope(world.acme.pk):
+        operations.change_profile(world.bob, locale="de-DE", at=NOW)
+    told = "Ann granted your card $1,234.50 more for once."
+    happen(world, world.bob, text=told)
+    assert rows(world.bob).get().text == told
+    assert post(NOW + timedelta(days=2)) == ["bob@acme.example"]
+    assert told in mail.outbox[-1].body

@@ -24,15 +24,14 @@ def account(request: HttpRequest, member: Membership) -> HttpResponse:
     sent = request.POST if request.method == "POST" else None
     profile = ProfileForm(sent if sent and "rename" in sent else None, initial={"name": member.user.name})
     password = PasswordForm(sent if sent and "change_password" in sent else None)
-    pages = PagesForm(sent if sent and "choose_pages" in sent else None, initial={"uses_keys": member.user.uses_keys})
+    pages = PagesForm(sent if sent and "choose_pages" in sent else None, initial=_pages_of(member))
     if profile.is_valid() and _rename(member, profile):
         messages.success(request, "Your name is changed.")
         return redirect("account")
     if password.is_valid() and _change_password(request, password):
         messages.success(request, "Your password is changed. Every other session was ended.")
         return redirect("account")
-    if pages.is_valid():
-        pages.take(operations.choose_pages, member=member, at=timezone.now())
+    if pages.is_valid() and _choose_pages(member, pages):
         messages.success(request, "Saved. Pages behave that way from now on.")
         return redirect("account")
     context = {"nav": "account", "profile": profile, "password": password, "pages": pages, **_shown(request, member)}
@@ -40,7 +39,16 @@ def account(request: HttpRequest, member: Membership) -> HttpResponse:
 
 
 def _rename(member: Membership, form: ProfileForm) -> bool:
-    form.take(operations.rename, member=member, at=timezone.now())
+    form.take(operations.change_profile, member=member, at=timezone.now())
+    return form.is_valid()
+
+
+def _pages_of(member: Membership) -> dict[str, Any]:
+    return {"uses_keys": member.user.uses_keys, "locale": member.user.locale}
+
+
+def _choose_pages(member: Membership, form: PagesForm) -> bool:
+    form.take(operations.change_profile, member=member, at=timezone.now())
     return form.is_valid()
 
 

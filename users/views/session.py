@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from spendtrackr import errors
+from spendtrackr import errors, locales
 from users import operations
 from users.authentication import PAGE_SESSION_KEY, client_name, throttle_guesses
 from users.forms import SignInForm
@@ -45,14 +45,27 @@ def own_page(*methods: str) -> Callable[[View], View]:
 
 
 def open_page(*methods: str) -> Callable[[View], View]:
-    """A page for everybody, signed in or not."""
+    """A page for everybody, signed in or not, written as its reader writes.
+
+    `never_cache` keeps it out of every store, so no answer is given to a reader of another region and none needs a `Vary`.
+    """
 
     def opened(view: View) -> View:
-        shown = functools.wraps(view)(never_cache(sensitive_post_parameters()(require_http_methods(_with_head(methods))(view))))
+        @functools.wraps(view)
+        def written(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            with locales.reading(_region_of(request)):
+                return view(request, *args, **kwargs)
+
+        shown = functools.wraps(view)(never_cache(sensitive_post_parameters()(require_http_methods(_with_head(methods))(written))))
         shown.methods = methods  # type: ignore[attr-defined]  # for whoever lists the routes
         return shown
 
     return opened
+
+
+def _region_of(request: HttpRequest) -> str:
+    member: Membership | None = getattr(request, "membership", None)
+    return (member and member.user.locale) or locales.accepted(request.headers.get("Accept-Language", ""))
 
 
 def action(view: Callable[..., str | None]) -> View:

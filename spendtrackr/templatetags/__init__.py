@@ -1,0 +1,1 @@
+"""What templates can say, in every one of them without loading it."""
