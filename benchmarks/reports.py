@@ -282,7 +282,7 @@ def _pages(report: Report, office: Office, cursor: str) -> None:
 
 
 def _signed_in(email: str) -> str:
-    client = Client()
+    client = Client(SERVER_NAME="127.0.0.1")
     client.post("/sign-in/", {"email": email, "password": PASSWORD})
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
 
