@@ -276,7 +276,8 @@ def _budgeted(question: Question, found: Found) -> Found:
     limits: Found = {}
     for cell in found:
         budget = budgets.get(cell.value_id or 0)
-        windows = _windows(budget, question.period if cell.month is None else month_of(cell.month)) if budget else 0
+        days = question.period if cell.month is None else within(month_of(cell.month), question.period)
+        windows = _windows(budget, days) if budget else 0
         if budget and windows and budget.currency == cell.currency:
             limits[cell] = (budget.limit_minor * windows, 0)
     return limits

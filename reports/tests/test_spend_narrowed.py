@@ -138,6 +138,13 @@ def test_a_budget_that_is_out_of_somebodys_sight_is_added_up_and_not_named(offic
     assert office.fair.public_id not in str(told)
 
 
+def test_a_month_that_the_period_cuts_is_beside_no_budget(office, api):
+    told = ask(
+        api, office.alice, **{"group_by": "month,budget", "compare": "budget", "from": "2026-02-10", "budget": office.fair.public_id}
+    )
+    assert compared(told) == [("February 2026", "Fair", None, None, None), ("March 2026", "Fair", 80_00, -20_00, 125.0)]
+
+
 def test_budgets_out_of_sight_are_one_row_whose_limits_nobody_learns(office, api):
     with company_scope(office.acme.pk):
         controls = cards.Controls()
