@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -23,11 +24,11 @@ from users.models import Membership
 from users.roles import Role
 
 
-def spend(period: Period, group_by: str, *, member: Membership | None = None, **asked):
+def spend(period: Period, group_by: str, *, member: Membership | None = None, at: datetime = NOON, **asked):
     """The report itself."""
     asker = member or Membership.objects.select_related("company").filter(role=Role.OWNER).order_by("pk").first()
     of = {name: frozenset(values) for name, values in asked.pop("of", {}).items()}
-    return queries.spend(Question(asker, NOON, period, of, options={"group_by": group_by, **asked}))
+    return queries.spend(Question(asker, at, period, of, options={"group_by": group_by, **asked}))
 
 
 def told(report) -> dict[str, tuple[Money, int]]:
@@ -61,6 +62,16 @@ def as_read(report: Report) -> list[tuple[str, ...]]:
 
 def totals_as_read(report: Report) -> list[tuple[str, ...]]:
     return [tuple(row.values) for row in lay_out(report).totals]
+
+
+def key_of(row: Row, ids: Mapping[str, int]) -> tuple:
+    """What a row stands for, by database ids where it is a thing of the company; 0 for none. Then its currency."""
+    return (*(ids.get(key.id, key.id) or 0 for key in row.keys), row.currency)
+
+
+def values_of(row: Row) -> tuple:
+    """Money as minor units, everything else as it is."""
+    return tuple(value.minor if isinstance(value, Money) else value for value in row.values)
 
 
 def behind(row: Row, member: Membership) -> list[Transaction]:
