@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from itertools import count
+from random import Random
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
@@ -62,12 +63,15 @@ LIMITS: dict[str, tuple[tuple[str, int | None, int | None], ...]] = {
 }
 ADVERBS = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly", "all_time": "refill"}
 SHOPS = ["Taxi", "Inn", "TAXI", "Bar"]
+MINORS = [60_000, 5_000, 75_000]
+CODES = ["5812", "3008", "7372", "0000"]
+PAPERS = ["", "", "", "red", "blue"]
 _numbers = count(1)
 
 turns, minutes = st.sampled_from(TURNS), st.sampled_from(MINUTES)
 # Some are alike, as doubles are.
-amounts = st.one_of(st.sampled_from([5_000, 60_000]), st.integers(1, 99_999))
-papers = st.sampled_from(["", "", "red", "blue"])
+amounts = st.one_of(st.sampled_from(MINORS), st.integers(1, 99_999))
+papers = st.sampled_from(PAPERS)
 
 
 @dataclass(frozen=True)
@@ -106,17 +110,22 @@ class Ask:
     receipt: str
 
 
-answers = st.sampled_from(["left", "left", "submitted", "half", "sent back", "approved", "approved", "rejected"])
+PEOPLE = ["bob", "alice", "grace"]
+CARDS = ["Free", "Drawing", "Refill", "Free", "Drawing", "Refill", "Cold"]
+COMES = ["capture", "capture", "capture", "part", "hold", "reverse", "foreign", "capture"]
+ANSWERS = ["approved", "left", "left", "submitted", "half", "sent back", "approved", "rejected", "submitted"]
+THEN = ["gathered", "", "paid", "failed", "cancelled"]
+answers = st.sampled_from(ANSWERS)
 bought = st.builds(
-    Buy, card=st.sampled_from(["Drawing", "Refill", "Free", "Free", "Cold"]), turn=turns, minutes=minutes, minor=amounts,
-    shop=st.sampled_from(SHOPS), comes=st.sampled_from(["capture", "capture", "capture", "part", "hold", "reverse", "foreign"]),
-    code=st.sampled_from(["5812", "3008", "7372", "0000"]), back_percent=st.sampled_from([0, 0, 33, 100]),
+    Buy, card=st.sampled_from(CARDS), turn=turns, minutes=minutes, minor=amounts,
+    shop=st.sampled_from(SHOPS), comes=st.sampled_from(COMES),
+    code=st.sampled_from(CODES), back_percent=st.sampled_from([0, 0, 33, 100]),
     after_days=st.sampled_from([0, 1, 31]), becomes=st.sampled_from(["", "", "Travel", "Meals"]),
     weights=st.sampled_from([(), (), (1, 1, 1), (7, 2)]), receipt=papers, answer=answers, repaid_percent=st.sampled_from([0, 40, 100]),
 )  # fmt: skip
 claimed = st.builds(
-    Ask, who=st.sampled_from(["bob", "alice", "grace"]), turn=turns, minutes=minutes, minor=amounts, shop=st.sampled_from(SHOPS),
-    answer=answers, then=st.sampled_from(["", "gathered", "paid", "failed", "cancelled"]), ago_days=st.integers(0, 3),
+    Ask, who=st.sampled_from(PEOPLE), turn=turns, minutes=minutes, minor=amounts, shop=st.sampled_from(SHOPS),
+    answer=answers, then=st.sampled_from(THEN), ago_days=st.integers(0, 3),
     is_foreign=st.booleans(), receipt=papers,
 )  # fmt: skip
 # Which of two statements, the day, the amount, its currency, and where.
@@ -160,11 +169,40 @@ def stories(draw) -> Story:
         place=draw(st.sampled_from(PLACES)),
         today=today,
         admins=draw(st.integers(0, 2)),
-        bought=(*draw(st.lists(bought, min_size=1, max_size=7)), *rows),
-        claimed=tuple(draw(st.lists(claimed, max_size=3))),
+        bought=(*draw(st.lists(bought, min_size=5, max_size=9)), *rows),
+        claimed=tuple(draw(st.lists(claimed, min_size=2, max_size=5))),
         imported=tuple(draw(st.lists(imported, max_size=4))),
         swapped_on=draw(st.one_of(st.none(), turns)),
     )
+
+
+def full_story(place: tuple[str, str, str]) -> Story:
+    """A little of everything, always the same."""
+    pick, today = Random(2028).choice, date(2028, 4, 2)
+    purchases = [
+        Buy(
+            pick(CARDS), pick(TURNS), pick(MINUTES), pick(MINORS), pick(SHOPS), pick(COMES), pick(CODES), pick([0, 0, 33, 100]),
+            pick([0, 1, 31]), pick(["", "", "Travel"]), pick([(), (), (1, 1, 1), (7, 2)]), pick(PAPERS), pick(ANSWERS), pick([0, 40, 100]),
+        )
+        for _ in range(66)
+    ]  # fmt: skip
+    monthly = [Buy("Free", plus(today, -back) - DAY, 600, 2_000 - 100 * back, "Zoom") for back in range(4)]
+    weekly = [Buy("Refill", date(2028, 2, 14) - 7 * back * DAY, 600, 900, "Slack") for back in range(5)]
+    return Story(
+        place=place,
+        today=today,
+        admins=2 if place is PLACES[0] else 0,
+        bought=(*purchases, *monthly, *weekly),
+        claimed=tuple(
+            Ask(
+                pick(PEOPLE), pick(TURNS), pick(MINUTES), pick(MINORS), pick(SHOPS), pick(ANSWERS), pick(THEN), pick([0, 1, 2]),
+                pick([False, True]), pick(PAPERS),
+            )
+            for _ in range(33)
+        ),
+        imported=tuple((n % 2, pick(TURNS), pick([5_000, 5_000, -900, 7_000]), pick(["CHF", "JPY"]), pick(SHOPS)) for n in range(12)),
+        swapped_on=date(2028, 3, 12),
+    )  # fmt: skip
 
 
 class Life:

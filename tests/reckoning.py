@@ -8,7 +8,7 @@ from __future__ import annotations
 import calendar
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -113,6 +113,13 @@ class Told:
     # After so many days somebody is reminded of a receipt, and their card is frozen.
     reminds_after: int = 10**6
     freezes_after: int = 10**6
+
+
+def seen_by(told: Told, team: set[Any]) -> Told:
+    """What a manager sees of it: what these people did, without the names of budgets."""
+    lines = [replace(line, of={**line.of, "budget": line.of["budget"] and "hidden"}) for line in told.lines if line.of["member"] in team]
+    things = [one for one in told.things if one.member in team]
+    return replace(told, lines=lines, things=things, cards=[card for card in told.cards if card.member in team], budgets={})
 
 
 @dataclass(frozen=True)

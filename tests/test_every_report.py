@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,10 +13,9 @@ from hypothesis import strategies as st
 
 from reports import queries
 from reports.catalogue import REPORTS
-from reports.shape import Report
 from spendtrackr.periods import Period
 from tests import reckoning
-from tests.figures import asked, behind, key_of, values_of
+from tests.figures import asked, key_of, must_lead, must_say
 from tests.happenings import PERIODS, Life, lived, public_ids, stories
 from tests.reckoning import Asked, plus
 from transactions.models import Dimension
@@ -36,21 +36,12 @@ def test_every_report_is_worked_out_here(name):
 def test_each_report_says_what_was_told(story, data):
     with lived(story) as life:
         ids = public_ids()
+        key = partial(key_of, ids=ids)
         for name in REPORTS:
             for question, given_ in data.draw(questions(name, life, ids)):
-                report = asked(name, life.alice, at=life.now, **given_)
-                must_say(report, reckoning.REPORTS[name](life.told, question), ids, life, (name, given_))
-
-
-def must_say(report: Report, answer: reckoning.Answer, ids: dict[str, int], life: Life, about: object) -> None:
-    """The same rows with the same values, the same totals, and behind each row exactly what it is made of."""
-    told = {key_of(row, ids): values_of(row) for row in report.rows}
-    assert len(told) == len(report.rows), about
-    assert told == answer.rows, about
-    assert {row.currency: values_of(row) for row in report.totals} == answer.totals, about
-    for row in report.rows:
-        found = {one.pk for one in behind(row, life.alice)}
-        assert found == answer.behind.get(key_of(row, ids), set()), (about, row)
+                report, answer = asked(name, life.alice, at=life.now, **given_), reckoning.REPORTS[name](life.told, question)
+                must_say(report, answer, key, (name, given_))
+                must_lead(report, answer, key, life.alice, (name, given_))
 
 
 @st.composite
