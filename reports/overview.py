@@ -137,7 +137,9 @@ class _Look:
         """
         if value in {REST, queries.HIDDEN.id}:
             return ""
-        return queries.rows_behind(days, self.currency, {**queries.narrowing(self.question), **({self.by: value} if value else {})})
+        return queries.rows_behind(
+            days, self.currency, {**queries.narrowing(self.question), **queries.alone({self.by: value} if value else {})}
+        )
 
 
 def build(question: Question, currency: str, *, by: str = Dimension.CATEGORY) -> Overview:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from reports.tables import lay_out
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, noon
 from tests.factories import NOON
+from tests.reckoning import Answer
 from transactions import queries as queries_of_transactions
 from transactions.filters import ClaimFilter, TransactionFilter
 from transactions.models import Transaction
@@ -23,11 +25,11 @@ from users.models import Membership
 from users.roles import Role
 
 
-def spend(period: Period, group_by: str, *, member: Membership | None = None, **asked):
+def spend(period: Period, group_by: str, *, member: Membership | None = None, at: datetime = NOON, **asked):
     """The report itself."""
     asker = member or Membership.objects.select_related("company").filter(role=Role.OWNER).order_by("pk").first()
     of = {name: frozenset(values) for name, values in asked.pop("of", {}).items()}
-    return queries.spend(Question(asker, NOON, period, queries.booked(queries.reader(asker)), of, options={"group_by": group_by, **asked}))
+    return queries.spend(Question(asker, at, period, queries.booked(queries.reader(asker)), of, options={"group_by": group_by, **asked}))
 
 
 def told(report) -> dict[str, tuple[Money, int]]:
@@ -61,6 +63,30 @@ def as_read(report: Report) -> list[tuple[str, ...]]:
 
 def totals_as_read(report: Report) -> list[tuple[str, ...]]:
     return [tuple(row.values) for row in lay_out(report).totals]
+
+
+def key_of(row: Row, ids: Mapping[str, int]) -> tuple:
+    """What a row stands for, by database ids where it is a thing of the company; 0 for none. Then its currency."""
+    return (*(ids.get(key.id, key.id) or 0 for key in row.keys), row.currency)
+
+
+def values_of(row: Row) -> tuple:
+    """Money as minor units, everything else as it is."""
+    return tuple(value.minor if isinstance(value, Money) else value for value in row.values)
+
+
+def must_say(report: Report, answer: Answer, key: Callable[[Row], tuple], about: object) -> None:
+    """The same rows with the same values, and the same totals."""
+    assert len({key(row) for row in report.rows}) == len(report.rows), about
+    assert {key(row): values_of(row) for row in report.rows} == answer.rows, about
+    assert {row.currency: values_of(row) for row in report.totals} == answer.totals, about
+
+
+def must_lead(report: Report, answer: Answer, key: Callable[[Row], tuple], member: Membership, about: object) -> None:
+    """Behind each row exactly what it is made of, but for what its reader may add up and not see."""
+    for row in report.rows:
+        if queries.HIDDEN not in row.keys:
+            assert {one.pk for one in behind(row, member)} == answer.behind.get(key(row), set()), (about, row)
 
 
 def behind(row: Row, member: Membership) -> list[Transaction]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
-from itertools import count
+from itertools import count, product
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,15 +15,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cards import operations as cards
-from cards.models import BudgetInterval
+from cards.models import Budget, BudgetInterval
 from cards.operations import budgets
 from companies.models import Category
 from reports import queries
 from spendtrackr.money import Money
-from spendtrackr.periods import Period
+from spendtrackr.periods import noon
 from spendtrackr.tenancy import company_scope
+from tests import reckoning
 from tests.factories import SignUpFactory, swipe
-from tests.figures import spend
+from tests.figures import key_of, spend, values_of
+from tests.happenings import MINUTES, PERIODS, PLACES, TURNS, lines_of, public_ids, share
+from tests.reckoning import Asked, Envelope, Line, Told
 from transactions.models import Dimension, Split, Transaction
 from transactions.operations import accounts, coding
 from transactions.operations.clearing import Clearing, clear
@@ -36,32 +36,10 @@ from users import operations as people
 
 EXAMPLES = int(os.environ.get("PROOF_EXAMPLES", "8"))
 BEGINNING = datetime(2027, 12, 1, 12, tzinfo=UTC)
-# Company, country, currency: a year's change of clocks at either end of the day, and currencies of none and of three decimal places.
-PLACES = [("Europe/Berlin", "DE", "EUR"), ("Pacific/Auckland", "NZ", "JPY"), ("America/Los_Angeles", "US", "KWD")]
-# Local midnights at which something turns: months, a leap day, the clocks of each place.
-TURNS = [
-    date(2028, 1, 1), date(2028, 2, 1), date(2028, 2, 29), date(2028, 3, 1), date(2028, 3, 12), date(2028, 3, 26), date(2028, 3, 27),
-    date(2028, 4, 1), date(2028, 4, 2), date(2028, 4, 3),
-]  # fmt: skip
-PERIODS = [
-    Period(date(2028, 1, 1), date(2028, 5, 1)), Period(date(2028, 2, 1), date(2028, 3, 1)), Period(date(2028, 2, 29), date(2028, 3, 1)),
-    Period(date(2028, 1, 31), date(2028, 3, 27)), Period(date(2028, 3, 2), date(2028, 3, 30)), Period(date(2027, 12, 15), date(2028, 4, 1)),
-]  # fmt: skip
 _numbers = count(1)
 
 
-@dataclass(frozen=True)
-class Line:
-    """What one happening did to spend: on a day of the company, with all that it is cut by, as database ids."""
-
-    day: date
-    currency: str
-    minor: int
-    items: int
-    of: dict[str, int]
-
-
-moments = st.tuples(st.sampled_from(TURNS), st.sampled_from([-61, -1, 0, 1, 59, 119, 121, 181, 60 * 13]))
+moments = st.tuples(st.sampled_from(TURNS), st.sampled_from(MINUTES))
 purchases = st.lists(
     st.tuples(
         st.integers(0, 1), moments, st.integers(1, 99_999), st.sampled_from(["5812", "3008", "7372", "5411"]), st.integers(0, 100),
@@ -75,18 +53,20 @@ imported = st.lists(
 
 @pytest.mark.django_db
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(place=st.sampled_from(PLACES), drawn=purchases, rows=imported, period=st.sampled_from(PERIODS), data=st.data())
-def test_each_report_is_what_its_happenings_come_to(place, drawn, rows, period, data):
+@given(
+    place=st.sampled_from(PLACES), drawn=purchases, rows=imported, period=st.sampled_from(PERIODS), today=st.sampled_from(TURNS),
+    data=st.data(),
+)  # fmt: skip
+def test_each_report_is_what_its_happenings_come_to(place, drawn, rows, period, today, data):
     with a_company(*place) as (zone, owner, carried):
         said = [line for one in drawn for line in buy(owner, carried, zone, one)] + book(owner, rows)
+        told, ids = Told(today, said, budgets=envelopes()), public_ids()
         of = data.draw(narrowing(said))
-        for group_by in queries.GROUPINGS:
-            report = spend(period, group_by, member=owner, of=of)
-            told = {(*(key.id for key in row.keys), row.currency): (row.values[0].minor, row.values[1]) for row in report.rows}
-            assert told == expected(said, period, group_by.split(","), of), (group_by, of)
-            assert {row.currency: row.values[0].minor for row in report.totals} == {
-                currency: minor for (currency,), (minor, _) in expected(said, period, [], of).items()
-            }
+        for group_by, compare in product(queries.GROUPINGS, ("", *queries.COMPARISONS)):
+            report = spend(period, group_by, member=owner, at=noon(today, zone), of=of, **({"compare": compare} if compare else {}))
+            expected = reckoning.spend(told, Asked(period.start, period.end, tuple(group_by.split(",")), compare, of))
+            assert {key_of(row, ids): values_of(row) for row in report.rows} == expected.rows, (group_by, compare, of)
+            assert {row.currency: values_of(row) for row in report.totals} == expected.totals, (group_by, compare, of)
 
 
 @contextmanager
@@ -99,14 +79,18 @@ def a_company(zone: str, country: str, currency: str) -> Iterator[tuple]:
     owner = people.sign_up(wanted, at=BEGINNING).member
     with company_scope(owner.company_id):
         accounts.top_up(Money(10**9, currency), actor=owner, at=BEGINNING)
-        by = {"limit": Money(10**9, currency), "interval": BudgetInterval.YEAR, "is_hard": False, "owner": owner, "actor": owner}
-        outer = budgets.create(name="Outer", at=BEGINNING, **by)
-        inner = budgets.create(name="Inner", parent=outer, at=BEGINNING, **by)
+        by = {"is_hard": False, "owner": owner, "actor": owner, "at": BEGINNING}
+        outer = budgets.create(name="Outer", limit=Money(10**9, currency), interval=BudgetInterval.YEAR, **by)
+        inner = budgets.create(name="Inner", limit=Money(50_001, currency), interval=BudgetInterval.MONTH, parent=outer, **by)
         carried = [
             cards.issue(owner, name=name, currency=currency, controls=cards.Controls(), budget=budget, actor=owner, at=BEGINNING)
             for name, budget in (("Drawing", inner), ("Free", None))
         ]
         yield zone, owner, carried
+
+
+def envelopes() -> dict[int, Envelope]:
+    return {one.pk: Envelope(one.limit_minor, one.currency, {"month": 1, "year": 12}[one.interval]) for one in Budget.objects.all()}
 
 
 def buy(owner, carried, zone: str, one: tuple) -> list[Line]:
@@ -130,30 +114,6 @@ def buy(owner, carried, zone: str, one: tuple) -> list[Line]:
             parts = [Split(share_minor=amount, category=category) for amount, category in zip(amounts, categories, strict=True)]
             coding.describe(purchase, {"splits": parts}, actor=owner, at=at)
     return [line for moment, amount in moved for line in lines_of(purchase, moment.astimezone(ZoneInfo(zone)).date(), amount)]
-
-
-def lines_of(purchase: Transaction, day: date, minor: int) -> list[Line]:
-    purchase.refresh_from_db()
-    whole = {name: getattr(purchase, f"{name}_id") or 0 for name in Dimension.values}
-    parts = list(Split.objects.filter(transaction=purchase).order_by("position"))
-    if not parts:
-        return [Line(day, purchase.currency, minor, 1, whole)]
-    weights = [part.share_minor for part in parts]
-    largest = weights.index(max(weights))
-    return [
-        Line(day, purchase.currency, amount, int(place == largest), {**whole, "category": part.category_id or 0})
-        for place, (part, amount) in enumerate(zip(parts, share(minor, weights), strict=True))
-    ]
-
-
-def share(minor: int, weights) -> list[int]:
-    """By weight, whole units; what is left over goes to whoever was cut the most, the first of equals."""
-    whole, sign = sum(weights), -1 if minor < 0 else 1
-    exact = [Fraction(abs(minor) * weight, whole) for weight in weights]
-    parts = [int(one) for one in exact]
-    for place in sorted(range(len(exact)), key=lambda n: (parts[n] - exact[n], n))[: abs(minor) - sum(parts)]:
-        parts[place] += 1
-    return [sign * part for part in parts]
 
 
 def book(owner, rows: list[tuple]) -> list[Line]:
@@ -180,18 +140,3 @@ def narrowing(draw, said: list[Line]) -> dict[str, set[int]]:
     """By up to three dimensions, each to values that occur or to one that does not."""
     names = draw(st.lists(st.sampled_from(Dimension.values), unique=True, max_size=3))
     return {name: draw(st.sets(st.sampled_from([*sorted({line.of[name] for line in said}), 10**12]), max_size=2)) for name in names}
-
-
-def expected(said: list[Line], period: Period, axes: list[str], of: dict[str, set[int]]) -> dict[tuple, tuple[int, int]]:
-    sums: dict[tuple, list[int]] = defaultdict(lambda: [0, 0])
-    for line in said:
-        if period.start <= line.day < period.end and all(line.of[name] in values for name, values in of.items()):
-            key = tuple(f"{line.day:%Y-%m}" if axis == "month" else public_id(axis, line.of[axis]) for axis in axes)
-            sums[*key, line.currency][0] += line.minor
-            sums[*key, line.currency][1] += line.items
-    return {key: (minor, items) for key, (minor, items) in sums.items() if (minor, items) != (0, 0)}
-
-
-def public_id(dimension: str, pk: int) -> str:
-    model = Transaction._meta.get_field(dimension).related_model
-    return model.objects.get(pk=pk).public_id if pk else ""

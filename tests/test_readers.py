@@ -157,6 +157,7 @@ def test_the_page_of_a_purchase_writes_its_day_its_times_and_its_history(spent, 
     choose(spent, "alice", GERMAN)
     page = read(pages(spent.alice), f"/transactions/{spent.purchase.public_id}/")
     assert "Saturday, 10.01.2026" in page
+    page += read(pages(spent.alice), f"/transactions/{spent.purchase.public_id}/history/")
     assert re.search(r"10\.01\.2026, [0-9]{2}:04", page)
     assert f"Cleared 617,25{NBSP}$" in page or f"617,25{NBSP}$" in page
     assert "$617" not in page
@@ -164,7 +165,8 @@ def test_the_page_of_a_purchase_writes_its_day_its_times_and_its_history(spent, 
 
 def test_times_are_written_with_am_and_pm_where_people_do(spent, pages):
     page = read(pages(spent.alice), f"/transactions/{spent.purchase.public_id}/", **{"Accept-Language": AMERICAN})
-    assert re.search(r"Jan 10, 2026, [0-9]{1,2}:04\u202f[AP]M", page)
+    history = read(pages(spent.alice), f"/transactions/{spent.purchase.public_id}/history/", **{"Accept-Language": AMERICAN})
+    assert re.search(r"Jan 10, 2026, [0-9]{1,2}:04\u202f[AP]M", history)
     assert "Saturday, January 10, 2026" in page
 
 

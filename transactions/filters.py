@@ -52,6 +52,9 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
     )
     grant = filters.CharFilter(method="by_id", max_length=40, help_text="A grant's id, or `none`: what drew on it alone.")
     budget = filters.CharFilter(method="by_budget", max_length=40, help_text="A budget's id, or `none`: it and all that lies inside it.")
+    drawn_from = filters.CharFilter(
+        method="by_budget_alone", max_length=40, help_text="A budget's id: what draws from it, and not from one that lies inside it."
+    )
     counting = FlagFilter(
         method="by_counting",
         help_text="Card purchases that count in limits and budgets: not declined, not let go. Each by "
@@ -92,6 +95,7 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
     spent_to = filters.DateFilter(method="later", help_text="Last posting day of spend, included.")
 
     budget_counted: Budget | None = None
+    budget_alone: Budget | None = None
 
     def by_booking(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """A category or a department, of the whole or of a part."""
@@ -111,9 +115,17 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
         """A budget that this member may not see is one that they know nothing of."""
         if value == NONE:
             return rows.filter(budget=None)
-        found = Budget.objects.visible_to(self.request.membership).filter(public_id=value).first()
+        found = self._budget(value)
         self.budget_counted = found
         return rows.filter(queries.drawn_from(found)) if found else rows.none()
+
+    def by_budget_alone(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        found = self._budget(value)
+        self.budget_alone = found
+        return rows.filter(queries.drawn_from(found, alone=True)) if found else rows.none()
+
+    def _budget(self, public_id: str) -> Budget | None:
+        return Budget.objects.visible_to(self.request.membership).filter(public_id=public_id).first()
 
     def by_counting(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:  # noqa: FBT001 -- django-filter calls it
         return rows.filter(queries.COUNTING) if value else rows.exclude(queries.COUNTING)
@@ -164,6 +176,8 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
         of = {f"{name}__public_id": given[name] for name in Dimension.values if given[name] and given[name] != NONE}
         if of.pop("budget__public_id", None) and self.budget_counted:
             of["budget__chain__startswith"] = self.budget_counted.chain
+        if self.budget_alone:
+            of["budget"] = self.budget_alone
         without = {name: None for name in Dimension.values if given[name] == NONE}
         return SpendLine.objects.filter(**{lookup: day for lookup, day in ends.items() if day}, **of, **without)
 

@@ -13,7 +13,7 @@ from reports.queries.lists import transactions
 from reports.queries.spend import AXES, NOBODYS, NONE, names_of
 from reports.shape import Axis, Key, Measure, Question, Report, Row
 from spendtrackr.money import Money
-from transactions.models import Dimension, Transaction, TransactionStatus
+from transactions.models import Dimension, Transaction, TransactionSource, TransactionStatus
 
 T = TypeVar("T", int, str)
 
@@ -65,10 +65,10 @@ def declines(question: Question) -> Report:
 
 
 def _declined(question: Question) -> Iterable[tuple[str, int | None, int | None, int | None, str, int, int]]:
-    """Code, card, member, merchant, currency: how many, and what was asked for."""
+    """Code, card, member, merchant, currency: how many, and what was asked for. A claim that somebody rejected is no swipe."""
     period = question.period
     rows = Transaction.objects.visible_to(question.member).filter(
-        status=TransactionStatus.DECLINED, occurred_on__gte=period.start, occurred_on__lt=period.end
+        status=TransactionStatus.DECLINED, source=TransactionSource.CARD, occurred_on__gte=period.start, occurred_on__lt=period.end
     )
     if question.currency:
         rows = rows.filter(currency=question.currency)
@@ -112,4 +112,5 @@ def _key(by: str, value: int | str, keys: dict[int, Key]) -> Key:
 def _behind(question: Question, by: str, value: int | str, keys: dict[int, Key], currency: str) -> str:
     period = question.period
     of = {"decline_code": value} if by == REASON else {by: keys[int(value)].id or NONE}
-    return transactions(status=TransactionStatus.DECLINED.value, from_=period.start, to=period.last, currency=currency, **of)
+    swipes = {"status": TransactionStatus.DECLINED.value, "source": TransactionSource.CARD.value}
+    return transactions(**swipes, from_=period.start, to=period.last, currency=currency, **of)

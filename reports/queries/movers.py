@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reports.queries.spend import HIDDEN, NONE, compared_period, narrowing, rows_behind, spend
+from reports.queries.spend import HIDDEN, NONE, alone, compared_period, narrowing, rows_behind, spend
 from reports.shape import Measure, Question, Report, Row
 from spendtrackr.money import Money
 from spendtrackr.periods import Period
@@ -51,4 +51,5 @@ def _marked(row: Row, question: Question, earlier: Period) -> Row:
 def _behind(row: Row, question: Question, earlier: Period) -> str:
     if HIDDEN in row.keys:
         return ""
-    return rows_behind(earlier, row.currency, {**narrowing(question), question.options["group_by"]: row.keys[0].id or NONE})
+    value = alone({question.options["group_by"]: row.keys[0].id or NONE})
+    return rows_behind(earlier, row.currency, {**narrowing(question), **value})

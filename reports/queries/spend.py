@@ -207,26 +207,42 @@ Found = dict[_Cell, tuple[int, int]]
 
 
 def _cells(question: Question, axes: Iterable[Axis], period: Period, *, forward: int = 0) -> Found:
-    """Amounts and items. `forward` moves the months so far on, to stand beside those that they are compared with."""
+    """Amounts and items. `forward` moves the months so far on, to stand beside those that they are compared with.
+
+    Days may touch more months than as many days later: what is left over stands beside the last month of the period.
+    """
     names = [axis.name for axis in axes]
-    filters = narrowed(question)
+    filters, latest = narrowed(question), month_of(question.period.last).start
     # Where months alone are told apart, any dimension adds up to them: one that is asked for needs no other to be narrowed by.
     dimension = next((name for name in names if name != MONTH), next(iter(filters), Dimension.CATEGORY))
+    in_sight = _in_sight(question) if dimension in names and dimension == Dimension.BUDGET else None
     found: Found = {}
     for part in parts_of(question, period, dimension):
         if question.currency in {"", part.currency}:
-            month = (add_months(part.month, forward) if forward else part.month) if MONTH in names else None
-            cell = _Cell(month, part.value_id if len(names) > (MONTH in names) else None, part.currency)
+            month = (min(add_months(part.month, forward), latest) if forward else part.month) if MONTH in names else None
+            value = part.value_id if in_sight is None or part.value_id in in_sight else _OUT_OF_SIGHT
+            cell = _Cell(month, value if len(names) > (MONTH in names) else None, part.currency)
             minor, items = found.get(cell, (0, 0))
             found[cell] = (minor + part.amount_minor, items + part.items)
     return {cell: both for cell, both in found.items() if both != (0, 0)}
+
+
+# The value of whatever is added up and not seen, all of it in one row.
+_OUT_OF_SIGHT = -1
+
+
+def _in_sight(question: Question) -> set[int] | None:
+    """The budgets that the reader may see, and none at all; None for all of them."""
+    if question.member.sees("budgets"):
+        return None
+    return {0, *Budget.objects.visible_to(question.member).values_list("pk", flat=True)}
 
 
 def _compared(question: Question, axes: tuple[Axis, ...], found: Found, compare: str) -> Found:
     if not compare:
         return {}
     if compare == AGAINST_BUDGET:
-        return _budgeted(question, found)
+        return _budgeted(question, found) if AXES[Dimension.BUDGET] in axes else {}
     period, months = compared_period(question.period, compare, question.today)
     return _cells(question, axes, period, forward=months)
 
@@ -251,12 +267,13 @@ def _a_year_before(end: date) -> date:
 
 def _budgeted(question: Question, found: Found) -> Found:
     """What the budgets of the cells, as they are now, allow in so many of their windows as the period holds."""
-    wanted = {cell.value_id for cell in found if cell.value_id}
+    wanted = {value for cell in found for value in cell.values}
     budgets = {budget.pk: budget for budget in Budget.objects.filter(pk__in=wanted)}
     limits: Found = {}
     for cell in found:
         budget = budgets.get(cell.value_id or 0)
-        windows = _windows(budget, question.period if cell.month is None else month_of(cell.month)) if budget else 0
+        days = question.period if cell.month is None else within(month_of(cell.month), question.period)
+        windows = _windows(budget, days) if budget else 0
         if budget and windows and budget.currency == cell.currency:
             limits[cell] = (budget.limit_minor * windows, 0)
     return limits
@@ -302,15 +319,22 @@ class _Addresses:
     def __init__(self, question: Question, axes: list[str]) -> None:
         self.period = question.period
         self.dimension = next((name for name in axes if name != MONTH), "")
-        self.shared = {name: value for name, value in narrowing(question).items() if name != self.dimension}
-        self.beginnings: dict[tuple[date | None, str], str] = {}
+        self.narrowing = narrowing(question)
+        self.beginnings: dict[tuple[date | None, str, str], str] = {}
 
     def behind(self, cell: _Cell, value: str) -> str:
-        place = (cell.month, cell.currency)
+        name, text = next(iter(alone({self.dimension: value or NONE}).items())) if self.dimension else ("", "")
+        place = (cell.month, cell.currency, name)
         if place not in self.beginnings:
             days = within(month_of(cell.month), self.period) if cell.month else self.period
-            self.beginnings[place] = rows_behind(days, cell.currency, self.shared)
-        return f"{self.beginnings[place]}&{self.dimension}={value or NONE}" if self.dimension else self.beginnings[place]
+            shared = {other: given for other, given in self.narrowing.items() if other != name}
+            self.beginnings[place] = rows_behind(days, cell.currency, shared)
+        return f"{self.beginnings[place]}&{name}={text}" if name else self.beginnings[place]
+
+
+def alone(of: Mapping[str, str]) -> dict[str, str]:
+    """As an address names the value of a row: a budget's figure is its own, without what lies inside it."""
+    return {"drawn_from" if name == Dimension.BUDGET and value != NONE else name: value for name, value in of.items()}
 
 
 def narrowing(question: Question) -> dict[str, str]:

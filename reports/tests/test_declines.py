@@ -4,9 +4,12 @@ import pytest
 
 from cards import operations as cards
 from spendtrackr.money import Money
-from tests.buying import bought, swiped
+from tests.buying import bought, claimed, swiped
 from tests.factories import NOON
 from tests.figures import as_read, asked, behind, totals_as_read
+from tests.rules import adopt, decide
+from transactions.models import Approval
+from transactions.operations import approvals
 from users import operations as people
 
 MARCH = {"from_": "2026-03-01", "to": "2026-03-31"}
@@ -52,6 +55,17 @@ def test_by_whatever_else(declined, group_by, rows):
     report = asked("declines", declined.alice, group_by=group_by, currency="USD", **MARCH)
     assert as_read(report) == rows
     assert [len(behind(row, declined.alice)) for row in report.rows] == [row.values[1] for row in report.rows]
+
+
+def test_a_claim_that_was_rejected_is_no_swipe(declined):
+    adopt(declined, category=False)
+    claim = claimed(declined.bob, 70_00, "2026-03-04")
+    approvals.submit(claim, actor=declined.bob, at=NOON)
+    decide(Approval.objects.get(transaction=claim), declined.alice, outcome="rejected", reason="R", at=NOON)
+    for group_by in ("reason", "member", "merchant"):
+        report = asked("declines", declined.alice, group_by=group_by, **MARCH)
+        assert sum(row.values[1] for row in report.rows) == 5
+        assert [len(behind(row, declined.alice)) for row in report.rows] == [row.values[1] for row in report.rows]
 
 
 def test_by_card(declined):

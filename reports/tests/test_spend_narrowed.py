@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from cards import operations as cards
-from cards.models import BudgetInterval
+from cards.models import Budget, BudgetInterval
 from cards.operations import budgets
 from reports import queries
 from reports.queries import remembered
@@ -14,7 +14,7 @@ from spendtrackr.money import Money
 from spendtrackr.periods import Period
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON
-from tests.figures import shown_of
+from tests.figures import asked, behind, shown_of
 from transactions.models import Transaction
 
 BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
@@ -136,6 +136,51 @@ def test_a_budget_that_is_out_of_somebodys_sight_is_added_up_and_not_named(offic
     told = ask(api, office.bob, group_by="budget")
     assert named(told) == [("Out of your sight", 100_00, 2)]
     assert office.fair.public_id not in str(told)
+
+
+def test_a_month_that_the_period_cuts_is_beside_no_budget(office, api):
+    told = ask(
+        api, office.alice, **{"group_by": "month,budget", "compare": "budget", "from": "2026-02-10", "budget": office.fair.public_id}
+    )
+    assert compared(told) == [("February 2026", "Fair", None, None, None), ("March 2026", "Fair", 80_00, -20_00, 125.0)]
+
+
+def test_budgets_out_of_sight_are_one_row_whose_limits_nobody_learns(office, api):
+    with company_scope(office.acme.pk):
+        controls = cards.Controls()
+        spare = cards.issue(office.bob, name="S", currency="USD", controls=controls, budget=office.team, actor=office.alice, at=BEGAN)
+        buy(spare, 7_00, "2026-03-05")
+    told = ask(api, office.bob, group_by="budget", compare="budget")
+    assert named(told) == [("Out of your sight", 107_00, 3)]
+    assert compared(told) == [("Out of your sight", None, None, None)]
+
+
+def test_what_is_no_budget_has_none_whatever_its_number_in_the_database(office, api):
+    with company_scope(office.acme.pk):
+        numbers = set(Transaction.objects.values_list("category", flat=True))
+        for number in numbers - {office.team.pk, office.fair.pk}:
+            Budget.objects.create(
+                pk=number, name=f"B{number}", name_key=f"b{number}", owner=office.alice, currency="USD", limit_minor=1_00,
+                interval=BudgetInterval.MONTH, chain=f"{number}.", is_hard=False, year_starts_month=1, created_at=BEGAN,
+            )  # fmt: skip
+    assert {row[1:] for row in compared(ask(api, office.alice, compare="budget"))} == {(None, None, None)}
+
+
+def test_the_row_of_a_budget_leads_to_what_drew_from_it_alone(office):
+    with company_scope(office.acme.pk):
+        controls = cards.Controls()
+        spare = cards.issue(office.bob, name="S", currency="USD", controls=controls, budget=office.team, actor=office.alice, at=BEGAN)
+        buy(spare, 7_00, "2026-03-05")
+        for name in ("spend", "movers"):
+            found = asked(name, office.alice, group_by="budget", from_="2026-03-01", to="2026-03-31", budget=office.team.public_id)
+            assert {row.keys[0].label: len(behind(row, office.alice)) for row in found.rows} == {"Fair": 2, "Team": 1}
+
+
+def test_days_of_the_period_before_that_touch_another_month_stand_beside_the_last(office, api):
+    with company_scope(office.acme.pk):
+        buy(office.his, 5_00, "2026-03-01")
+    told = ask(api, office.alice, **{"group_by": "month", "compare": "before", "from": "2026-03-02", "to": "2026-03-29"})
+    assert compared(told) == [("March 2026", 55_00, 45_00, 81.8)]
 
 
 def test_of_a_month_that_goes_on_only_as_many_days_are_compared():

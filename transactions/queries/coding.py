@@ -42,9 +42,9 @@ def booked_to(relation: str, pk: int | None) -> Q:
     return (whole & Q(is_split=False)) | Q(pk__in=parts)
 
 
-def drawn_from(budget: Budget) -> Q:
-    """Transactions that draw from a budget or one that lies inside it, whole or in a part."""
-    inside = Budget.objects.filter(chain__startswith=budget.chain)
+def drawn_from(budget: Budget, *, alone: bool = False) -> Q:
+    """Transactions that draw from a budget or, unless `alone`, one that lies inside it, whole or in a part."""
+    inside = Budget.objects.filter(pk=budget.pk) if alone else Budget.objects.filter(chain__startswith=budget.chain)
     return Q(budget__in=inside) | Q(pk__in=Split.objects.filter(budget__in=inside).values("transaction_id"))
 
 

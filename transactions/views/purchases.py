@@ -102,7 +102,7 @@ _MORE = ("category", "department", "member", "min", "max", "missing", "approval"
 # What a link brought along and the form does not show.
 _KEPT = (
     "spent_from", "spent_to", "currency", "card", "counts_with", "grant", "counting", "merchant", "source", "on_hold", "decline_code",
-    "waits_for", "payment", "repayment", "ids",
+    "drawn_from", "waits_for", "payment", "repayment", "ids",
 )  # fmt: skip
 
 
