@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import pairwise
 
 from django.db.models import F, Q, QuerySet
@@ -15,6 +16,7 @@ from reports.queries.lists import transactions
 from reports.shape import Axis, Key, Measure, Question, Report, Row
 from spendtrackr import locales
 from spendtrackr.money import Money
+from spendtrackr.periods import Period
 from transactions.merchants import UNNAMED, clean_name
 from transactions.models import Attachment, Receipt, Transaction, TransactionSource, TransactionStatus
 
@@ -28,6 +30,8 @@ MEASURES = (
 SAME_AMOUNT, CLAIMED_TOO, SAME_RECEIPT = "Same merchant and amount", "Claimed and paid by card", "Same receipt"
 # Merchants charge twice within days; people claim a little later what they paid by card.
 DAYS_CHARGED, DAYS_CLAIMED = 3, 7
+# So many purchases are compared, the latest of the period: with more of them the report begins on a later day, and says so.
+MOST_COMPARED = 10_000
 _NOTHING_CAME_OF = Q(status__in=[TransactionStatus.DECLINED, TransactionStatus.REVERSED])
 _GIVEN_BACK = Q(captured_minor__gt=0, captured_minor__lte=F("refunded_minor") + F("charged_back_minor"))
 
@@ -54,8 +58,7 @@ class Purchase:
     @property
     def said_by(self) -> str:
         """The descriptor as every spelling of it is folded; blank where nobody is named."""
-        name = clean_name(self.descriptor)
-        return merchant_key(name) if name and name != UNNAMED else ""
+        return _folded(self.descriptor)
 
     @property
     def amounts(self) -> set[tuple[str, int]]:
@@ -66,6 +69,12 @@ class Purchase:
     @property
     def label(self) -> str:
         return f"{self.name or self.descriptor or UNNAMED}, {locales.day(self.day)}"
+
+
+@lru_cache(maxsize=4096)
+def _folded(descriptor: str) -> str:
+    name = clean_name(descriptor)
+    return merchant_key(name) if name and name != UNNAMED else ""
 
 
 _FIELDS = (
@@ -79,11 +88,14 @@ Pair = tuple[Purchase, Purchase]
 def duplicates(question: Question) -> Report:
     """Pairs of which the later one was bought in the period, the latest first. What came to nothing or came back is no part of any.
 
-    Reads the purchases of the period once, and the receipts on them: the cost is that of the period.
+    Reads the purchases of the period once, at most `MOST_COMPARED`, and the receipts on them. The report's own period tells from which
+    day on they were compared.
     """
+    seen = Transaction.objects.visible_to(question.member).exclude(_NOTHING_CAME_OF).exclude(_GIVEN_BACK).filter(amount_minor__gt=0)
+    period = _compared(seen, question.period)
     reasons: dict[Pair, list[str]] = defaultdict(list)
-    for reason, pair in _pairs(question):
-        if pair[1].day in question.period and question.currency in {"", pair[1].currency} and reason not in reasons[pair]:
+    for reason, pair in _pairs(seen, period):
+        if pair[1].day in period and question.currency in {"", pair[1].currency} and reason not in reasons[pair]:
             reasons[pair].append(reason)
     found = sorted(((pair, why) for pair, why in reasons.items() if why), key=lambda one: (one[0][1].day, one[0][1].pk), reverse=True)
     return Report(
@@ -92,18 +104,24 @@ def duplicates(question: Question) -> Report:
         measures=MEASURES,
         rows=[_row(*pair, why) for pair, why in found],
         totals=_totals(pair[1] for pair, _ in found),
-        period=question.period,
+        period=period,
     )
 
 
-def _pairs(question: Question) -> Iterator[tuple[str, Pair]]:
-    seen = Transaction.objects.visible_to(question.member).exclude(_NOTHING_CAME_OF).exclude(_GIVEN_BACK).filter(amount_minor__gt=0)
-    days = Q(occurred_on__gte=question.period.start - timedelta(days=DAYS_CLAIMED), occurred_on__lt=question.period.end)
+def _compared(seen: QuerySet[Transaction], period: Period) -> Period:
+    """The period, or as much of its end as has no more purchases than are compared; its last day in any case."""
+    days = seen.filter(occurred_on__gte=period.start, occurred_on__lt=period.end).order_by("-occurred_on", "-pk")
+    too_early = days.values_list("occurred_on", flat=True)[MOST_COMPARED : MOST_COMPARED + 1].first()
+    return Period(min(too_early + timedelta(days=1), period.last), period.end) if too_early else period
+
+
+def _pairs(seen: QuerySet[Transaction], period: Period) -> Iterator[tuple[str, Pair]]:
+    days = Q(occurred_on__gte=period.start - timedelta(days=DAYS_CLAIMED), occurred_on__lt=period.end)
     purchases = [Purchase(*row) for row in seen.filter(days).order_by().values_list(*_FIELDS)]
     for key in (_merchant, _descriptor):
         yield from ((SAME_AMOUNT, pair) for pair in _beside(_grouped(purchases, key), DAYS_CHARGED, _may_be_one))
     yield from ((CLAIMED_TOO, pair) for pair in _beside(_grouped(purchases, _person), DAYS_CLAIMED, _is_claimed_too))
-    yield from ((SAME_RECEIPT, pair) for pair in _beside(_by_receipt(question, seen), None, _differ))
+    yield from ((SAME_RECEIPT, pair) for pair in _beside(_by_receipt(period, seen), None, _differ))
 
 
 def _merchant(one: Purchase) -> Iterator[Hashable]:
@@ -130,9 +148,9 @@ def _grouped(purchases: Iterable[Purchase], keys: Callable[[Purchase], Iterator[
     return found.values()
 
 
-def _by_receipt(question: Question, seen: QuerySet[Transaction]) -> Iterable[list[Purchase]]:
+def _by_receipt(period: Period, seen: QuerySet[Transaction]) -> Iterable[list[Purchase]]:
     """Whatever has the content of a receipt on a purchase of the period, also from long ago."""
-    days = {"occurred_on__gte": question.period.start, "occurred_on__lt": question.period.end}
+    days = {"occurred_on__gte": period.start, "occurred_on__lt": period.end}
     of_period = Attachment.objects.filter(attached_hash__isnull=False, transaction__in=seen.filter(**days).values("pk"))
     same = Receipt.objects.filter(content_hash__in=of_period.values("attached_hash"))
     rows = Attachment.objects.filter(attached_hash__isnull=False, receipt__in=same.values("pk"), transaction__in=seen.values("pk"))

@@ -124,3 +124,18 @@ def test_each_is_compared_with_its_neighbour_alone(acme, monkeypatch):
         bought(acme.card, 5_00, "2026-03-02", "Taxi")
     asked("duplicates", acme.alice, **MARCH)
     assert len(looks) == 2 * 5  # by merchant, and by descriptor
+
+
+def test_with_more_purchases_than_are_compared_it_begins_later_and_says_so(acme, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("reports.queries.duplicates"), "MOST_COMPARED", 3)
+    for day in ("2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05"):
+        bought(acme.card, 5_00, day, "Taxi")
+    report = asked("duplicates", acme.alice, **MARCH)
+    assert (report.period.start.isoformat(), report.period.last.isoformat()) == ("2026-03-03", "2026-03-31")
+    assert [pair[:2] for pair in why(report)] == [
+        ("Taxi, 5 Mar 2026", "Taxi, 4 Mar 2026"),
+        ("Taxi, 4 Mar 2026", "Taxi, 3 Mar 2026"),
+        ("Taxi, 3 Mar 2026", "Taxi, 2 Mar 2026"),
+    ]
+    within = asked("duplicates", acme.alice, from_="2026-03-01", to="2026-03-04")
+    assert within.period.start.isoformat() == "2026-03-01"

@@ -55,6 +55,7 @@ def report(request: HttpRequest, member: Membership, name: str) -> HttpResponse:
         "definition": definition,
         "report": answer,
         "table": lay_out(answer),
+        "is_shortened": answer.period is not None and answer.period != question.period,
         "options": _options(definition, question),
         "dimensions": _dimensions(definition, given, member),
         "presets": _presets(definition, question, given),

@@ -77,6 +77,10 @@ class Transaction(TenantModel):
     of an imported line the billed amount, below zero for a credit.
     """
 
+    # Without an index of its own: several begin with it.
+    company = models.ForeignKey(
+        "companies.Company", models.PROTECT, db_constraint=False, db_index=False, editable=False, related_name="+"
+    )  # fmt: skip
     public_id = PublicIdField("txn")
     source = MachineTextField(max_length=10, choices=TransactionSource)
     status = MachineTextField(max_length=10, choices=TransactionStatus)
@@ -143,8 +147,9 @@ class Transaction(TenantModel):
             # Declines of a period, among many more purchases.
             models.Index(fields=["company", "status", "occurred_on"], name="transactions_status_by_day"),
             models.Index(fields=["card", "occurred_on"], name="transactions_of_card"),
-            # Open holds are few, however long the history: what the sweep of old ones reads.
+            # Open holds are few, however long the history: what the sweep of old ones reads, and what a company asks about its own.
             models.Index(fields=["held_minor", "occurred_at"], name="transactions_on_hold"),
+            models.Index(fields=["company", "held_minor"], name="transactions_held_of"),
             # The same of those whose owners are to be reminded, and of those that keep a card frozen.
             models.Index(fields=["chase_at"], name="transactions_to_chase"),
             models.Index(fields=["card", "overdue_since"], name="transactions_overdue"),
