@@ -56,9 +56,9 @@ FISCAL = 2
 NEEDS_RECEIPT, LARGE, CAP = 50_000, 70_000, 90_000
 REMINDED_AFTER, FROZEN_AFTER = 1, 3
 LIMITS: dict[str, tuple[tuple[str, int | None, int | None], ...]] = {
-    "Drawing": (("month", 150_000, None), ("day", None, 2)),
-    "Refill": (("all_time", 200_000, None), ("week", None, 5)),
-    "Free": (("quarter", 250_000, None), ("year", None, 9)),
+    "Drawing": (("month", 250_000, None), ("day", None, 2)),
+    "Refill": (("all_time", 900_000, None), ("week", None, 6)),
+    "Free": (("quarter", 600_000, None), ("year", None, 40)),
     "Cold": (),
 }
 ADVERBS = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly", "all_time": "refill"}
@@ -177,30 +177,48 @@ def stories(draw) -> Story:
 
 
 def full_story(place: tuple[str, str, str]) -> Story:
-    """A little of everything, always the same."""
+    """A little of everything, always the same, and what lies just on either side of each edge that a report knows."""
     pick, today = Random(2028).choice, date(2028, 4, 2)
+    days = [*TURNS, *(date(2028, 3, 16) + n * DAY for n in range(16))]
     purchases = [
         Buy(
-            pick(CARDS), pick(TURNS), pick(MINUTES), pick(MINORS), pick(SHOPS), pick(COMES), pick(CODES), pick([0, 0, 33, 100]),
+            pick(CARDS), pick(days), pick(MINUTES), pick(MINORS), pick(SHOPS), pick(COMES), pick(CODES), pick([0, 0, 33, 100]),
             pick([0, 1, 31]), pick(["", "", "Travel"]), pick([(), (), (1, 1, 1), (7, 2)]), pick(PAPERS), pick(ANSWERS), pick([0, 40, 100]),
         )
         for _ in range(66)
     ]  # fmt: skip
-    monthly = [Buy("Free", plus(today, -back) - DAY, 600, 2_000 - 100 * back, "Zoom") for back in range(4)]
-    weekly = [Buy("Refill", date(2028, 2, 14) - 7 * back * DAY, 600, 900, "Slack") for back in range(5)]
+    monthly = [Buy("Drawing", date(2028, month, 14), 600, 800 + month, "Host") for month in (1, 2, 3)]
+    weekly = [Buy("Free", date(2028, 2, 29) - (7 * back + back // 4) * DAY, 600, 900, "Slack") for back in range(5)]
+    submitted = [Buy("Free", today - back * DAY, 600, 1_000 + back, "Kiosk", answer="submitted") for back in (2, 3, 7, 8, 14, 15)]
+    held = [Buy("Free", today - back * DAY, 660, 2_000, "Hotel", "hold") for back in (7, 8)]
+    rejected = [Buy("Drawing", date(2028, 2, day), 600, 4_000, "Club", answer="rejected", repaid_percent=40) for day in (8, 9)]
+    missing = [Buy("Free", today - back * DAY, 60, 50_000 + back, "Fair") for back in (0, 1, 2, 3)]
+    doubled = [Buy("Free", date(2028, 1, day), 600, minor, "Ferry") for minor, pair in ((5_001, (3, 6)), (5_002, (3, 7))) for day in pair]
+    claimed_too = [
+        happening
+        for minor, ago in ((5_003, 7), (5_004, 8))
+        for happening in (
+            Buy("Drawing", date(2028, 1, 21) - ago * DAY, 600, minor, "Airline"),
+            Ask("bob", date(2028, 1, 21), 600, minor, "My flight", "left", "", 0, is_foreign=False, receipt=""),
+        )
+    ]
+    edges = (*monthly, *weekly, *submitted, *held, *rejected, *missing, *doubled, *claimed_too)
     return Story(
         place=place,
         today=today,
         admins=2 if place is PLACES[0] else 0,
-        bought=(*purchases, *monthly, *weekly),
-        claimed=tuple(
+        bought=(*purchases, *(one for one in edges if isinstance(one, Buy))),
+        claimed=(*(one for one in edges if isinstance(one, Ask)), *(
             Ask(
-                pick(PEOPLE), pick(TURNS), pick(MINUTES), pick(MINORS), pick(SHOPS), pick(ANSWERS), pick(THEN), pick([0, 1, 2]),
+                pick(PEOPLE), pick(days), pick(MINUTES), pick(MINORS), pick(SHOPS), pick(ANSWERS), pick(THEN), pick([0, 1, 2]),
                 pick([False, True]), pick(PAPERS),
             )
             for _ in range(33)
+        )),
+        imported=(
+            *((n % 2, pick(TURNS), pick([5_000, 5_000, -900, 7_000]), pick(["CHF", "JPY"]), pick(SHOPS)) for n in range(12)),
+            *((file, date(2028, 1, 9), 5_005, "CHF", "Twins") for file in (0, 0, 1)),
         ),
-        imported=tuple((n % 2, pick(TURNS), pick([5_000, 5_000, -900, 7_000]), pick(["CHF", "JPY"]), pick(SHOPS)) for n in range(12)),
         swapped_on=date(2028, 3, 12),
     )  # fmt: skip
 

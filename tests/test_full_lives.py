@@ -18,12 +18,12 @@ from tests.happenings import PLACES, Life, full_story, lived, public_ids
 from tests.reckoning import DAY, Asked, plus, seen_by
 from users.models import Membership
 
-# Four months of which the last goes on, that month alone, and days that cut months and a window of a budget.
+# A quarter of the fiscal year of which the last month goes on, that month alone, and days that cut months and windows of budgets.
 PERIODS = [
-    (date(2028, 1, 1), date(2028, 5, 1)),
+    (date(2028, 2, 1), date(2028, 5, 1)),
+    (date(2027, 12, 31), date(2028, 2, 2)),
     (date(2028, 4, 1), date(2028, 5, 1)),
     (date(2028, 2, 29), date(2028, 3, 28)),
-    (date(2028, 2, 1), date(2028, 3, 1)),
 ]
 
 
