@@ -201,9 +201,16 @@ def standings(cards: Iterable[Card], company: Company, *, at: datetime, reader: 
     granted: dict[int, list[LimitGrant]] = {}
     for grant in _live(at).filter(card_id__in=counted):
         granted.setdefault(grant.card_id, []).append(grant)
-    books = (_Book(found.get(card.counting_id, []), starts, company.day_of(card.rules.created_at)) for card in shown)
+    books = (_Book(found.get(card.counting_id, []), starts, _written_on(card, company)) for card in shown)
     found_ones = [_standing(card, today, book, granted.get(card.counting_id, [])) for card, book in zip(shown, books, strict=True)]
     return _with_bounds(found_ones, today, reader) if reader else found_ones
+
+
+def _written_on(card: Card, company: Company) -> date:
+    """The day on which its limits were set: those of a lost card that it took over are no newer for that."""
+    is_taken_over = card.replaces is not None and card.rules.created_at == card.created_at
+    rules = card.replaces.rules if card.replaces and is_taken_over else card.rules
+    return company.day_of(rules.created_at)
 
 
 def _with_bounds(shown: list[Standing], today: date, reader: Membership) -> list[Standing]:

@@ -77,8 +77,9 @@ def values_of(row: Row) -> tuple:
 
 def must_say(report: Report, answer: Answer, key: Callable[[Row], tuple], about: object) -> None:
     """The same rows with the same values, and the same totals."""
-    assert len({key(row) for row in report.rows}) == len(report.rows), about
-    assert {key(row): values_of(row) for row in report.rows} == answer.rows, about
+    told = {key(row): values_of(row) for row in report.rows}
+    assert len(told) == len(report.rows), about
+    assert told == answer.rows, (about, set(told.items()) ^ set(answer.rows.items()))
     assert {row.currency: values_of(row) for row in report.totals} == answer.totals, about
 
 

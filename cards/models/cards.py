@@ -39,7 +39,7 @@ class CardQuerySet(TenantQuerySet["Card"]):
 
     def with_state(self) -> CardQuerySet:
         """All that a card is shown with, in two queries for any number of cards."""
-        return self.select_related("holder__user", "controls", "replaces", "budget").prefetch_related(
+        return self.select_related("holder__user", "controls", "replaces__controls", "budget").prefetch_related(
             models.Prefetch("freezes", Freeze.objects.filter(open_source__isnull=False), to_attr="open_freezes")
         )
 

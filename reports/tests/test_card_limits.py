@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from cards import operations as cards
@@ -57,3 +59,13 @@ def test_sight(limited):
     assert len(asked("card-limits", limited.hire("Aud", "auditor")).rows) == 3
     assert asked("card-limits", limited.hire("Zoe", "employee")).rows == []
     assert asked("card-limits", limited.alice, currency="EUR").rows == []
+
+
+def test_a_card_that_was_replaced_today_has_used_nothing_today(acme):
+    """Its limits are as old as they were on the lost one: what was not bought before today is no secret."""
+    controls = cards.Controls(limits=[Limit(Interval.DAY, count=2)])
+    card = cards.issue(acme.bob, name="Lost", currency="USD", controls=controls, actor=acme.alice, at=NOON - timedelta(days=20))
+    bought(card, 10_00, "2026-03-02")
+    cards.replace(card, actor=acme.alice, at=NOON)
+    [row] = [row for row in asked("card-limits", acme.alice).rows if row.keys[0].label.startswith("Lost")]
+    assert row.values[3:5] == (0, 2)
