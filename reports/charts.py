@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.utils.html import format_html
+
 from spendtrackr import locales
 from spendtrackr.money import Money
 
@@ -44,6 +46,16 @@ class Mark:
     series: int
     title: str
     href: str
+
+    @property
+    def drawn(self) -> str:
+        """As SVG, with a link where it leads somewhere: a chart has a hundred of them, and a template is slow at each."""
+        place = (self.series, self.x, self.y, self.width, self.height, self.title)
+        return format_html(_LINKED, self.href, *place) if self.href else format_html(_RECTANGLE, *place)
+
+
+_RECTANGLE = '<rect class="s{}" x="{}" y="{}" width="{}" height="{}" rx="2"><title>{}</title></rect>'
+_LINKED = f'<a href="{{}}" tabindex="-1">{_RECTANGLE}</a>'
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ SAME_AMOUNT, CLAIMED_TOO, SAME_RECEIPT = "Same merchant and amount", "Claimed an
 # Merchants charge twice within days; people claim a little later what they paid by card.
 DAYS_CHARGED, DAYS_CLAIMED = 3, 7
 # So many purchases are compared, the latest of the period: with more of them the report begins on a later day, and says so.
-MOST_COMPARED = 10_000
+MOST_COMPARED = 5_000
 _NOTHING_CAME_OF = Q(status__in=[TransactionStatus.DECLINED, TransactionStatus.REVERSED])
 _GIVEN_BACK = Q(captured_minor__gt=0, captured_minor__lte=F("refunded_minor") + F("charged_back_minor"))
 

@@ -35,8 +35,8 @@ from transactions.models import (
     side_of,
 )
 
-# How many transactions a batch looks at together; and how many a page does, the oldest first: about a batch.
-BLOCK, MOST_LOOKED = 500, 2_000
+# How many transactions a batch looks at together; and how many lines that wait a page does, those of the oldest days first.
+BLOCK, MOST_LOOKED = 500, 1_000
 
 
 def accounting_settings() -> AccountingSettings:
@@ -252,8 +252,8 @@ class Overview:
 def accounting_overview(*, most: int = 100) -> Overview:
     """Of everything that waits, and what was exported: of that, `count` is its journals, else transactions."""
     settings, sums, counts, not_ready = accounting_settings(), defaultdict(int), defaultdict(int), []  # type: ignore[var-annotated]
-    ids = list(waiting(settings).order_by("occurred_on", "pk").values_list("pk", flat=True)[: MOST_LOOKED + 1])
-    for item in items(ids[:MOST_LOOKED], settings):
+    lines = list(waiting_lines(settings).order_by("day", "pk").values_list("transaction_id", flat=True)[: MOST_LOOKED + 1])
+    for item in items(list(dict.fromkeys(lines[:MOST_LOOKED])), settings):
         if item.state != accounting.EXPORTED:
             sums[item.state, item.purchase.currency] += item.amount.minor
             counts[item.state, item.purchase.currency] += 1
@@ -263,7 +263,7 @@ def accounting_overview(*, most: int = 100) -> Overview:
     for currency, total, journals in exported.order_by():
         sums[accounting.EXPORTED, currency], counts[accounting.EXPORTED, currency] = total, journals
     found = [Standing(state, Money(minor, currency), counts[state, currency]) for (state, currency), minor in sorted(sums.items())]
-    return Overview(found, not_ready, len(ids) > MOST_LOOKED)
+    return Overview(found, not_ready, len(lines) > MOST_LOOKED)
 
 
 def batches() -> QuerySet[AccountingBatch]:
