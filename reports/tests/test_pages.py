@@ -11,7 +11,8 @@ from cards import operations as cards
 from cards.controls import Limit
 from cards.models import Budget, BudgetInterval, Interval, RequestKind
 from cards.operations import budgets, requests
-from companies.models import Category
+from companies.models import Category, Company
+from reports.views.overview import presets
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, month_of
 from spendtrackr.tenancy import company_scope
@@ -364,3 +365,19 @@ def test_spend_that_was_coded_away_leaves_no_trace_on_the_overview(world, pages)
         coding.describe(purchase, {"category": Category.objects.get(name="Travel")}, actor=world.alice, at=NOON)
     told = pages(world.alice).get("/?from=2026-03-01&to=2026-03-31").content.decode()
     assert ("Travel" in told, "Meals" in told) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("first", "label", "year", "quarter"),
+    [
+        (1, "Year", "from=2026-01-01&to=2026-12-31", "from=2026-04-01&to=2026-06-30"),
+        (8, "Fiscal year", "from=2025-08-01&to=2026-07-31", "from=2026-05-01&to=2026-07-31"),
+    ],
+)
+def test_the_year_and_the_quarter_to_choose_are_the_companys_own(first, label, year, quarter):
+    usual = Period(date(2025, 6, 1), date(2026, 6, 1))
+    offered = {one["label"]: one for one in presets(Company(fiscal_year_start_month=first), usual, usual, {"currency": "EUR"})}
+    assert offered[label]["href"] == f"?{year}&currency=EUR"
+    assert offered["Quarter"]["href"] == f"?{quarter}&currency=EUR"
+    assert offered["Month"]["href"] == "?from=2026-05-01&to=2026-05-31&currency=EUR"
+    assert [label for label, one in offered.items() if one["is_chosen"]] == ["12 months"]

@@ -9,12 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from companies.models import Company
 from reports import overview, queries, spending
 from reports.forms import period_from
 from reports.shape import Question
 from spendtrackr import errors
 from spendtrackr.money import KNOWN_CURRENCIES
-from spendtrackr.periods import Period, add_months, month_of
+from spendtrackr.periods import Period, month_of, quarter_of, year_of
 from transactions import queries as transactions
 from users.models import Membership
 from users.views import page
@@ -50,7 +51,7 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
             "company": transactions.backlog() if only is None else None,
         },
         "overview": shown,
-        "presets": presets(usual, period, {"currency": currency}),
+        "presets": presets(member.company, usual, period, {"currency": currency}),
         "accounts": transactions.accounts() if only is None else [],
         "latest": latest,
         "is_new": not latest and only is None,
@@ -77,12 +78,13 @@ def my_spend(request: HttpRequest, member: Membership) -> HttpResponse:
 _MOST = 100
 
 
-def presets(usual: Period, chosen: Period, kept: dict[str, str]) -> list[dict[str, Any]]:
-    """Periods that people ask for most, as links."""
-    month = month_of(usual.last)
+def presets(company: Company, usual: Period, chosen: Period, kept: dict[str, str]) -> list[dict[str, Any]]:
+    """Periods that people ask for most, as links; the year is the company's fiscal one."""
+    month, first = month_of(usual.last), company.fiscal_year_start_month
     spans = {
         "Month": month,
-        "3 months": Period(add_months(month.start, -2), month.end),
+        "Quarter": quarter_of(month.start, first),
+        "Year" if first == 1 else "Fiscal year": year_of(month.start, first),
         "12 months": usual,
         "Year before": usual.before(),
     }

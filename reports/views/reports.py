@@ -100,7 +100,7 @@ def _presets(definition: Definition, question: Question, given: dict[str, str]) 
         return _months(question, _kept(given))
     if "from" not in definition.takes:
         return []
-    return presets(question.booked.usual_period(question.today), question.period, _kept(given))
+    return presets(question.member.company, question.booked.usual_period(question.today), question.period, _kept(given))
 
 
 def _months(question: Question, kept: dict[str, str]) -> list[dict[str, Any]]:
