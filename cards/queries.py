@@ -208,9 +208,9 @@ def standings(cards: Iterable[Card], company: Company, *, at: datetime, reader: 
 
 def _written_on(card: Card, company: Company) -> date:
     """The day on which its limits were set: those of a lost card that it took over are no newer for that."""
-    is_taken_over = card.replaces is not None and card.rules.created_at == card.created_at
-    rules = card.replaces.rules if card.replaces and is_taken_over else card.rules
-    return company.day_of(rules.created_at)
+    while card.replaces is not None and card.rules.created_at == card.created_at:
+        card = card.replaces
+    return company.day_of(card.rules.created_at)
 
 
 def _with_bounds(shown: list[Standing], today: date, reader: Membership) -> list[Standing]:

@@ -223,7 +223,8 @@ def group_mark() -> str:
 
 def in_box(value: Decimal | str) -> str:
     """A number as it stands in a box to be changed: with the reader's decimal mark, without groups, which are in the way there."""
-    return str(value).replace(".", decimal_mark())
+    written = value if isinstance(value, str) else format(value, "f")
+    return written.replace(".", decimal_mark())
 
 
 def read_number(text: str) -> Decimal:

@@ -221,8 +221,12 @@ def _is_doubtful(text: str, currency: str, mark: str) -> bool:
     """Whether another region's reader would have meant another amount by it.
 
     Of `.` and `,` only the reader's own may group. Where a currency has three decimals, one group alone (`1,234`) looks like them;
-    and a number that begins with nought (`0,500`) is no group of thousands.
+    a number that begins with nought (`0,500`) is no group of thousands; and more figures behind the mark than the currency has, though
+    they are noughts (`1.000` euros), were thousands to somebody else.
     """
+    behind = re.search(rf"{re.escape(mark)}([0-9]+)[^0-9]*$", text)
+    if behind and len(behind[1]) > exponent(currency):
+        return True
     other = "," if mark == "." else "."
     if other not in text:
         return False

@@ -41,7 +41,10 @@ class Cursor:
         return rows.filter(Q(**{f"{first}__{self.beyond}e": values[0]}), behind)
 
     def at(self, row: Model) -> str:
-        values = [row.serializable_value(name) for name in self.names]
+        return self.of([row.serializable_value(name) for name in self.names])
+
+    def of(self, values: Sequence[Any]) -> str:
+        """The same by the row's values of the order."""
         packed = json.dumps([self.order, *(value.isoformat() if hasattr(value, "isoformat") else value for value in values)])
         return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
@@ -70,17 +73,17 @@ def _is_too_large(value: Any) -> bool:
 def take_page(rows: QuerySet[Any], *, order: Sequence[str], cursor: str | None, limit: int) -> tuple[list[Any], str | None]:
     """One page and the cursor of the next, or None at the end.
 
-    Behind a cursor the keys are read first, off the index alone: asked for whole rows, MariaDB walks all of them from the top.
+    Behind a cursor the keys are read first, off the index alone: asked for whole rows, MariaDB walks all of them from the top. The keys
+    say where the next page begins: what is changed before its row is read makes this page shorter, and hides nothing behind it.
     """
     position = Cursor(order)
     rows = rows.order_by(*order)
-    if cursor:
-        keys = list(position.after(rows, cursor).values_list("pk", flat=True)[: limit + 1])
-        page = list(rows.filter(pk__in=keys))
-    else:
+    if not cursor:
         page = list(rows[: limit + 1])
-    more = len(page) > limit
-    return page[:limit], position.at(page[limit - 1]) if more else None
+        return page[:limit], position.at(page[limit - 1]) if len(page) > limit else None
+    places = list(position.after(rows, cursor).values_list("pk", *position.names)[: limit + 1])
+    page = list(rows.filter(pk__in=[key for key, *_ in places[:limit]]))
+    return page, position.of(places[limit - 1][1:]) if len(places) > limit else None
 
 
 class CursorPages(BasePagination):

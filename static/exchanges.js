@@ -5,16 +5,27 @@ const opened = () => document.querySelector("[aria-current=true] [data-row]");
 const boxes = () => [...document.querySelectorAll(".split tbody input[type=checkbox]")];
 let before = {};
 
-document.addEventListener("htmx:beforeRequest", () => {
+// What comes later into a part of the page, such as what happened to a purchase, is no exchange of all of it.
+const isWhole = (event) => event.detail.target?.matches(".split");
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (!isWhole(event)) return;
   document.querySelector("#messages .failed")?.remove();
   before = { panel: panelOf()?.dataset.shows, row: opened()?.id };
 });
 
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const { xhr, isError } = event.detail;
+  const { xhr, isError, target } = event.detail;
   if (isError) return;
+  const answer = new DOMParser().parseFromString(xhr.responseText, "text/html");
+  if (!isWhole(event)) {
+    // Signed out meanwhile: the link stays that leads there.
+    event.detail.shouldSwap = Boolean(target.id && answer.getElementById(target.id));
+    before.wasIn = target.contains(document.activeElement) ? target.id : "";
+    return;
+  }
   // Signed out meanwhile, or led somewhere else: no part of this page came back, so go there.
-  if (!new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector(".split")) {
+  if (!answer.querySelector(".split")) {
     event.detail.shouldSwap = false;
     window.location.assign(xhr.responseURL);
     return;
@@ -23,6 +34,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id && event.target.id === before.wasIn) event.target.focus({ preventScroll: true });
   if (!event.target.matches(".split")) return;
   for (const box of boxes()) box.checked = before.ticked.has(box.value);
   boxes()[0]?.dispatchEvent(new Event("change", { bubbles: true }));

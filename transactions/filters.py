@@ -162,7 +162,7 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
     def filter_queryset(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         rows = super().filter_queryset(rows)
         if self.form.cleaned_data["counting"]:
-            rows = queries.with_counted(rows, self.budget_counted)
+            rows = queries.with_counted(rows, self.budget_alone or self.budget_counted, alone=bool(self.budget_alone))
         return rows.filter(Exists(self.lines().filter(transaction=OuterRef("pk")))) if self.is_behind_a_figure else rows
 
     @property

@@ -30,7 +30,8 @@ MEASURES = (
 SAME_AMOUNT, CLAIMED_TOO, SAME_RECEIPT = "Same merchant and amount", "Claimed and paid by card", "Same receipt"
 # Merchants charge twice within days; people claim a little later what they paid by card.
 DAYS_CHARGED, DAYS_CLAIMED = 3, 7
-# So many purchases are compared, the latest of the period: with more of them the report begins on a later day, and says so.
+# About so many purchases are compared, the latest of the period, and what was bought in the days before them: with more of them the
+# report begins on a later day, and says so.
 MOST_COMPARED = 5_000
 _NOTHING_CAME_OF = Q(status__in=[TransactionStatus.DECLINED, TransactionStatus.REVERSED])
 _GIVEN_BACK = Q(captured_minor__gt=0, captured_minor__lte=F("refunded_minor") + F("charged_back_minor"))
@@ -88,7 +89,7 @@ Pair = tuple[Purchase, Purchase]
 def duplicates(question: Question) -> Report:
     """Pairs of which the later one was bought in the period, the latest first. What came to nothing or came back is no part of any.
 
-    Reads the purchases of the period once, at most `MOST_COMPARED`, and the receipts on them. The report's own period tells from which
+    Reads the purchases of the period once, about `MOST_COMPARED`, and the receipts on them. The report's own period tells from which
     day on they were compared.
     """
     seen = Transaction.objects.visible_to(question.member).exclude(_NOTHING_CAME_OF).exclude(_GIVEN_BACK).filter(amount_minor__gt=0)

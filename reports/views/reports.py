@@ -54,6 +54,7 @@ def report(request: HttpRequest, member: Membership, name: str) -> HttpResponse:
         "nav": "reports",
         "definition": definition,
         "report": answer,
+        "period": question.period,
         "table": lay_out(answer),
         "is_shortened": answer.period is not None and answer.period != question.period,
         "options": _options(definition, question),

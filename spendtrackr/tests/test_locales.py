@@ -11,7 +11,7 @@ from babel import Locale
 from django.template import Context, Template, engines
 
 from spendtrackr import locales
-from spendtrackr.money import CURRENCIES, Money, example
+from spendtrackr.money import CURRENCIES, Money, example, exponent
 from spendtrackr.periods import Period
 
 AT = datetime(2026, 9, 5, 14, 5)
@@ -197,6 +197,12 @@ def test_an_amount_is_read_as_its_reader_writes(tag, text, currency, minor):
         ("de-CH", "1,234", "CHF"),
         ("de-CH", "12,50", "CHF"),
         ("sv-SE", "1.234", "SEK"),
+        ("", "1.000", "EUR"),
+        ("", "125.0", "JPY"),
+        ("en-US", "2.500", "EUR"),
+        ("de-DE", "5,000", "USD"),
+        ("de-CH", "1.500", "CHF"),
+        ("fr-FR", "125,000", "JPY"),
         ("de-DE", "zwölf", "USD"),
         ("de-DE", "", "USD"),
     ],
@@ -225,6 +231,22 @@ def test_no_amount_in_one_readers_box_is_another_one_to_a_reader_of_another_regi
                 with locales.reading(other):
                     try:
                         assert Money.typed(text, amount.currency) == amount, (text, one, other)
+                    except ValueError:
+                        continue
+
+
+def test_no_round_sum_as_one_region_writes_it_is_another_one_to_a_reader_of_another_region():
+    tags = ["", *locales.REGIONS]
+    for amount in (Money(1_000_00, "USD"), Money(25_000_00, "EUR"), Money(125_000, "JPY"), Money(1_000_000_00, "EUR")):
+        texts = set()
+        for one in tags:
+            with locales.reading(one):
+                texts |= {locales.number(amount.decimal, places=places) for places in (0, exponent(amount.currency))}
+        for other in tags:
+            with locales.reading(other):
+                for text in texts:
+                    try:
+                        assert Money.typed(text, amount.currency) == amount, (text, other)
                     except ValueError:
                         continue
 

@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from spendtrackr.pagination import Cursor, take_page
 from spendtrackr.tenancy import company_scope
 from tests.factories import swipe
 from transactions.models import Transaction
@@ -45,6 +46,39 @@ def test_rows_that_come_in_between_do_not_shift_the_pages(seven, api):
         authorize(seven.card, swipe(1_00))
     rest = client.get(f"/api/v1/transactions/?limit=200&cursor={first['next_cursor']}").json()["data"]
     assert {row["id"] for row in [*first["data"], *rest]} == before
+
+
+class Meanwhile:
+    """Rows behind a cursor; as soon as their keys are read, somebody changes one of them."""
+
+    def __init__(self, rows, change):
+        self.rows, self.change = rows, change
+
+    def values_list(self, *names):
+        return Meanwhile(self.rows.values_list(*names), self.change)
+
+    def __getitem__(self, places):
+        found = list(self.rows[places])
+        self.change()
+        return found
+
+
+def test_a_row_that_leaves_the_list_before_it_is_read_hides_nothing_behind_it(seven, monkeypatch):
+    after = Cursor.after
+    with company_scope(seven.acme.pk):
+        ids = list(Transaction.objects.order_by("pk").values_list("pk", flat=True))
+        pending = Transaction.objects.filter(status="pending")
+        _, cursor = take_page(pending, order=["id"], cursor=None, limit=1)
+
+        def change():
+            Transaction.objects.filter(pk=ids[2]).update(status="reversed")
+
+        monkeypatch.setattr(Cursor, "after", lambda self, rows, cursor: Meanwhile(after(self, rows, cursor), change))
+        second, cursor = take_page(pending, order=["id"], cursor=cursor, limit=3)
+        monkeypatch.undo()
+        third, end = take_page(pending, order=["id"], cursor=cursor, limit=3)
+    assert [row.pk for row in second] == [ids[1], ids[3]]
+    assert ([row.pk for row in third], end) == (ids[4:], None)
 
 
 def packed(text: str) -> str:

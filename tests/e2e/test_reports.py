@@ -95,3 +95,18 @@ def test_no_report_is_wider_than_a_phone(page, demo, scheme):
     for path in sorted({*reports, "/exports/", "/activity/", "/reports/spend/?group_by=month,merchant"}):
         page.goto(demo.url + path)
         assert not overflows(page), path
+
+
+def test_what_is_done_on_the_page_of_a_purchase_is_answered_there(page, demo):
+    sign_in(page, demo)
+    page.goto(demo.url + "/transactions/?status=posted")
+    page.locator("[data-row]").first.click()
+    page.locator("#panel code").click()
+    page.wait_for_url("**/transactions/txn_*/")
+    page.get_by_label("Memo").fill("Written on its own page")
+    page.locator("#history").scroll_into_view_if_needed()
+    expect(page.locator("ol.history li").first).to_be_visible()
+    expect(page.get_by_label("Memo")).to_have_value("Written on its own page")
+    page.get_by_role("button", name="Save", exact=True).last.click()
+    expect(page.locator("#messages .good")).to_be_visible()
+    expect(page.get_by_label("Memo")).to_have_value("Written on its own page")

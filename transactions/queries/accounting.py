@@ -44,7 +44,16 @@ def accounting_settings() -> AccountingSettings:
 
 
 def open_months() -> list[Period]:
-    """Months in which some lines were not exported yet: two small tables say so, however long the history."""
+    """Months in which some lines were not exported yet."""
+    return _months(_open())
+
+
+def _months(places: set[tuple[date, str]]) -> list[Period]:
+    return [month_of(month) for month in sorted({month for month, _ in places})]
+
+
+def _open() -> set[tuple[date, str]]:
+    """Months and currencies of lines that were not exported yet: two small tables say so, however long the history."""
     counted: dict[tuple[date, str], int] = defaultdict(int)
     lines = MonthSpend.objects.filter(dimension=Dimension.CATEGORY).values_list("starts_on", "currency")
     for month, currency, count in lines.annotate(n=Sum("line_count")).order_by():
@@ -52,14 +61,19 @@ def open_months() -> list[Period]:
     exported = AccountingMonth.objects.values_list("starts_on", "currency").annotate(n=Sum("line_count")).order_by()
     for month, currency, count in exported:
         counted[month, currency] -= count
-    return [month_of(month) for month in sorted({month for (month, _), count in counted.items() if count})]
+    return {place for place, count in counted.items() if count}
 
 
 def waiting_lines(
-    settings: AccountingSettings, *, currency: str = "", first: date | None = None, last: date | None = None
+    settings: AccountingSettings,
+    *,
+    currency: str = "",
+    first: date | None = None,
+    last: date | None = None,
+    months: list[Period] | None = None,
 ) -> QuerySet[SpendLine]:
-    """Lines that no batch stands for, posted on these days."""
-    spans = _spans(open_months())
+    """Lines that no batch stands for, posted on these days. `months`: the open ones, where they are known."""
+    spans = _spans(open_months() if months is None else months)
     if not spans:
         return SpendLine.objects.none()
     days = Q()
@@ -242,17 +256,23 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The sums of all states; the items that are not ready, the oldest first. `is_cut`: there are more than anybody looks at."""
+    """The sums of all states; the items that are not ready, the oldest first. `is_cut`: there are more than anybody looks at.
+
+    `currencies`: in which something may be exported, as far as was looked; where that was not far enough, in which anything waits.
+    """
 
     standing: list[Standing]
     not_ready: list[Item]
     is_cut: bool
+    currencies: list[str]
 
 
 def accounting_overview(*, most: int = 100) -> Overview:
     """Of everything that waits, and what was exported: of that, `count` is its journals, else transactions."""
     settings, sums, counts, not_ready = accounting_settings(), defaultdict(int), defaultdict(int), []  # type: ignore[var-annotated]
-    lines = list(waiting_lines(settings).order_by("day", "pk").values_list("transaction_id", flat=True)[: MOST_LOOKED + 1])
+    places = _open()
+    waits = waiting_lines(settings, months=_months(places)).order_by("day", "pk").values_list("transaction_id", flat=True)
+    lines = list(waits[: MOST_LOOKED + 1])
     for item in items(list(dict.fromkeys(lines[:MOST_LOOKED])), settings):
         if item.state != accounting.EXPORTED:
             sums[item.state, item.purchase.currency] += item.amount.minor
@@ -263,7 +283,9 @@ def accounting_overview(*, most: int = 100) -> Overview:
     for currency, total, journals in exported.order_by():
         sums[accounting.EXPORTED, currency], counts[accounting.EXPORTED, currency] = total, journals
     found = [Standing(state, Money(minor, currency), counts[state, currency]) for (state, currency), minor in sorted(sums.items())]
-    return Overview(found, not_ready, len(lines) > MOST_LOOKED)
+    is_cut = len(lines) > MOST_LOOKED
+    ready = {currency for state, currency in counts if state in {accounting.READY, accounting.FAILED}}
+    return Overview(found, not_ready, is_cut, sorted({currency for _, currency in places} if is_cut else ready))
 
 
 def batches() -> QuerySet[AccountingBatch]:

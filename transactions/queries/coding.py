@@ -44,16 +44,20 @@ def booked_to(relation: str, pk: int | None) -> Q:
 
 def drawn_from(budget: Budget, *, alone: bool = False) -> Q:
     """Transactions that draw from a budget or, unless `alone`, one that lies inside it, whole or in a part."""
-    inside = Budget.objects.filter(pk=budget.pk) if alone else Budget.objects.filter(chain__startswith=budget.chain)
+    inside = _inside(budget, alone=alone)
     return Q(budget__in=inside) | Q(pk__in=Split.objects.filter(budget__in=inside).values("transaction_id"))
 
 
-def with_counted(rows: QuerySet[Transaction], budget: Budget | None) -> QuerySet[Transaction]:
-    """Each with `counted_minor`: what a limit, or this budget, counts of it."""
+def _inside(budget: Budget, *, alone: bool) -> QuerySet[Budget]:
+    return Budget.objects.filter(pk=budget.pk) if alone else Budget.objects.filter(chain__startswith=budget.chain)
+
+
+def with_counted(rows: QuerySet[Transaction], budget: Budget | None, *, alone: bool = False) -> QuerySet[Transaction]:
+    """Each with `counted_minor`: what a limit, or this budget, counts of it; `alone` as `drawn_from`."""
     whole = F("held_minor") + POSTED
     if budget is None:
         return rows.annotate(counted_minor=whole)
-    inside = Budget.objects.filter(chain__startswith=budget.chain)
+    inside = _inside(budget, alone=alone)
     own = Case(When(budget__in=inside, then=whole - _sum_of(Split.objects.all())), default=Value(0), output_field=BigIntegerField())
     return rows.annotate(counted_minor=own + _sum_of(Split.objects.filter(budget__in=inside)))
 

@@ -158,7 +158,7 @@ class StandingSerializer(serializers.Serializer[Any]):
 
 class SummarySerializer(serializers.Serializer[Any]):
     states = StandingSerializer(many=True, source="standing")
-    is_cut = serializers.BooleanField(help_text="There is more than was looked at: of what waits, the oldest 5,000 transactions are.")
+    is_cut = serializers.BooleanField(help_text="There is more than was looked at: of what waits, the oldest 1,000 entries are.")
 
 
 @extend_schema_serializer(examples=[OpenApiExample("All of March", value={"since": "2026-03-01", "until": "2026-03-31"})])

@@ -79,6 +79,15 @@ def test_it_says_that_only_the_oldest_were_looked_at(office, pages, monkeypatch)
     assert ("$3.00" in shown, "$7.00" in shown) == (True, False)
 
 
+def test_what_is_ready_behind_what_was_looked_at_can_be_exported_all_the_same(office, pages, monkeypatch):
+    monkeypatch.setattr("transactions.queries.accounting.MOST_LOOKED", 3)
+    bought(office, 1_00, category=None)  # coded anew: three lines
+    assert "Nothing is ready" in text(pages(office.alice).get(PAGE))
+    bought(office, 2_00)
+    assert "Export USD" in text(pages(office.alice).get(PAGE))
+    assert "holds 1 journal" in pressed(pages(office.alice), "/accounting/batches/", currency="USD")
+
+
 def test_the_month_to_be_closed_next_is_counted_and_what_came_late_is_listed(office, pages):
     purchase = bought(office, category=None)
     client = pages(office.alice)

@@ -36,14 +36,13 @@ def accounting(request: HttpRequest, member: Membership) -> HttpResponse:
     """What is on its way to accounting, and what was told to it."""
     require("books.see", member)
     overview = queries.accounting_overview(most=MOST)
-    may_go = sorted({one.amount.currency for one in overview.standing if one.state in {READY, FAILED}})
     context = {
         "nav": "accounting",
         "tab": "export",
         "tiles": [_tile(state, overview) for state in STATES],
         "not_ready": overview.not_ready,
         "most_looked": queries.MOST_LOOKED if overview.is_cut else None,
-        "currencies": may_go,
+        "currencies": overview.currencies,
         "batches": list(queries.batches().order_by("-pk")[:LATELY]),
         "may_export": member.may("books.export"),
         "may_code": member.may("categories.change"),

@@ -57,8 +57,8 @@ def _claim(row: Transaction, member: Membership) -> dict[str, Any]:
 
 
 def _repayment(row: Transaction, member: Membership) -> Repayment | None:
-    """Nothing is asked back but what was rejected, which is for good."""
-    if row.approval != ApprovalState.REJECTED:
+    """Nothing is asked back of what waits for a yes or has one."""
+    if row.approval in {ApprovalState.WAITING, ApprovalState.APPROVED}:
         return None
     return next(iter(queries.with_outstanding(queries.repayments(member).filter(transaction=row))), None)
 
