@@ -34,7 +34,7 @@ PEOPLE = {
     "manager": "actor-employee@acme.example",
     "employee": "stranger@acme.example",
 }
-DOWNLOADS = {"GET /receipts/{public_id}/", "GET /reimbursements/{public_id}/export/"}
+DOWNLOADS = {"GET /receipts/{public_id}/", "GET /reimbursements/{public_id}/export/", "GET /accounting/batches/{public_id}/export/"}
 # Colours do not change with the width of a window, nor anything else with the dark.
 ALL, ALL_BUT_COLOURS, COLOURS = {}, {"rules": {"color-contrast": {"enabled": False}}}, {"runOnly": ["color-contrast", "link-in-text-block"]}
 LOOKS = [(DESK, "light", ALL), (PHONE, "light", ALL_BUT_COLOURS), (PHONE, "dark", COLOURS)]

@@ -82,6 +82,7 @@ def test_upload_submit_approve_and_drill_down(page, acme, size):
     page.locator(".figure .amount a").first.click()
     page.get_by_role("link", name="Blue Bottle Coffee").click()
     panel = page.get_by_role("complementary", name="Transaction")
+    panel.locator("#history").scroll_into_view_if_needed()
     panel.get_by_text("Approved by Grace").wait_for()
     assert not overflows(page)
     assert "show=" in page.url
