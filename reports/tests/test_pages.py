@@ -271,7 +271,7 @@ def test_one_transaction_beside_the_list_costs_a_fixed_number_more(world, pages,
     client = pages(world.alice)
     with company_scope(world.acme.pk):
         purchase = authorize(world.card, swipe(1_00)).transaction
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         client.get("/transactions/", {"show": purchase.public_id})
 
 
