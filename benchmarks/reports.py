@@ -183,7 +183,7 @@ def _cover() -> None:
         cursor.execute(
             "CREATE INDEX covering_within ON spend_lines (company_id, department_id, day, currency, category_id, counts, amount_minor)"
         )
-        cursor.execute("ANALYZE TABLE spend_lines, day_spend, month_spend, month_spend_within")
+        cursor.execute("ANALYZE TABLE transactions, spend_lines, day_spend, month_spend, month_spend_within")
         cursor.fetchall()
 
 
