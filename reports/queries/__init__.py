@@ -7,7 +7,7 @@ from reports.queries.claims import claims_outstanding
 from reports.queries.closing import close_list
 from reports.queries.declines import GROUPINGS as DECLINE_GROUPINGS
 from reports.queries.declines import declines
-from reports.queries.duplicates import duplicates
+from reports.queries.duplicates import MOST_COMPARED, duplicates
 from reports.queries.limits import card_limits
 from reports.queries.merchants import new_merchants
 from reports.queries.movers import movers
@@ -54,6 +54,7 @@ __all__ = [
     "HIDDEN",
     "LAST_YEAR",
     "MONTH",
+    "MOST_COMPARED",
     "NOBODYS",
     "NONE",
     "UNCATEGORISED",

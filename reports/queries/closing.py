@@ -82,13 +82,9 @@ def _purchases(question: Question) -> Iterator[Row]:
     # Each begins with what is few, whatever was bought in the month: it has an index, or a table of its own.
     unpaid = rows.filter(purchases.where_payment(purchases.UNPAID), claim_details__isnull=False)
     yield from _told(question, rows.filter(approval__in=UNFINISHED), _APPROVALS)
-    for found, line in (
-        (unpaid, _UNPAID),
-        (rows.filter(_REPAYMENTS.where), _REPAYMENTS),
-        (rows.filter(held_minor__gt=0), _on_hold(question)),
-        (rows.filter(_OWNERLESS.where), _OWNERLESS),
-    ):
-        yield from _told(question, found, (line,))
+    yield from _told(question, unpaid, (_UNPAID,))
+    for line in (_REPAYMENTS, _on_hold(question), _OWNERLESS):
+        yield from _told(question, rows.filter(line.where), (line,))
 
 
 def _on_hold(question: Question) -> Open:

@@ -18,6 +18,7 @@ from spendtrackr.serializers import (
     StrictBooleanField,
     StrictSerializer,
 )
+from transactions import queries
 from transactions.accounting import REASONS, STATES
 from transactions.models import AccountingBatch, AccountingRow, AccountingSettings, BatchStatus, EntryKind, Side
 from transactions.operations.accounting import MOST_CODES, MOST_JOURNALS
@@ -158,7 +159,9 @@ class StandingSerializer(serializers.Serializer[Any]):
 
 class SummarySerializer(serializers.Serializer[Any]):
     states = StandingSerializer(many=True, source="standing")
-    is_cut = serializers.BooleanField(help_text="There is more than was looked at: of what waits, the oldest 1,000 entries are.")
+    is_cut = serializers.BooleanField(
+        help_text=f"There is more than was looked at: of what waits, the oldest {queries.MOST_LOOKED:,} entries are."
+    )
 
 
 @extend_schema_serializer(examples=[OpenApiExample("All of March", value={"since": "2026-03-01", "until": "2026-03-31"})])

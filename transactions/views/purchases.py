@@ -129,9 +129,7 @@ def _form(given: Any, member: Membership, offered: queries.Choices) -> dict[str,
     return {
         "given": given.dict(),
         "is_filtered": _is_filtered(given),
-        "more_given": any(
-            given.get(name) for name in ("category", "department", "member", "min", "max", "missing", "approval", "budget", "tag")
-        ),
+        "more_given": any(given.get(name) for name in _MORE),
         "kept": _KEPT,
         **{name: offered[f"filter_{name}"] for name in ("tags", "categories", "departments", "budgets")},
         "people": [(person.public_id, person.user.name) for person in people],

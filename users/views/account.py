@@ -25,31 +25,26 @@ def account(request: HttpRequest, member: Membership) -> HttpResponse:
     profile = ProfileForm(sent if sent and "rename" in sent else None, initial={"name": member.user.name})
     password = PasswordForm(sent if sent and "change_password" in sent else None)
     pages = PagesForm(sent if sent and "choose_pages" in sent else None, initial=_pages_of(member))
-    if profile.is_valid() and _rename(member, profile):
+    if profile.is_valid() and _changed(member, profile):
         messages.success(request, "Your name is changed.")
         return redirect("account")
     if password.is_valid() and _change_password(request, password):
         messages.success(request, "Your password is changed. Every other session was ended.")
         return redirect("account")
-    if pages.is_valid() and _choose_pages(member, pages):
+    if pages.is_valid() and _changed(member, pages):
         messages.success(request, "Saved. Pages behave that way from now on.")
         return redirect("account")
     context = {"nav": "account", "profile": profile, "password": password, "pages": pages, **_shown(request, member)}
     return render(request, "users/account.html", context, status=max(form.answer_status for form in (profile, password, pages)))
 
 
-def _rename(member: Membership, form: ProfileForm) -> bool:
+def _changed(member: Membership, form: ProfileForm | PagesForm) -> bool:
     form.take(operations.change_profile, member=member, at=timezone.now())
     return form.is_valid()
 
 
 def _pages_of(member: Membership) -> dict[str, Any]:
     return {"uses_keys": member.user.uses_keys, "locale": member.user.locale}
-
-
-def _choose_pages(member: Membership, form: PagesForm) -> bool:
-    form.take(operations.change_profile, member=member, at=timezone.now())
-    return form.is_valid()
 
 
 def _change_password(request: HttpRequest, form: PasswordForm) -> bool:
