@@ -41,6 +41,17 @@ def test_each_person_and_each_card_has_their_own(acme):
     assert [row[:2] for row in as_read(asked("subscriptions", acme.bob))] == [("Zoom", "Bob")]
 
 
+def test_what_is_alike_but_for_its_names_is_in_the_order_of_names(acme):
+    """Aaron came last and Alice first, so no order of their rows is theirs by chance."""
+    aaron = acme.hire("Aaron", "employee")
+    cards_of = [
+        cards.issue(who, name="A", currency="USD", controls=cards.Controls(), actor=acme.alice, at=NOON) for who in (acme.alice, aaron)
+    ]
+    for card in (acme.card, *cards_of):
+        monthly(card, 10_00, "Zoom", "2026-01", "2026-02", "2026-03")
+    assert [row[1] for row in as_read(asked("subscriptions", acme.alice))] == ["Aaron", "Alice", "Bob"]
+
+
 def test_a_replaced_card_goes_on_as_the_same_one(acme):
     monthly(acme.card, 10_00, "Zoom", "2026-01", "2026-02")
     new = cards.replace(acme.card, actor=acme.alice, at=datetime(2026, 3, 1, tzinfo=UTC))
