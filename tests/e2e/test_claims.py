@@ -101,7 +101,7 @@ def test_a_rejected_purchase_is_repaid_and_talked_about(page, acme):  # noqa: F8
     page.get_by_label("Comment").fill("Who was there?")
     page.get_by_role("button", name="Say it").click()
     page.get_by_text("Said.").wait_for()  # the page it was said on may tell it too, just before it goes
-    page.locator("#history").scroll_into_view_if_needed()
+    page.get_by_label("Comment").scroll_into_view_if_needed()  # below what happened
     page.get_by_text("Who was there?").wait_for()
     page.locator("summary", has_text="Reject").click()
     page.get_by_label("Why not?").fill("This was private")
