@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Max, Sum
 
 from reports.queries.lists import transactions
+from reports.queries.remembered import remembered
 from reports.queries.spend import AXES, NOBODYS, NONE, names_of
 from reports.shape import Axis, Key, Measure, Question, Report, Row
 from spendtrackr.money import Money
@@ -44,7 +45,9 @@ class _Group:
 
 
 def declines(question: Question) -> Report:
-    """By reason, card, person or merchant, the most frequent first. Costs the declines of the period, found by an index of their own."""
+    """By reason, card, person or merchant, the most frequent first. Costs the declines of the period, found by an index of their own; they
+    are added up once, and remembered until there is another.
+    """
     by = question.options["group_by"]
     groups: dict[tuple[int | str, str], _Group] = defaultdict(_Group)
     sums: dict[str, _Group] = defaultdict(_Group)
@@ -65,15 +68,19 @@ def declines(question: Question) -> Report:
 
 
 def _declined(question: Question) -> Iterable[tuple[str, int | None, int | None, int | None, str, int, int]]:
-    """Code, card, member, merchant, currency: how many, and what was asked for. A claim that somebody rejected is no swipe."""
-    period = question.period
-    rows = Transaction.objects.visible_to(question.member).filter(
-        status=TransactionStatus.DECLINED, source=TransactionSource.CARD, occurred_on__gte=period.start, occurred_on__lt=period.end
-    )
+    """Code, card, member, merchant, currency: how many, and what was asked for. A claim that somebody rejected is no swipe.
+
+    A decline stays as it is for good, whatever the network says later: which they are, tells their sums.
+    """
+    period, member = question.period, question.member
+    declined = Transaction.objects.filter(status=TransactionStatus.DECLINED, occurred_on__gte=period.start, occurred_on__lt=period.end)
+    rows = declined.visible_to(member).filter(source=TransactionSource.CARD)
     if question.currency:
         rows = rows.filter(currency=question.currency)
     sums = rows.values_list(*_COLUMNS.values(), "currency").annotate(n=Count("pk"), total=Sum("amount_minor"))
-    return sums.order_by()
+    team = None if member.sees("transactions") else sorted(member.team)
+    asked = ("declines", period.start, period.end, question.currency, team)
+    return remembered(asked, lambda: list(sums.order_by()), as_of=lambda: declined.aggregate(n=Count("pk"), ids=Sum("pk"), last=Max("pk")))
 
 
 def _measures(by: str) -> tuple[Measure, ...]:

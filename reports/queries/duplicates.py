@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from cards.controls import merchant_key
 from reports.queries.lists import transactions
@@ -89,13 +89,13 @@ Pair = tuple[Purchase, Purchase]
 def duplicates(question: Question) -> Report:
     """Pairs of which the later one was bought in the period, the latest first. What came to nothing or came back is no part of any.
 
-    Reads the purchases of the period once, about `MOST_COMPARED`, and the receipts on them. The report's own period tells from which
-    day on they were compared.
+    The database looks for amounts that occur twice among about `MOST_COMPARED` purchases of the period; of those alone the rest is read,
+    and of claims and receipts. The report's own period tells from which day on they were compared.
     """
-    seen = Transaction.objects.visible_to(question.member).exclude(_NOTHING_CAME_OF).exclude(_GIVEN_BACK).filter(amount_minor__gt=0)
-    period = _compared(seen, question.period)
+    visible = Transaction.objects.visible_to(question.member)
+    period = _compared(visible, question.period)
     reasons: dict[Pair, list[str]] = defaultdict(list)
-    for reason, pair in _pairs(seen, period):
+    for reason, pair in _pairs(visible, period):
         if pair[1].day in period and question.currency in {"", pair[1].currency} and reason not in reasons[pair]:
             reasons[pair].append(reason)
     found = sorted(((pair, why) for pair, why in reasons.items() if why), key=lambda one: (one[0][1].day, one[0][1].pk), reverse=True)
@@ -109,20 +109,43 @@ def duplicates(question: Question) -> Report:
     )
 
 
-def _compared(seen: QuerySet[Transaction], period: Period) -> Period:
-    """The period, or as much of its end as has no more purchases than are compared; its last day in any case."""
-    days = seen.filter(occurred_on__gte=period.start, occurred_on__lt=period.end).order_by("-occurred_on", "-pk")
+def _compared(visible: QuerySet[Transaction], period: Period) -> Period:
+    """The period, or as much of its end as has no more purchases than are compared, declined ones too; its last day in any case."""
+    days = visible.filter(occurred_on__gte=period.start, occurred_on__lt=period.end).order_by("-occurred_on", "-pk")
     too_early = days.values_list("occurred_on", flat=True)[MOST_COMPARED : MOST_COMPARED + 1].first()
     return Period(min(too_early + timedelta(days=1), period.last), period.end) if too_early else period
 
 
-def _pairs(seen: QuerySet[Transaction], period: Period) -> Iterator[tuple[str, Pair]]:
-    days = Q(occurred_on__gte=period.start - timedelta(days=DAYS_CLAIMED), occurred_on__lt=period.end)
-    purchases = [Purchase(*row) for row in seen.filter(days).order_by().values_list(*_FIELDS)]
+def _pairs(visible: QuerySet[Transaction], period: Period) -> Iterator[tuple[str, Pair]]:
+    purchases = _alike(visible.filter(occurred_on__gte=period.start - timedelta(days=DAYS_CLAIMED), occurred_on__lt=period.end))
     for key in (_merchant, _descriptor):
         yield from ((SAME_AMOUNT, pair) for pair in _beside(_grouped(purchases, key), DAYS_CHARGED, _may_be_one))
     yield from ((CLAIMED_TOO, pair) for pair in _beside(_grouped(purchases, _person), DAYS_CLAIMED, _is_claimed_too))
-    yield from ((SAME_RECEIPT, pair) for pair in _beside(_by_receipt(period, seen), None, _differ))
+    yield from ((SAME_RECEIPT, pair) for pair in _beside(_by_receipt(period, _real(visible)), None, _differ))
+
+
+def _real(rows: QuerySet[Transaction]) -> QuerySet[Transaction]:
+    """Without what came to nothing, or came back."""
+    return rows.exclude(_NOTHING_CAME_OF).exclude(_GIVEN_BACK).filter(amount_minor__gt=0)
+
+
+def _alike(visible: QuerySet[Transaction]) -> list[Purchase]:
+    """Of these purchases all that may be in a pair by their amount, and few others: those whose amount occurs twice, claims, and what
+    claimants paid by card of an amount that was claimed. Days, amounts and owners are all in the index by which a list is ordered.
+    """
+    occurring = visible.order_by().values("currency", "amount_minor").annotate(n=Count("pk"))
+    twice = {row["amount_minor"] for row in occurring.filter(n__gt=1)}
+    found = _read(_real(visible).filter(amount_minor__in=twice)) if twice else {}
+    claims = _read(_real(visible).filter(source=TransactionSource.CLAIM))
+    claimed = {minor for one in claims.values() for _, minor in one.amounts}
+    if claimed:
+        by_card = _real(visible).filter(source=TransactionSource.CARD, member__in={one.member for one in claims.values()})
+        found |= _read(by_card.filter(Q(amount_minor__in=claimed) | Q(merchant_amount_minor__in=claimed)))
+    return list((found | claims).values())
+
+
+def _read(rows: QuerySet[Transaction]) -> dict[int, Purchase]:
+    return {row[0]: Purchase(*row) for row in rows.order_by().values_list(*_FIELDS)}
 
 
 def _merchant(one: Purchase) -> Iterator[Hashable]:

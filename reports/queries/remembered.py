@@ -1,4 +1,4 @@
-"""Sums that were added up from lines, kept in Redis until another line is written."""
+"""Sums that were added up from rows, kept in Redis until there is another row."""
 
 from __future__ import annotations
 
@@ -24,15 +24,21 @@ _REST_SECONDS = 5.0
 _away_until = 0.0
 
 
-def remembered(of: object, ask: Callable[[], T]) -> T:
+def spend_lines() -> int:
+    """How many there are, from the rollup: every line counts, also one that takes another back."""
+    total = MonthSpend.objects.filter(dimension=Dimension.CATEGORY).aggregate(total=Sum("line_count"))["total"]
+    return int(total or 0)
+
+
+def remembered(of: object, ask: Callable[[], T], *, as_of: Callable[[], object] = spend_lines) -> T:
     """The answer to a question that says all of itself when it is written down. Without Redis it is asked each time.
 
-    The key holds how many lines the company had before it was asked: a line that comes later is counted there at once, and nobody looks
-    under the old number again.
+    The key holds what `as_of` said before it was asked: by default how many lines the company had. A line that comes later is counted
+    there at once, and nobody looks under the old number again.
     """
     if not settings.REDIS_URL or time.monotonic() < _away_until:
         return ask()
-    key = f"spend:{current_company()}:{_lines()}:{hashlib.sha256(repr(of).encode()).hexdigest()}"
+    key = f"report:{current_company()}:{hashlib.sha256(repr((of, as_of())).encode()).hexdigest()}"
     found: T | None = _in_redis(lambda: cache.get(key))
     if found is None:
         found = ask()
@@ -49,9 +55,3 @@ def _in_redis(work: Callable[[], T]) -> T | None:
         log.warning("Redis is away, adding up instead: %s", error)
         _away_until = time.monotonic() + _REST_SECONDS
         return None
-
-
-def _lines() -> int:
-    """How many lines there are, from the rollup: every line counts, also one that takes another back."""
-    total = MonthSpend.objects.filter(dimension=Dimension.CATEGORY).aggregate(total=Sum("line_count"))["total"]
-    return int(total or 0)

@@ -57,6 +57,15 @@ def test_by_whatever_else(declined, group_by, rows):
     assert [len(behind(row, declined.alice)) for row in report.rows] == [row.values[1] for row in report.rows]
 
 
+def test_they_are_added_up_once_and_anew_when_there_is_another(declined, redis, django_assert_num_queries):
+    first = as_read(asked("declines", declined.alice, **MARCH))
+    with django_assert_num_queries(3):  # from when to when, which there are, and the merchants' names
+        assert as_read(asked("declines", declined.alice, **MARCH)) == first
+    assert as_read(asked("declines", declined.bob, **MARCH)) == [first[0], first[2]]
+    swiped(declined.hers, 7_00, "2026-03-09", "Bar")
+    assert as_read(asked("declines", declined.alice, **MARCH))[1] == ("Card frozen", "$12.00", "2", "1", "Bar")
+
+
 def test_a_claim_that_was_rejected_is_no_swipe(declined):
     adopt(declined, category=False)
     claim = claimed(declined.bob, 70_00, "2026-03-04")

@@ -194,13 +194,6 @@ def test_of_a_month_that_goes_on_only_as_many_days_are_compared():
     assert queries.compared_period(odd, "last_year", date(2028, 5, 1)) == (Period(date(2027, 2, 10), date(2027, 3, 1)), 12)
 
 
-@pytest.fixture
-def redis(settings, monkeypatch):
-    """Whatever cache the tests have, as if it was Redis."""
-    settings.REDIS_URL = settings.REDIS_URL or "redis://of-the-tests"
-    monkeypatch.setattr(remembered, "_away_until", 0.0)
-
-
 def test_what_is_added_up_from_lines_is_remembered_until_another_is_written(office, api, redis, django_assert_num_queries):
     of = {"card": office.his.public_id, "member": office.bob.public_id}
     with company_scope(office.acme.pk):

@@ -141,7 +141,10 @@ class Transaction(TenantModel):
     class Meta:
         db_table = "transactions"
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["company", "occurred_on", "id"], name="transactions_latest"),
+            # What a list is ordered by; and what possible duplicates have in common, so that thousands of purchases are not read for it.
+            models.Index(fields=["company", "occurred_on", "id", "member", "currency", "amount_minor"], name="transactions_latest_first"),
+            # Claims and imported lines, among many more swipes.
+            models.Index(fields=["company", "source", "occurred_on"], name="transactions_by_source"),
             models.Index(fields=["company", "member", "occurred_on", "id"], name="transactions_of_member"),
             models.Index(fields=["company", "approval", "member"], name="transactions_by_approval"),
             # Declines of a period, among many more purchases.
