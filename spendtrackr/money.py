@@ -103,7 +103,7 @@ class Money:
 
     def format(self, locale: str = "") -> str:
         """As a person reads it: `$1,234.50`, `¥1,235`, `KWD 1.234`."""
-        return _apply(_pattern(self.currency, locale, exponent(self.currency), exponent(self.currency)), self.decimal, locale)
+        return _written(self.minor, self.currency, locale)
 
     def short(self, locale: str = "") -> str:
         """For an axis: `$12k`. Whole units at most, so never for a figure that somebody checks."""
@@ -132,6 +132,13 @@ def example(currency: str, amount: str = "1250.00") -> str:
     if not locales.reader():
         return amount
     return locales.number(Decimal(amount), places=exponent(currency))
+
+
+@lru_cache(maxsize=4096)
+def _written(minor: int, currency: str, locale: str) -> str:
+    """A page writes hundreds of amounts, and many of them again: in its chart, its table and its tiles."""
+    places = exponent(currency)
+    return _apply(_pattern(currency, locale, places, places), Money(minor, currency).decimal, locale)
 
 
 @lru_cache(maxsize=1024)
