@@ -135,6 +135,9 @@ class Transaction(TenantModel):
     chase_at = models.DateTimeField(null=True)
     overdue_since = models.DateTimeField(null=True)
 
+    # How much of it a list counts that is narrowed to a part, such as one category; no column.
+    part: Money | None = None
+
     objects = TransactionManager()  # type: ignore[misc]
     across_companies = models.Manager.from_queryset(TransactionQuerySet)()  # type: ignore[misc]
 
