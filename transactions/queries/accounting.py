@@ -10,9 +10,11 @@ from typing import Any
 
 from django.db.models import BigIntegerField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import IsNull
 
 from companies.models import Category
 from spendtrackr.money import Money
+from spendtrackr.pagination import take_page
 from spendtrackr.periods import Period, month_of
 from transactions import accounting
 from transactions.accounting import Change, Part, Place
@@ -37,15 +39,17 @@ from transactions.models import (
 
 # How many transactions a batch looks at together; and how many lines that wait a page does, those of the oldest days first.
 BLOCK, MOST_LOOKED = 500, 1_000
+# In which order lines wait.
+OLDEST = ("day", "id")
 
 
 def accounting_settings() -> AccountingSettings:
     return AccountingSettings.objects.first() or AccountingSettings()
 
 
-def open_months() -> list[Period]:
-    """Months in which some lines were not exported yet."""
-    return _months(_open())
+def open_months(currency: str = "") -> list[Period]:
+    """Months in which some lines, of this currency alone if one is given, were not exported yet."""
+    return _months({place for place in _open() if currency in {"", place[1]}})
 
 
 def _months(places: set[tuple[date, str]]) -> list[Period]:
@@ -73,13 +77,14 @@ def waiting_lines(
     months: list[Period] | None = None,
 ) -> QuerySet[SpendLine]:
     """Lines that no batch stands for, posted on these days. `months`: the open ones, where they are known."""
-    spans = _spans(open_months() if months is None else months)
+    spans = _spans(open_months(currency) if months is None else months)
     if not spans:
         return SpendLine.objects.none()
     days = Q()
     for span in spans:
         days |= Q(day__gte=span.start, day__lt=span.end)
-    rows = SpendLine.objects.filter(days).filter(~Exists(_standing(OuterRef("pk"))))
+    # Asked for NOT EXISTS, MariaDB gathers all that was ever exported before it looks at the first line.
+    rows = SpendLine.objects.filter(days).filter(IsNull(Subquery(_standing(OuterRef("pk")).values("pk")), True))
     for condition, day in (("day__gte", settings.starts_on), ("day__gte", first), ("day__lte", last)):
         rows = rows.filter(**{condition: day}) if day else rows
     return rows.filter(currency=currency) if currency else rows
@@ -102,10 +107,21 @@ def _standing(line: Any) -> QuerySet[AccountedLine]:
 
 def waiting(
     settings: AccountingSettings, *, currency: str = "", first: date | None = None, last: date | None = None
-) -> QuerySet[Transaction]:
-    """Transactions of which something is not exported yet."""
+) -> QuerySet[SpendLine]:
+    """The oldest line that waits, by `OLDEST`, of each transaction of which one does: walked a page at a time, each comes once."""
     lines = waiting_lines(settings, currency=currency, first=first, last=last)
-    return Transaction.objects.filter(pk__in=lines.order_by().values("transaction_id"))
+    before = Q(day__lt=OuterRef("day")) | Q(day=OuterRef("day"), pk__lt=OuterRef("pk"))
+    return lines.filter(~Exists(lines.filter(before, transaction_id=OuterRef("transaction_id"))))
+
+
+def waiting_items(settings: AccountingSettings, *, currency: str, first: date | None, last: date | None) -> Iterator[Item]:
+    """All that waits, a block at a time, the oldest first. What is written meanwhile on a day that was walked already is left out."""
+    rows, cursor = waiting(settings, currency=currency, first=first, last=last), None
+    while True:
+        lines, cursor = take_page(rows, order=OLDEST, cursor=cursor, limit=BLOCK)
+        yield from items([line.transaction_id for line in lines], settings, first=first, last=last)
+        if cursor is None:
+            return
 
 
 @dataclass(slots=True)
