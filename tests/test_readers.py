@@ -18,9 +18,9 @@ from spendtrackr import locales
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, PASSWORD, swipe
-from tests.rules import adopt
-from transactions.models import Transaction
-from transactions.operations import books
+from tests.rules import adopt, decide
+from transactions.models import Approval, Repayment, Transaction
+from transactions.operations import approvals, books
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.swipes import authorize
 from users import operations as people
@@ -366,6 +366,22 @@ def test_a_refusal_is_said_in_the_readers_writing(spent, pages):
         books.close(date(2026, 1, 31), actor=spent.alice, at=NOON)
     closed = browser.post("/accounting/close/", {"closed_through": "2026-02-28"}, follow=True)
     assert "The books are closed through 28.02.2026." in closed.content.decode()
+
+
+def test_what_is_owed_is_refused_in_the_readers_writing_and_to_a_program_as_ever(spent, pages, api):
+    choose(spent, "alice", GERMAN)
+    with company_scope(spent.acme.pk):
+        adopt(spent, category=False)
+        asked = Approval.objects.get(transaction=approvals.submit(spent.purchase, actor=spent.bob, at=NOON))
+        decide(asked, spent.alice, outcome="rejected", reason="Private", at=NOON)
+        owed = Repayment.objects.get()
+    answer = pages(spent.alice).post(f"/repayments/{owed.public_id}/receive/", {"amount": "9.999,00", "next": "/repayments/"}, follow=True)
+    assert f"617,25{NBSP}$ is owed: write an amount above zero" in html.unescape(answer.content.decode())
+    more = {"amount": {"minor": 9_999_00, "currency": "USD"}}
+    refusal = api(spent.alice).post(f"/api/v1/repayments/{owed.public_id}/receive/", more)
+    assert refusal.json()["message"] == "$617.25 is owed: write an amount above zero, and no more than that."
+    with company_scope(spent.acme.pk):
+        assert Repayment.objects.get().repaid_minor == 0
 
 
 def test_a_mail_is_written_as_in_the_region_that_its_reader_chose(world):

@@ -87,7 +87,7 @@ def export(
     Raises `Invalid` for no currency and for a day that has not come yet, `InvalidState` where nothing is ready.
     """
     if currency not in CURRENCIES:
-        raise errors.Invalid("This is not a current ISO 4217 currency.", field="currency")
+        raise errors.NoCurrency(field="currency")
     settings, today = locked_settings(), actor.company.day_of(at)
     last_day = last_day or today
     if last_day > today:
@@ -113,13 +113,9 @@ def export(
 
 
 def _ready(settings: AccountingSettings, batch: AccountingBatch) -> Iterator[Item]:
-    """What may go, in blocks, in the order of the purchases. And what came to nothing before anybody was told of it."""
-    days = {"first": batch.first_day, "last": batch.last_day}
-    rows = queries.waiting(settings, currency=batch.currency, **days)
-    ids = list(rows.order_by("occurred_on", "pk").values_list("pk", flat=True))
-    for start in range(0, len(ids), queries.BLOCK):
-        found = queries.items(ids[start : start + queries.BLOCK], settings, **days)
-        yield from (item for item in found if not item.reasons)
+    """What may go, the oldest first. And what came to nothing before anybody was told of it."""
+    found = queries.waiting_items(settings, currency=batch.currency, first=batch.first_day, last=batch.last_day)
+    return (item for item in found if not item.reasons)
 
 
 @dataclass(slots=True)

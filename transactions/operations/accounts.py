@@ -43,7 +43,7 @@ class NotAvailable(errors.Invalid):
 
     def __init__(self, amount: Money, available: Money, *, has_credit: bool = False) -> None:
         credit = " Credit cannot be withdrawn." if has_credit else ""
-        super().__init__(f"{amount} cannot be withdrawn: {available} is available.{credit}", field="amount")
+        super().__init__(f"{amount.written()} cannot be withdrawn: {available.written()} is available.{credit}", field="amount")
 
 
 @operation
@@ -78,7 +78,7 @@ def set_credit(account: FundingAccount, credit: Money, *, actor: events.HasPubli
     if credit.currency != account.currency:
         raise errors.Invalid(f"This account is in {account.currency}.", field="credit.currency")
     if not 0 <= credit.minor <= MAX_MINOR:
-        raise errors.Invalid(f"Credit is an amount from zero to {Money(MAX_MINOR, account.currency)}.", field="credit")
+        raise errors.Invalid(f"Credit is an amount from zero to {Money(MAX_MINOR, account.currency).written()}.", field="credit")
     with company_scope(account.company_id):
         account = FundingAccount.objects.select_for_update().get(pk=account.pk)
         before = account.credit_minor

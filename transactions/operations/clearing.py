@@ -181,7 +181,7 @@ def _amount(before: Purchase, clearing: Clearing, currency: str) -> int:
         raise errors.InvalidState(nothing_left)
     amount = room if clearing.amount_minor is None else clearing.amount_minor
     if amount > room:
-        raise errors.Invalid(f"At most {Money(room, currency)} can be taken back.", field="amount.minor")
+        raise errors.Invalid(f"At most {Money(room, currency).written()} can be taken back.", field="amount.minor")
     return amount
 
 

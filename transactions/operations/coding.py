@@ -181,7 +181,7 @@ def must_add_up(purchase: Transaction, parts: Sequence[Split], *, name: str = "s
     total, whole = sum(part.share_minor for part in parts), whole_of(purchase)
     for place, part in enumerate(parts):
         if part.share_minor * whole.minor <= 0:
-            raise errors.Invalid(f"A part is more than nothing, as {whole} is.", field=f"{name}.{place}.amount")
+            raise errors.Invalid(f"A part is more than nothing, as {whole.written()} is.", field=f"{name}.{place}.amount")
         if part.budget and purchase.source == TransactionSource.STATEMENT:
             raise errors.Invalid("An imported line draws from no budget.", field=f"{name}.{place}.budget")
         if part.budget and part.budget.currency != purchase.currency:

@@ -26,7 +26,7 @@ def receive(repayment: Repayment, amount: Money, *, reference: str = "", actor: 
     if amount.currency != owed.currency:
         raise errors.Invalid(f"This is owed in {owed.currency}.", field="amount.currency")
     if not 0 < amount.minor <= owed.minor:
-        raise errors.Invalid(f"{owed} is owed: write an amount above zero, and no more than that.", field="amount")
+        raise errors.Invalid(f"{owed.written()} is owed: write an amount above zero, and no more than that.", field="amount")
     move, day = Move(Account.SPENT, Account.EXTERNAL, amount.minor), purchase.company.day_of(at)
     entry = ledger.post(ledger.funding_account(purchase.currency), EntryKind.REPAYMENT, [move], at=at, day=day, purchase=purchase)
     RepaymentPart.objects.create(

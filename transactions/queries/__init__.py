@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from transactions.queries.accounting import (
-    BLOCK,
     MOST_LOOKED,
+    OLDEST,
     Item,
     Overview,
     Standing,
@@ -17,6 +17,7 @@ from transactions.queries.accounting import (
     journals_of,
     open_months,
     waiting,
+    waiting_items,
     waiting_lines,
 )
 from transactions.queries.approvals import (
@@ -47,9 +48,11 @@ from transactions.queries.backtests import (
 )
 from transactions.queries.books import (
     Checklist,
+    Closing,
     Late,
     books_now,
     checklist,
+    closing,
     late_entries,
     next_month,
     recent_closings,
@@ -135,13 +138,13 @@ from transactions.queries.trials import Block, Days, Looked, look_of, messages_o
 
 __all__ = [
     "ANY",
-    "BLOCK",
     "COUNTING",
     "GATHERED",
     "LATEST",
     "MOST_ADDED",
     "MOST_LOOKED",
     "NO_ELIGIBLE_APPROVER",
+    "OLDEST",
     "ORDERINGS",
     "PAID",
     "PAYMENTS",
@@ -153,6 +156,7 @@ __all__ = [
     "Checklist",
     "Choices",
     "Choosable",
+    "Closing",
     "Counted",
     "Days",
     "Figure",
@@ -186,6 +190,7 @@ __all__ = [
     "choices",
     "choosable",
     "claims",
+    "closing",
     "codable",
     "comments",
     "concerned_by",
@@ -250,6 +255,7 @@ __all__ = [
     "visible_approvals",
     "waiting",
     "waiting_for",
+    "waiting_items",
     "waiting_lines",
     "waiting_steps",
     "waits_because",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from django.db.models import BigIntegerField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import IsNull
 
 from companies.models import Category
 from spendtrackr.money import Money
+from spendtrackr.pagination import take_page
 from spendtrackr.periods import Period, month_of
 from transactions import accounting
 from transactions.accounting import Change, Part, Place
@@ -35,31 +37,45 @@ from transactions.models import (
     side_of,
 )
 
-# How many transactions a batch looks at together; and how many lines that wait a page does, those of the oldest days first.
+# How many transactions a batch looks at together; and how many lines that wait are added up at most, those of the oldest days first.
 BLOCK, MOST_LOOKED = 500, 1_000
+# In which order lines wait.
+OLDEST = ("day", "id")
+# What is read of the rows behind an item: to make the rest of their columns took longer than to look at them.
+_OF_LINES = ("company", "transaction", "entry", "category", "department", "amount_minor", "entry__company", "entry__kind", "entry__day")
+_OF_PURCHASES = (
+    "company", "public_id", "source", "posted_on", "descriptor", "memo", "currency", "amount_minor", "category", "department", "tax_code",
+    "tax_minor", "missing", "approval",
+)  # fmt: skip
+_NAMES = ("merchant__name", "member__public_id", "member__user__name")
 
 
 def accounting_settings() -> AccountingSettings:
     return AccountingSettings.objects.first() or AccountingSettings()
 
 
-def open_months() -> list[Period]:
-    """Months in which some lines were not exported yet."""
-    return _months(_open())
+def open_months(currency: str = "") -> list[Period]:
+    """Months in which some lines, of this currency alone if one is given, were not exported yet."""
+    return _months({place for place in _open(_exported()) if currency in {"", place[1]}})
 
 
 def _months(places: set[tuple[date, str]]) -> list[Period]:
     return [month_of(month) for month in sorted({month for month, _ in places})]
 
 
-def _open() -> set[tuple[date, str]]:
+def _exported() -> list[tuple[date, str, int, int, int]]:
+    """What stands exported, by month and currency: lines, journals, minor units."""
+    sums = {"lines": Sum("line_count"), "journals": Sum("journal_count"), "minor": Sum("amount_minor")}
+    return list(AccountingMonth.objects.values_list("starts_on", "currency").annotate(**sums).order_by())
+
+
+def _open(exported: list[tuple[date, str, int, int, int]]) -> set[tuple[date, str]]:
     """Months and currencies of lines that were not exported yet: two small tables say so, however long the history."""
     counted: dict[tuple[date, str], int] = defaultdict(int)
     lines = MonthSpend.objects.filter(dimension=Dimension.CATEGORY).values_list("starts_on", "currency")
     for month, currency, count in lines.annotate(n=Sum("line_count")).order_by():
         counted[month, currency] += count
-    exported = AccountingMonth.objects.values_list("starts_on", "currency").annotate(n=Sum("line_count")).order_by()
-    for month, currency, count in exported:
+    for month, currency, count, *_ in exported:
         counted[month, currency] -= count
     return {place for place, count in counted.items() if count}
 
@@ -73,13 +89,14 @@ def waiting_lines(
     months: list[Period] | None = None,
 ) -> QuerySet[SpendLine]:
     """Lines that no batch stands for, posted on these days. `months`: the open ones, where they are known."""
-    spans = _spans(open_months() if months is None else months)
+    spans = _spans(open_months(currency) if months is None else months)
     if not spans:
         return SpendLine.objects.none()
     days = Q()
     for span in spans:
         days |= Q(day__gte=span.start, day__lt=span.end)
-    rows = SpendLine.objects.filter(days).filter(~Exists(_standing(OuterRef("pk"))))
+    # Asked for NOT EXISTS, MariaDB gathers all that was ever exported before it looks at the first line.
+    rows = SpendLine.objects.filter(days).filter(IsNull(Subquery(_standing(OuterRef("pk")).values("pk")), True))
     for condition, day in (("day__gte", settings.starts_on), ("day__gte", first), ("day__lte", last)):
         rows = rows.filter(**{condition: day}) if day else rows
     return rows.filter(currency=currency) if currency else rows
@@ -102,10 +119,21 @@ def _standing(line: Any) -> QuerySet[AccountedLine]:
 
 def waiting(
     settings: AccountingSettings, *, currency: str = "", first: date | None = None, last: date | None = None
-) -> QuerySet[Transaction]:
-    """Transactions of which something is not exported yet."""
+) -> QuerySet[SpendLine]:
+    """The oldest line that waits, by `OLDEST`, of each transaction of which one does: walked a page at a time, each comes once."""
     lines = waiting_lines(settings, currency=currency, first=first, last=last)
-    return Transaction.objects.filter(pk__in=lines.order_by().values("transaction_id"))
+    before = Q(day__lt=OuterRef("day")) | Q(day=OuterRef("day"), pk__lt=OuterRef("pk"))
+    return lines.filter(~Exists(lines.filter(before, transaction_id=OuterRef("transaction_id"))))
+
+
+def waiting_items(settings: AccountingSettings, *, currency: str, first: date | None, last: date | None) -> Iterator[Item]:
+    """All that waits, a block at a time, the oldest first. What is written meanwhile on a day that was walked already is left out."""
+    rows, cursor = waiting(settings, currency=currency, first=first, last=last), None
+    while True:
+        lines, cursor = take_page(rows, order=OLDEST, cursor=cursor, limit=BLOCK)
+        yield from items([line.transaction_id for line in lines], settings, first=first, last=last)
+        if cursor is None:
+            return
 
 
 @dataclass(slots=True)
@@ -170,23 +198,35 @@ class _Read:
     rows: dict[int, list[AccountingRow]]
     latest: dict[int, AccountingJournal]
     categories: dict[int, Category]
+    # Currency and side of the clearing accounts that are named.
+    clearing: set[tuple[str, str]]
 
 
-def items(ids: Sequence[int], settings: AccountingSettings, *, first: date | None = None, last: date | None = None) -> list[Item]:
+def items(
+    ids: Sequence[int], settings: AccountingSettings, *, first: date | None = None, last: date | None = None, named: bool = True
+) -> list[Item]:
     """How far each of these transactions is, of what was posted on these days. A few queries for any number.
+
+    `named`: with merchant and owner.
 
     Lines are read before what is said of them: whoever changes that meanwhile writes other lines, which wait for the next batch.
     """
     lines: dict[int, dict[int, list[SpendLine]]] = defaultdict(lambda: defaultdict(list))
-    rows = SpendLine.objects.filter(transaction__in=ids).annotate(is_accounted=Exists(_standing(OuterRef("pk")))).select_related("entry")
+    rows = SpendLine.objects.filter(transaction__in=ids).annotate(is_accounted=Exists(_standing(OuterRef("pk"))))
+    rows = rows.filter(day__gte=settings.starts_on) if settings.starts_on else rows
     entries: dict[int, Entry] = {}
-    for line in (rows.filter(day__gte=settings.starts_on) if settings.starts_on else rows).order_by("entry_id", "pk"):
+    for line in rows.select_related("entry").only(*_OF_LINES).order_by("entry_id", "pk"):
         lines[line.transaction_id][line.entry_id].append(line)
         entries[line.entry_id] = line.entry
     read = _read(ids, entries, settings)
-    purchases = {row.pk: row for row in Transaction.objects.filter(pk__in=ids).select_related("merchant", "member__user")}
-    period = (first or date.min, last or date.max)
+    purchases, period = _purchases(ids, named=named), (first or date.min, last or date.max)
     return [_item(purchases[pk], lines[pk], read, period) for pk in ids if pk in lines]
+
+
+def _purchases(ids: Sequence[int], *, named: bool = True) -> dict[int, Transaction]:
+    rows = Transaction.objects.filter(pk__in=ids)
+    rows = rows.select_related("merchant", "member__user").only(*_OF_PURCHASES, *_NAMES) if named else rows.only(*_OF_PURCHASES)
+    return {row.pk: row for row in rows}
 
 
 def _read(ids: Sequence[int], entries: dict[int, Entry], settings: AccountingSettings) -> _Read:
@@ -198,7 +238,8 @@ def _read(ids: Sequence[int], entries: dict[int, Entry], settings: AccountingSet
     parts: dict[int, list[Split]] = defaultdict(list)
     for part in Split.objects.filter(transaction__in=ids).order_by("position"):
         parts[part.transaction_id].append(part)
-    return _Read(settings, entries, parts, rows, latest, {row.pk: row for row in Category.objects.all()})
+    clearing = {(row["currency"], row["side"]) for row in settings.clearing_accounts if row["ledger_code"]}
+    return _Read(settings, entries, parts, rows, latest, {row.pk: row for row in Category.objects.all()}, clearing)
 
 
 def _item(purchase: Transaction, lines: dict[int, list[SpendLine]], read: _Read, period: tuple[date, date]) -> Item:
@@ -241,7 +282,7 @@ def _reasons(item: Item, read: _Read) -> Iterator[str]:
         if purchase.approval in UNFINISHED:
             yield accounting.NOT_APPROVED
     sides = {side_of(told.entry.kind) for told in item.entries if told.change.added}
-    if any(not read.settings.clearing_code(purchase.currency, side) for side in sides):
+    if any((purchase.currency, side) not in read.clearing for side in sides):
         yield accounting.NO_CLEARING_ACCOUNT
 
 
@@ -267,23 +308,28 @@ class Overview:
     currencies: list[str]
 
 
-def accounting_overview(*, most: int = 100) -> Overview:
-    """Of everything that waits, and what was exported: of that, `count` is its journals, else transactions."""
+def accounting_overview(*, most: int = 100, looked: int = MOST_LOOKED) -> Overview:
+    """Of everything that waits, as far as the oldest `looked` lines say, and what was exported: of that, `count` is its journals, else
+    transactions. Not more than `most` items.
+    """
     settings, sums, counts, not_ready = accounting_settings(), defaultdict(int), defaultdict(int), []  # type: ignore[var-annotated]
-    places = _open()
+    exported = _exported()
+    places = _open(exported)
     waits = waiting_lines(settings, months=_months(places)).order_by("day", "pk").values_list("transaction_id", flat=True)
-    lines = list(waits[: MOST_LOOKED + 1])
-    for item in items(list(dict.fromkeys(lines[:MOST_LOOKED])), settings):
+    lines = list(waits[: looked + 1])
+    for item in items(list(dict.fromkeys(lines[:looked])), settings, named=False):
         if item.state != accounting.EXPORTED:
             sums[item.state, item.purchase.currency] += item.amount.minor
             counts[item.state, item.purchase.currency] += 1
         if item.state == accounting.NOT_READY and len(not_ready) < most:
             not_ready.append(item)
-    exported = AccountingMonth.objects.values_list("currency").annotate(total=Sum("amount_minor"), n=Sum("journal_count"))
-    for currency, total, journals in exported.order_by():
-        sums[accounting.EXPORTED, currency], counts[accounting.EXPORTED, currency] = total, journals
+    for _, currency, _, journals, minor in exported:
+        sums[accounting.EXPORTED, currency] += minor
+        counts[accounting.EXPORTED, currency] += journals
+    shown = _purchases([item.purchase.pk for item in not_ready])
+    not_ready = [replace(item, purchase=shown[item.purchase.pk]) for item in not_ready]
     found = [Standing(state, Money(minor, currency), counts[state, currency]) for (state, currency), minor in sorted(sums.items())]
-    is_cut = len(lines) > MOST_LOOKED
+    is_cut = len(lines) > looked
     ready = {currency for state, currency in counts if state in {accounting.READY, accounting.FAILED}}
     return Overview(found, not_ready, is_cut, sorted({currency for _, currency in places} if is_cut else ready))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from companies import operations as companies
 from companies.models import Category
@@ -188,6 +189,60 @@ def test_what_was_coded_otherwise_before_anybody_was_told_is_told_once_as_it_is(
     assert SpendLine.objects.count() == 3
     assert told(export(office)) == [(1, "6300", 100_00, "2100")]
     assert nothing_left()
+
+
+# The walk over what waits
+
+
+def taken(office, minor: int, *days: int) -> Transaction:
+    """Bought on the first of these days after NOON, refunded a little on each of the others."""
+    first, *others = days
+    purchase = bought(office, minor, at=NOON + timedelta(days=first))
+    for day in others:
+        at = NOON + timedelta(days=day)
+        clear(purchase, Clearing("refund", f"r{purchase.pk}-{day}", at, amount_minor=1), actor=None)
+    return purchase
+
+
+def walked(**said) -> list[Transaction]:
+    wanted = {"currency": "USD", "first": None, "last": None, **said}
+    return [found.purchase for found in queries.waiting_items(queries.accounting_settings(), **wanted)]
+
+
+@pytest.mark.parametrize("block", [1, 2, 500])
+def test_what_waits_comes_once_by_its_oldest_line_however_it_falls_into_blocks(office, monkeypatch, block):
+    monkeypatch.setattr("transactions.queries.accounting.BLOCK", block)
+    late, early, middle = taken(office, 1_00, 9, 12), taken(office, 2_00, 1, 9, 40), taken(office, 3_00, 3, 5)
+    assert walked() == [early, middle, late]
+    assert walked(first=TODAY + timedelta(days=4)) == [middle, late, early]
+    assert walked(last=TODAY + timedelta(days=3)) == [early, middle]
+    assert walked(currency="EUR") == []
+    batch = accounting.export("USD", actor=office.frank, at=NOON + timedelta(days=50))
+    found = batch.journals.order_by("position").values_list("transaction_id", flat=True)
+    assert list(found) == [early.pk] * 3 + [middle.pk] * 2 + [late.pk] * 2
+    assert nothing_left()
+
+
+def test_of_what_was_exported_in_part_the_oldest_line_that_waits_counts(office):
+    first, second = taken(office, 1_00, 0, 9), taken(office, 2_00, 3)
+    export(office, last_day=TODAY)
+    assert walked() == [second, first]
+
+
+def test_a_batch_that_is_full_does_not_look_at_the_rest(office, monkeypatch):
+    monkeypatch.setattr("transactions.queries.accounting.BLOCK", 2)
+    monkeypatch.setattr(accounting, "MOST_JOURNALS", 2)
+
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as found:
+            assert len(told(export(office))) == 2
+        return len(found)
+
+    for minor in range(1, 8):
+        bought(office, minor * 100)
+    many = asked()
+    assert asked() == many
+    assert len(walked()) == 3
 
 
 # Edits

@@ -198,6 +198,23 @@ def test_what_waits_says_how_far_it_is(office, api):
     assert client.get(f"{ITEMS}{pending.public_id}/").status_code == 404
 
 
+def test_what_waits_is_listed_page_by_page_the_oldest_first_and_each_once(office, api):
+    late, early, alone = bought(office, 1_00), bought(office, 2_00), bought(office, 3_00)
+    with company_scope(office.acme.pk):
+        for purchase, day in ((late, 1), (early, -20), (early, 2)):
+            refund = Clearing("refund", f"r{purchase.pk}-{day}", NOON + timedelta(days=day), amount_minor=1)
+            clear(purchase, refund, actor=None)
+    client, found, cursor = api(office.alice), [], {}
+    for _ in range(3):
+        page = client.get(ITEMS, {"limit": 1, **cursor}).json()
+        found += [row["transaction"] for row in page["data"]]
+        cursor = {"cursor": page["next_cursor"]}
+    assert (found, cursor["cursor"]) == ([early.public_id, late.public_id, alone.public_id], None)
+    later = client.get(ITEMS, {"since": "2026-03-11"}).json()["data"]
+    assert [(row["transaction"], row["amount"]["minor"]) for row in later] == [(late.public_id, -1), (early.public_id, -1)]
+    assert client.get(ITEMS, {"cursor": "x"}).json()["field"] == "cursor"
+
+
 def test_a_batch_shows_its_rows_and_takes_what_failed_back(office, api):
     purchase = bought(office, tax_code="V19", tax_minor=19_00, department=office.sales, memo="Lunch")
     client = api(office.alice)

@@ -69,7 +69,7 @@ def test_it_says_what_is_ready_and_what_to_do_about_the_rest(office, pages):
 
 
 def test_it_says_that_only_the_oldest_were_looked_at(office, pages, monkeypatch):
-    monkeypatch.setattr("transactions.queries.accounting.MOST_LOOKED", 2)
+    monkeypatch.setattr("transactions.views.accounting.LOOKED", 2)
     for minor in (1_00, 2_00):
         bought(office, minor)
     assert "Only the oldest" not in text(pages(office.alice).get(PAGE))
@@ -77,10 +77,20 @@ def test_it_says_that_only_the_oldest_were_looked_at(office, pages, monkeypatch)
     shown = text(pages(office.alice).get(PAGE))
     assert "Only the oldest" in shown
     assert ("$3.00" in shown, "$7.00" in shown) == (True, False)
+    assert "All of these are ready" in shown
+    assert "Everything is ready" not in shown
+
+
+def test_of_many_that_are_not_ready_it_says_that_some_are_shown(office, pages, monkeypatch):
+    monkeypatch.setattr("transactions.views.accounting.MOST", 1)
+    bought(office, 1_00, category=None)
+    assert "are shown." not in text(pages(office.alice).get(PAGE))
+    bought(office, 2_00, category=None)
+    assert "The oldest 1 of 2 are shown." in text(pages(office.alice).get(PAGE))
 
 
 def test_what_is_ready_behind_what_was_looked_at_can_be_exported_all_the_same(office, pages, monkeypatch):
-    monkeypatch.setattr("transactions.queries.accounting.MOST_LOOKED", 3)
+    monkeypatch.setattr("transactions.views.accounting.LOOKED", 3)
     bought(office, 1_00, category=None)  # coded anew: three lines
     assert "Nothing is ready" in text(pages(office.alice).get(PAGE))
     bought(office, 2_00)

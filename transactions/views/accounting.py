@@ -22,7 +22,8 @@ from transactions.views.journals import GENERIC, journals_file, written, xero_pa
 from users.models import Membership
 from users.views import action, form_page, page
 
-MOST, LATELY = 50, 12
+# What a page lists at most, and of how many lines that wait: who opens it waits for all of them to be looked at.
+MOST, LATELY, LOOKED = 50, 12, 150
 _SAYS = {
     NOT_READY: "something is still to be done",
     READY: "goes with the next batch",
@@ -35,13 +36,14 @@ _SAYS = {
 def accounting(request: HttpRequest, member: Membership) -> HttpResponse:
     """What is on its way to accounting, and what was told to it."""
     require("books.see", member)
-    overview = queries.accounting_overview(most=MOST)
+    overview = queries.accounting_overview(most=MOST, looked=LOOKED)
     context = {
         "nav": "accounting",
         "tab": "export",
         "tiles": [_tile(state, overview) for state in STATES],
         "not_ready": overview.not_ready,
-        "most_looked": queries.MOST_LOOKED if overview.is_cut else None,
+        "unready": sum(one.count for one in overview.standing if one.state == NOT_READY),
+        "most_looked": LOOKED if overview.is_cut else None,
         "currencies": overview.currencies,
         "batches": list(queries.batches().order_by("-pk")[:LATELY]),
         "may_export": member.may("books.export"),
@@ -71,16 +73,14 @@ def export(request: HttpRequest, member: Membership) -> str:
 def closing(request: HttpRequest, member: Membership) -> HttpResponse:
     """How far the books are closed, what is open in the month to be closed next, and what came late."""
     require("books.see", member)
-    closings = queries.recent_closings()
-    closed_through = closings[0].closed_through if closings else None
-    month = queries.next_month(closed_through, member.company.day_of(timezone.now()))
+    found = queries.closing(member.company.day_of(timezone.now()))
     context = {
         "nav": "accounting",
         "tab": "closing",
-        "closed_through": closed_through,
-        "closings": closings[:LATELY],
-        "next": queries.checklist(month) if month else None,
-        "late": queries.with_late(list(queries.late_entries(closings).order_by("-pk")[:LATELY]), closings),
+        "closed_through": found.closed_through,
+        "closings": found.closings[:LATELY],
+        "next": found.next,
+        "late": queries.with_late(list(queries.late_entries(found.closings).order_by("-pk")[:LATELY]), found.closings),
         "may_close": member.may("books.close"),
         "may_reopen": member.may("books.reopen"),
     }

@@ -50,15 +50,7 @@ class BooksViewSet(TenantViewSet):
         return Books.objects.all()
 
     def _shown(self) -> Response:
-        last = next(iter(queries.recent_closings()), None)
-        closed_through = last.closed_through if last else None
-        month = queries.next_month(closed_through, self.request.membership.company.day_of(timezone.now()))
-        found = {
-            "closed_through": closed_through,
-            "closed_by": last.closed_by.public_id if last else None,
-            "closed_at": last.at if last else None,
-            "next": queries.checklist(month) if month else None,
-        }
+        found = queries.closing(self.request.membership.company.day_of(timezone.now()))
         return self.reply(found)
 
     @extend_schema(summary="Show how far the books are closed", responses={200: shapes.BooksSerializer})
@@ -124,14 +116,15 @@ class AccountingSettingsViewSet(TenantViewSet):
         changes = self.body(shapes.AccountingSettingsBody)
         for place, row in enumerate(changes.get("clearing", ())):
             if row["currency"] not in CURRENCIES:
-                raise errors.Invalid("This is not a current ISO 4217 currency.", field=f"clearing.{place}.currency")
+                raise errors.NoCurrency(field=f"clearing.{place}.currency")
         return self.reply(accounting.change_settings(changes, actor=request.membership, at=timezone.now()))
 
 
 @extend_schema_view(
     list=extend_schema(
         summary="List what is not exported yet",
-        description="Transactions of which something waits, ready or not and why. Newest first.",
+        description="Transactions of which something waits, ready or not and why. Each once, in the order in which batches take them: by "
+        "the posting day of the oldest entry that waits, the oldest first.",
         parameters=[
             OpenApiParameter("currency", {"type": "string", "maxLength": 3}),
             OpenApiParameter("since", _DAY, description="First posting day."),
@@ -150,9 +143,11 @@ class AccountingItemViewSet(ListModelMixin, TenantViewSet):
     serializer_class = shapes.ItemSerializer
     model = Transaction
     query_parameters = ("currency", "since", "until")
+    page_order = queries.OLDEST
     rules = {"list": "books.see", "retrieve": "books.see", "summary": "books.see"}
 
     def rows(self) -> QuerySet[Any]:
+        """Transactions, and in the list a line for each."""
         if self.action != "list":
             return Transaction.objects.all()
         return queries.waiting(queries.accounting_settings(), currency=self.request.query_params.get("currency", ""), **self._days())
@@ -162,10 +157,10 @@ class AccountingItemViewSet(ListModelMixin, TenantViewSet):
         return {"first": day_from(given, "since"), "last": day_from(given, "until")}
 
     def filled(self, rows: list[Any]) -> list[Any]:
-        return queries.items([row.pk for row in rows], queries.accounting_settings(), **self._days())
+        return queries.items([row.transaction_id for row in rows], queries.accounting_settings(), **self._days())
 
     def retrieve(self, request: APIRequest, public_id: str) -> Response:
-        found = self.filled([self.get_object()])
+        found = queries.items([self.get_object().pk], queries.accounting_settings(), **self._days())
         if not found:
             raise errors.Missing
         return self.reply(found[0])
