@@ -38,6 +38,10 @@ class Invalid(DomainError):
     """A value that cannot be accepted; `field` names it."""
 
 
+class NoCurrency(Invalid):
+    message = "This is not a current ISO 4217 currency."
+
+
 class Unauthenticated(DomainError):
     status, code = 401, "unauthenticated"
     message = "Sign in: there is no valid credential in this request."

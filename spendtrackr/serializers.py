@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from spendtrackr.errors import one_of
+from spendtrackr.errors import NoCurrency, one_of
 from spendtrackr.forms import EARLIEST, LATEST
 from spendtrackr.money import CURRENCIES, MAX_MINOR, Money
 from spendtrackr.periods import INSTANT_LOOKS_LIKE, parse_instant
@@ -210,7 +210,7 @@ class PositiveMoneyField(serializers.Field[Money, Any, Any, Any]):
         shape = self.shape(data=data)
         shape.is_valid(raise_exception=True)
         if shape.validated_data["currency"] not in CURRENCIES:
-            raise serializers.ValidationError({"currency": ["This is not a current ISO 4217 currency."]})
+            raise serializers.ValidationError({"currency": [NoCurrency.message]})
         return Money(**shape.validated_data)
 
     def to_representation(self, value: Money) -> dict[str, Any]:
@@ -289,9 +289,9 @@ class ErrorRowSerializer(serializers.Serializer[Any]):
             "A value that cannot be accepted",
             value={
                 "code": "invalid",
-                "message": "This is not a current ISO 4217 currency.",
+                "message": NoCurrency.message,
                 "field": "currency",
-                "errors": [{"code": "invalid", "message": "This is not a current ISO 4217 currency.", "field": "currency"}],
+                "errors": [{"code": "invalid", "message": NoCurrency.message, "field": "currency"}],
                 "request_id": "req_01k2j3m4n5p6q7r8s9t0v1w2x3",
             },
         )

@@ -105,7 +105,7 @@ class CardViewSet(ListModelMixin, ShowMixin, TenantViewSet):
         holder = self.named(Membership.objects.visible_to(request.membership), body.pop("holder"), "holder")
         name, currency = body.pop("name"), body.pop("currency", request.membership.company.currency)
         if currency not in CURRENCIES:
-            raise errors.Invalid("This is not a current ISO 4217 currency.", field="currency")
+            raise errors.NoCurrency(field="currency")
         own = {"usage": CardUsage(body.pop("usage")), "merchant": body.pop("merchant"), "budget": self._budget(body.pop("budget"))}
         controls = operations.Controls(**self._controls(body, currency))
         card = operations.issue(holder, name=name, currency=currency, controls=controls, actor=request.membership, at=timezone.now(), **own)

@@ -46,7 +46,7 @@ def _must_be_known(*, country: str | None = None, currency: str | None = None, t
     if country is not None and country not in COUNTRIES:
         raise errors.Invalid("This is not an ISO 3166 country code.", field="country")
     if currency is not None and currency not in CURRENCIES:
-        raise errors.Invalid("This is not a current ISO 4217 currency.", field="currency")
+        raise errors.NoCurrency(field="currency")
     if time_zone is not None and time_zone not in TIME_ZONES:
         raise errors.Invalid("This is not a time zone of the IANA database, such as Europe/Berlin.", field="time_zone")
 

@@ -87,7 +87,7 @@ def export(
     Raises `Invalid` for no currency and for a day that has not come yet, `InvalidState` where nothing is ready.
     """
     if currency not in CURRENCIES:
-        raise errors.Invalid("This is not a current ISO 4217 currency.", field="currency")
+        raise errors.NoCurrency(field="currency")
     settings, today = locked_settings(), actor.company.day_of(at)
     last_day = last_day or today
     if last_day > today:

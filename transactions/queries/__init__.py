@@ -48,9 +48,11 @@ from transactions.queries.backtests import (
 )
 from transactions.queries.books import (
     Checklist,
+    Closing,
     Late,
     books_now,
     checklist,
+    closing,
     late_entries,
     next_month,
     recent_closings,
@@ -154,6 +156,7 @@ __all__ = [
     "Checklist",
     "Choices",
     "Choosable",
+    "Closing",
     "Counted",
     "Days",
     "Figure",
@@ -187,6 +190,7 @@ __all__ = [
     "choices",
     "choosable",
     "claims",
+    "closing",
     "codable",
     "comments",
     "concerned_by",

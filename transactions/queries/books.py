@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
 from django.db.models import Count, Min, Q, QuerySet, Sum
 
@@ -86,6 +86,37 @@ def checklist(month: Period) -> Checklist:
         month, **counts, uncategorised=nowhere.aggregate(n=Sum("item_count"))["n"] or 0,
         not_exported=lines.values("transaction_id").distinct().count(),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How far the books are closed, by `recent_closings`; and what is open in the month to be closed next, if one is over."""
+
+    closings: list[BookClosing]
+    next: Checklist | None
+
+    @property
+    def last(self) -> BookClosing | None:
+        return self.closings[0] if self.closings else None
+
+    @property
+    def closed_through(self) -> date | None:
+        return self.last.closed_through if self.last else None
+
+    @property
+    def closed_by(self) -> str | None:
+        """The id of the member."""
+        return self.last.closed_by.public_id if self.last else None
+
+    @property
+    def closed_at(self) -> datetime | None:
+        return self.last.at if self.last else None
+
+
+def closing(today: date) -> Closing:
+    found = Closing(recent_closings(), None)
+    month = next_month(found.closed_through, today)
+    return replace(found, next=checklist(month)) if month else found
 
 
 @dataclass(frozen=True, slots=True)

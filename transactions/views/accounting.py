@@ -73,16 +73,14 @@ def export(request: HttpRequest, member: Membership) -> str:
 def closing(request: HttpRequest, member: Membership) -> HttpResponse:
     """How far the books are closed, what is open in the month to be closed next, and what came late."""
     require("books.see", member)
-    closings = queries.recent_closings()
-    closed_through = closings[0].closed_through if closings else None
-    month = queries.next_month(closed_through, member.company.day_of(timezone.now()))
+    found = queries.closing(member.company.day_of(timezone.now()))
     context = {
         "nav": "accounting",
         "tab": "closing",
-        "closed_through": closed_through,
-        "closings": closings[:LATELY],
-        "next": queries.checklist(month) if month else None,
-        "late": queries.with_late(list(queries.late_entries(closings).order_by("-pk")[:LATELY]), closings),
+        "closed_through": found.closed_through,
+        "closings": found.closings[:LATELY],
+        "next": found.next,
+        "late": queries.with_late(list(queries.late_entries(found.closings).order_by("-pk")[:LATELY]), found.closings),
         "may_close": member.may("books.close"),
         "may_reopen": member.may("books.reopen"),
     }

@@ -50,15 +50,7 @@ class BooksViewSet(TenantViewSet):
         return Books.objects.all()
 
     def _shown(self) -> Response:
-        last = next(iter(queries.recent_closings()), None)
-        closed_through = last.closed_through if last else None
-        month = queries.next_month(closed_through, self.request.membership.company.day_of(timezone.now()))
-        found = {
-            "closed_through": closed_through,
-            "closed_by": last.closed_by.public_id if last else None,
-            "closed_at": last.at if last else None,
-            "next": queries.checklist(month) if month else None,
-        }
+        found = queries.closing(self.request.membership.company.day_of(timezone.now()))
         return self.reply(found)
 
     @extend_schema(summary="Show how far the books are closed", responses={200: shapes.BooksSerializer})
@@ -124,7 +116,7 @@ class AccountingSettingsViewSet(TenantViewSet):
         changes = self.body(shapes.AccountingSettingsBody)
         for place, row in enumerate(changes.get("clearing", ())):
             if row["currency"] not in CURRENCIES:
-                raise errors.Invalid("This is not a current ISO 4217 currency.", field=f"clearing.{place}.currency")
+                raise errors.NoCurrency(field=f"clearing.{place}.currency")
         return self.reply(accounting.change_settings(changes, actor=request.membership, at=timezone.now()))
 
 

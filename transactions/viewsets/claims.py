@@ -150,7 +150,7 @@ class ReimbursementViewSet(ListModelMixin, ShowMixin, TenantViewSet):
         if wanted is not None and body["until"]:
             raise errors.Invalid("Name the claims, or a day, not both.", field="until")
         if body.get("currency") and body["currency"] not in CURRENCIES:
-            raise errors.Invalid("This is not a current ISO 4217 currency.", field="currency")
+            raise errors.NoCurrency(field="currency")
         rows = None if wanted is None else self._named_claims(wanted)
         currency = body.get("currency") or (rows[0].currency if rows else me.company.currency)
         batch = reimbursements.gather(currency, rows, until=body["until"], actor=me, at=timezone.now())
