@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import Count, Min, Q, QuerySet, Sum
 
@@ -102,6 +102,15 @@ class Closing:
     @property
     def closed_through(self) -> date | None:
         return self.last.closed_through if self.last else None
+
+    @property
+    def closed_by(self) -> str | None:
+        """The id of the member."""
+        return self.last.closed_by.public_id if self.last else None
+
+    @property
+    def closed_at(self) -> datetime | None:
+        return self.last.at if self.last else None
 
 
 def closing(today: date) -> Closing:
