@@ -41,10 +41,8 @@ class BooksSerializer(serializers.Serializer[Any]):
     """How far the books are closed."""
 
     closed_through = serializers.DateField(allow_null=True, help_text="The last closed day; null while nothing is closed.")
-    closed_by = serializers.CharField(
-        source="last.closed_by.public_id", allow_null=True, default=None, help_text="Id of the member who closed or opened them last."
-    )
-    closed_at = serializers.DateTimeField(source="last.at", allow_null=True, default=None)
+    closed_by = serializers.CharField(allow_null=True, help_text="Id of the member who closed or opened them last.")
+    closed_at = serializers.DateTimeField(allow_null=True)
     next = ChecklistSerializer(allow_null=True, help_text="The month to be closed next; null while it is not over.")
 
 
