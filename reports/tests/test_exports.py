@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -84,7 +85,10 @@ def test_a_file_is_asked_for_written_and_handed_out(bought, api):
     assert events(bought) == ["export.asked", "export.finished", "export.downloaded"]
 
 
-@pytest.mark.parametrize("what", ["transactions", "claims", "cards", "budgets", "members", "approvals", "receipts", "reports/spend"])
+@pytest.mark.parametrize(
+    "what",
+    ["transactions", "transaction-lines", "claims", "cards", "budgets", "members", "approvals", "receipts", "entries", "reports/spend"],
+)
 @pytest.mark.parametrize("to", ["csv", "xlsx"])
 def test_every_list_is_written_in_both_formats(bought, api, what, to):
     asked = ask(api(bought.alice), what, to, **({"group_by": "member"} if what.startswith("reports/") else {}))
@@ -106,6 +110,9 @@ def test_every_list_is_written_in_both_formats(bought, api, what, to):
         ("transactions", "csv", {"ordering": "amount"}, "filters.ordering"),
         ("transactions", "csv", {"min_minor": "1.5"}, "filters.min_minor"),
         ("spend-lines", "csv", {}, "filters.spent_from"),
+        ("transaction-lines", "csv", {"status": "lost"}, "filters.status"),
+        ("entries", "csv", {"status": "posted"}, "filters.status"),
+        ("entries", "csv", {"from": "yesterday"}, "filters.from"),
         ("receipt-files", "zip", {}, "filters.month"),
         ("receipt-files", "zip", {"month": "2026-13"}, "filters.month"),
         ("reports/spend", "csv", {}, "filters.group_by"),
@@ -117,6 +124,13 @@ def test_what_makes_no_sense_is_refused_when_it_is_asked_for(world, api, what, t
     answer = ask(api(world.alice), what, to, **filters)
     assert (answer.status_code, answer.json()["field"]) == (400, field)
     assert not Export.across_companies.exists()
+
+
+def test_entries_are_exported_by_who_sees_balances(bought, api, pages):
+    with company_scope(bought.acme.pk):
+        audrey = bought.hire("Audrey", "auditor")
+    assert [ask(api(member), "entries").status_code for member in (bought.alice, audrey, bought.bob)] == [201, 201, 403]
+    assert press(pages(bought.bob), "entries").status_code == 403
 
 
 def test_a_sixth_at_a_time_waits(world, api):
@@ -367,10 +381,26 @@ def test_a_page_says_what_makes_no_sense_where_it_was_pressed(bought, pages, wha
 
 
 @pytest.mark.parametrize(
-    "path", ["/transactions/", "/claims/", "/cards/", "/budgets/", "/people/", "/approvals/", "/receipts/", "/reports/spend/"]
+    "path", ["/transactions/", "/claims/", "/cards/", "/budgets/", "/people/", "/approvals/", "/receipts/", "/reports/spend/", "/funding/"]
 )
 def test_every_list_offers_it(bought, pages, path):
     assert '<details class="export">' in pages(bought.alice).get(path).content.decode()
+
+
+def test_transactions_are_offered_by_their_parts_too(bought, pages):
+    client = pages(bought.alice)
+    assert '<option value="transaction-lines">' in client.get("/transactions/").content.decode()
+    assert len(content(press(client, "transaction-lines", filters="min=1.03"))) == 4
+
+
+def test_balances_offer_the_entries_of_their_account_and_days(bought, pages):
+    client = pages(bought.alice)
+    for path, days in (("", ""), ("?month=2026-03", "from=2026-03-01&amp;to=2026-03-31"), ("?day=2026-03-10", "day=2026-03-10")):
+        page = client.get(f"/funding/{path}").content.decode()
+        [filters] = re.findall(r'name="filters" value="([^"]+)"', page)
+        assert days in filters
+        assert filters.startswith("account=acct_")
+    assert len(content(press(client, "entries", filters=filters.replace("&amp;", "&")))) > 0
 
 
 def test_behind_a_figure_the_lines_are_offered_too(bought, pages):
