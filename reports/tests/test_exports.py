@@ -14,15 +14,18 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from cards.operations import leaving
-from reports import operations, tasks
+from reports import operations, tasks, verification
 from reports.exports import sheets
 from reports.models import Export
 from reports.verification import COMPANY_CHECKS
+from spendtrackr.events import record, seal_all
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope, enter
 from tests.factories import swipe
 from transactions.operations.swipes import authorize
+from transactions.tasks import notify
 from users import operations as people
+from users.models import Notification
 
 EXPORTS = "/api/v1/exports/"
 
@@ -217,6 +220,46 @@ def test_it_expires_with_its_file(bought, api):
     assert not Export.across_companies.filter(pk=found.pk).exists()
     assert default_storage.exists(row(kept["id"]).stored_as)
     assert found.expires_at - found.finished_at == timedelta(days=7)
+
+
+def told(world) -> list[tuple[str, str, str, str]]:
+    """Who was told what of exports by the worker's round, and where it leads."""
+    seal_all()
+    notify()
+    rows = Notification.across_companies.filter(kind="export").select_related("membership__user").order_by("pk")
+    with company_scope(world.acme.pk):
+        assert list(verification.notifications()) == []
+    return [(row.membership.user.name, row.about, row.page, row.text) for row in rows]
+
+
+def test_who_asked_is_told_that_it_is_ready_and_nobody_else(bought, api):
+    ask(api(bought.bob), "transaction-lines", "xlsx")
+    assert told(bought) == []
+    tasks.run_exports()
+    ready = "Your export of transaction lines as Excel is ready to be downloaded."
+    assert told(bought) == told(bought) == [("Bob", "export", "/exports/", ready)]
+
+
+def test_who_asked_is_told_that_it_could_not_be_written(bought, api, monkeypatch):
+    def away(*_, **__):
+        raise OSError("no storage")
+
+    ask(api(bought.bob), "reports/new-merchants")
+    monkeypatch.setattr(default_storage, "save", away)
+    for _ in range(3):
+        tasks.run_exports()
+    failed = "Your export of new merchants as CSV could not be written: your exports say why."
+    assert told(bought) == [("Bob", "export", "/exports/", failed)]
+
+
+def test_it_was_told_although_its_row_has_expired_and_what_was_written_before_names_nobody(bought, api):
+    ask(api(bought.bob))
+    tasks.run_exports()
+    with time_machine.travel(row(Export.across_companies.get().public_id).expires_at + timedelta(seconds=1)):
+        assert tasks.forget_exports() == 1
+    with company_scope(bought.acme.pk):
+        record("export.finished", bought.bob, actor=None, at=timezone.now(), size=1)
+    assert [text for *_, text in told(bought)] == ["Your export of transactions as CSV is ready to be downloaded."]
 
 
 def test_a_worker_that_falls_leaves_it_to_the_next_which_begins_anew(bought, api, monkeypatch):
