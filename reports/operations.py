@@ -152,7 +152,7 @@ def _finish(run: Run, stored_as: str, size: int, *, at: datetime) -> bool:
     ends = {"finished_at": at, "claimed_until": None, "expires_at": at + KEPT}
     if not _mine(run).update(status=ExportStatus.DONE, stored_as=stored_as, size=size, **ends):
         return False
-    events.record("export.finished", run.export, actor=None, at=at, size=size)
+    events.record("export.finished", run.export, actor=None, at=at, size=size, **_asked_for(run.export))
     return True
 
 
@@ -160,7 +160,12 @@ def _finish(run: Run, stored_as: str, size: int, *, at: datetime) -> bool:
 def _refuse(run: Run, reason: str, *, at: datetime) -> None:
     ends = {"finished_at": at, "claimed_until": None, "expires_at": at + KEPT}
     if _mine(run).update(status=ExportStatus.FAILED, reason=reason[:200], **ends):
-        events.record("export.failed", run.export, actor=None, at=at)
+        events.record("export.failed", run.export, actor=None, at=at, **_asked_for(run.export))
+
+
+def _asked_for(export: Export) -> dict[str, str]:
+    """What whoever asked is told of it, also when its row has expired."""
+    return {"member": str(export.requested_by.public_id), "what": export.what, "format": export.format}
 
 
 def fail(run: Run, *, at: datetime) -> None:

@@ -143,6 +143,7 @@ _UNDER_WAY = OpenApiExample(
         summary="Export a list or a report",
         description="As a file, of what you may see when it is written. `filters` are the parameters of the list's or report's "
         "address, and are refused as there, as `filters.status`. Behind a figure: `spend-lines` with `spent_from` and `spent_to`. "
+        "By the parts that transactions are split into: `transaction-lines`, with the same filters. The ledger: `entries` of an `account`. "
         "The receipts of a month: `receipt-files` as `zip`, with `month`. 409 while five of yours are at work.",
         request=ExportBody,
         responses={201: ExportSerializer},

@@ -196,6 +196,7 @@ PAGES_BY_ID = {
     "POST /receipts/{public_id}/describe/": ("receipt", {"merchant_name": "Mine"}),
     "POST /receipts/{public_id}/detach/": ("receipt", {}),
     "GET /transactions/{public_id}/history/": ("transaction", None),
+    "GET /transactions/{public_id}/accounting/": ("transaction", None),
     "GET /transactions/{public_id}/": ("transaction", None),
     "POST /transactions/{public_id}/describe/": ("transaction", {"memo": "Mine"}),
     "POST /transactions/{public_id}/submit/": ("transaction", {}),

@@ -359,6 +359,7 @@ CASES: dict[str, Case] = {
     "GET /activity/": Case("activity.see"),
     "GET /transactions/": Case("transactions.see", lists="transaction"),
     "GET /transactions/{public_id}/history/": Case("transactions.see", "transaction"),
+    "GET /transactions/{public_id}/accounting/": Case("books.see", "transaction"),
     "GET /transactions/{public_id}/": Case("transactions.see", "transaction"),
     "POST /transactions/{public_id}/describe/": Case("transactions.describe", "transaction", {"memo": "N"}),
     "POST /transactions/{public_id}/submit/": Case("transactions.submit", "transaction", {}),

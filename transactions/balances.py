@@ -173,6 +173,13 @@ def in_full(page: Sequence[Entry]) -> list[Entry]:
     return [found[entry.pk] for entry in page]
 
 
+def in_moves(entries: QuerySet[Entry]) -> QuerySet[Entry]:
+    """Each as often as it moved an amount: `moved_minor`, `moved_from` one balance `moved_to` another."""
+    return entries.annotate(
+        moved_from=F("postings__from_account"), moved_to=F("postings__to_account"), moved_minor=F("postings__amount_minor")
+    ).order_by(*entries.query.order_by, "postings__id")
+
+
 def first_day(account: FundingAccount) -> date | None:
     """The day of the account's first entry."""
     found: date | None = Entry.objects.filter(account=account).order_by("day").values_list("day", flat=True).first()

@@ -221,7 +221,14 @@ class EntryFilter(filters.FilterSet):  # type: ignore[misc]
     to = filters.DateFilter("day", lookup_expr="lte", help_text="Last day, included.")
 
 
-EntryFilter.base_filters["from"] = filters.DateFilter("day", lookup_expr="gte", help_text="First day.")
+class LedgerFilter(EntryFilter):
+    """The same of all accounts together, or of one."""
+
+    account = filters.CharFilter("account__public_id", max_length=40, help_text="An account's id.")
+
+
+for _of_entries in (EntryFilter, LedgerFilter):
+    _of_entries.base_filters["from"] = filters.DateFilter("day", lookup_expr="gte", help_text="First day.")
 
 
 _OUTCOMES = BacktestOutcome.choices

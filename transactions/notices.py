@@ -287,6 +287,21 @@ def _threshold(news: News) -> Iterator[Said]:
     yield Said(owner, Kind.BUDGET, text, About.BUDGET, row.public_id)
 
 
+_FORMATS = {"xlsx": "Excel"}
+
+
+def _export(text: str) -> Callable[[News], Iterator[Said]]:
+    """What became of a file, for whoever asked for it. All of it is in the event: the file expires, and its row with it."""
+
+    def said(news: News) -> Iterator[Said]:
+        details = {"what": "", "format": "", **news.details}
+        what = details["what"].removeprefix("reports/").replace("-", " ")
+        named = f"Your export of {what} as {_FORMATS.get(details['format'], details['format'].upper())}"
+        yield Said(news.owner, Kind.EXPORT, f"{named} {text}", About.EXPORT, str(news.event.subject_id))
+
+    return said
+
+
 _SAYING: dict[str, Callable[[News], Iterator[Said]]] = {
     "approval.assigned": _assigned,
     "approval.reminded": _reminded,
@@ -316,5 +331,7 @@ _SAYING: dict[str, Callable[[News], Iterator[Said]]] = {
     "delegation.started": _delegation("You decide in place of {away} from today on.", "{to} decides in your place from today on."),
     "delegation.ended": _delegation("You no longer decide in place of {away}.", "{to} no longer decides in your place."),
     "budget.threshold_reached": _threshold,
+    "export.finished": _export("is ready to be downloaded."),
+    "export.failed": _export("could not be written: your exports say why."),
 }
 TYPES = frozenset(_SAYING)

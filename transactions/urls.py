@@ -93,6 +93,7 @@ pages = [
     path("transactions/<slug:public_id>/split/", coding.split, name="transaction-split"),
     path("transactions/<slug:public_id>/", purchases.transaction, name="transaction"),
     path("transactions/<slug:public_id>/history/", purchases.history, name="transaction-history"),
+    path("transactions/<slug:public_id>/accounting/", accounting.transaction, name="transaction-books"),
     path("transactions/<slug:public_id>/comments/", comments.say_of_transaction, name="transaction-comment"),
     path("transactions/<slug:public_id>/describe/", purchases.describe, name="transaction-describe"),
     path("transactions/<slug:public_id>/submit/", purchases.submit, name="transaction-submit"),

@@ -26,6 +26,7 @@ class Kind(models.TextChoices):
     COMMENT = "comment"
     DELEGATION = "delegation"
     BUDGET = "budget"
+    EXPORT = "export"
 
 
 # As a form says it: the kind, and a word more.
@@ -43,6 +44,7 @@ SAYS: dict[Kind, tuple[str, str]] = {
     Kind.COMMENT: ("Comments", "Somebody said something that concerns you"),
     Kind.DELEGATION: ("Stand-ins", "You decide for somebody, or somebody for you"),
     Kind.BUDGET: ("Budgets", "A budget of yours nears its limit"),
+    Kind.EXPORT: ("Exports", "A file that you asked for is ready, or could not be written"),
 }
 
 
@@ -67,7 +69,7 @@ USUAL: dict[Kind, Choice] = {kind: Choice(Delivery.AT_ONCE) for kind in Kind} | 
     Kind.BUDGET: Choice(Delivery.DAILY),
 }
 # What nobody has to act upon may be left out of the feed, too.
-MAY_BE_SILENT = frozenset({Kind.REMINDER, Kind.APPROVED, Kind.COMMENT, Kind.DELEGATION, Kind.BUDGET})
+MAY_BE_SILENT = frozenset({Kind.REMINDER, Kind.APPROVED, Kind.COMMENT, Kind.DELEGATION, Kind.BUDGET, Kind.EXPORT})
 
 
 class About(models.TextChoices):
@@ -79,6 +81,7 @@ class About(models.TextChoices):
     BUDGET = "budget"
     DELEGATION = "delegation"
     REIMBURSEMENT = "reimbursement"
+    EXPORT = "export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +108,7 @@ def page_of(about: str, about_id: str) -> str:
             return reverse("approvals")
         case About.REIMBURSEMENT:
             return f"{reverse('transactions')}?source=claim"
+        case About.EXPORT:
+            return reverse("exports")
         case kind:
             return reverse(_PAGES[kind], args=[about_id])

@@ -7,12 +7,15 @@ from reports.exports.approvals import APPROVALS
 from reports.exports.cards import BUDGETS, CARDS
 from reports.exports.figures import ReportExport
 from reports.exports.files import MOST_ROWS, TYPES
+from reports.exports.ledger import ENTRIES
 from reports.exports.people import MEMBERS
 from reports.exports.receipts import RECEIPT_FILES, RECEIPTS
 from reports.exports.sheets import CSV, XLSX, ZIP, Asked, Opened, Sheet, Subject
-from reports.exports.transactions import CLAIMS, SPEND_LINES, TRANSACTIONS
+from reports.exports.transactions import CLAIMS, SPEND_LINES, TRANSACTION_LINES, TRANSACTIONS
 
-LISTS: tuple[Subject, ...] = (TRANSACTIONS, SPEND_LINES, CLAIMS, CARDS, BUDGETS, MEMBERS, APPROVALS, RECEIPTS, RECEIPT_FILES)
+LISTS: tuple[Subject, ...] = (
+    TRANSACTIONS, TRANSACTION_LINES, SPEND_LINES, CLAIMS, CARDS, BUDGETS, MEMBERS, APPROVALS, RECEIPTS, RECEIPT_FILES, ENTRIES,
+)  # fmt: skip
 SUBJECTS: dict[str, Subject] = {subject.name: subject for subject in (*LISTS, *map(ReportExport, REPORTS.values()))}
 
 __all__ = ["CSV", "LISTS", "MOST_ROWS", "SUBJECTS", "TRANSACTIONS", "TYPES", "XLSX", "ZIP", "Asked", "Opened", "Sheet", "Subject"]

@@ -6,7 +6,7 @@ and a test holds their bytes together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,16 @@ from spendtrackr.money import KNOWN_CURRENCIES, Money, exponent
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`of` makes a row's cell. `line` is the same as an expression, as CSV writes it; None where only we know it."""
+    """`of` makes a row's cell. `line` is the same as an expression, as CSV writes it; None where only we know it.
+
+    `beside` reads the cells of a block of rows by their database ids, in one query: of a list's last column, where there is no expression.
+    """
 
     name: str
     of: Callable[[Any], exports.Value]
     width: int = 14
     line: Any = None
+    beside: Callable[[Collection[int]], Mapping[int, exports.Value]] | None = None
 
 
 def text(name: str, path: str, *, width: int = 14) -> Column:
@@ -53,11 +57,11 @@ def money(name: str, path: str, currency: str = "currency") -> Column:
 
 
 def line_of(columns: Iterable[Column]) -> Any:
-    """A whole line as one expression."""
+    """A line as one expression, without its end."""
     parts: list[Any] = []
     for column in columns:
         parts += [column.line, Value(",")]
-    return _Joined(*parts[:-1], Value("\r\n"))
+    return _Joined(*parts[:-1])
 
 
 def _along(path: str) -> Callable[[Any], Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any, Protocol
@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from reports.exports import files
 from reports.exports.columns import Column, line_of
 from spendtrackr import errors
-from spendtrackr.exports import BYTE_ORDER_MARK, Value, line
+from spendtrackr.exports import BYTE_ORDER_MARK, Value, cell, line
 from spendtrackr.filters import refuse_invalid
 from spendtrackr.pagination import take_page
 from spendtrackr.permissions import Rule
@@ -110,6 +110,8 @@ class Listing:
     rows: Callable[[Membership], QuerySet[Any]]
     filterset: Any
     order: tuple[str, ...] = ("-id",)
+    # Where a row has several lines: these, of rows that are in order.
+    lines: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None
     # The rows of a block with whatever their columns show besides: read for all of them together.
     filled: Callable[[list[Any], Asked], Sequence[Any]] = lambda rows, _: rows
     # Which rows the filters mean, where it is not those that they filter.
@@ -129,15 +131,18 @@ class Listing:
 
         def objects() -> Iterator[list[Row]]:
             for block in in_blocks(found, self.order):
-                yield [[column.of(row) for column in self.columns] for row in self.filled(block, asked)]
+                yield [[column.of(row) for column in self.columns] for row in self.filled(self._lines_of(block, found), asked)]
 
         return Sheet(
             self.title,
             self.columns,
             objects,
-            lambda most: counted(found, most),
-            (lambda: by_server(found, self.order, self.columns)) if all(column.line is not None for column in self.columns) else None,
+            lambda most: counted(self.lines(found) if self.lines else found, most),
+            (lambda: by_server(found, self.order, self.columns, lines=self.lines)) if is_known_to_server(self.columns) else None,
         )
+
+    def _lines_of(self, block: list[Any], found: QuerySet[Any]) -> list[Any]:
+        return list(self.lines(found.filter(pk__in=[row.pk for row in block]).order_by(*self.order))) if self.lines else block
 
 
 def refuse_unknown(given: Mapping[str, str], known: Any) -> None:
@@ -163,24 +168,42 @@ def in_blocks(rows: QuerySet[Any], order: Sequence[str], size: int = OBJECTS) ->
             return
 
 
-def by_server(rows: QuerySet[Any], order: Sequence[str], columns: Sequence[Column], size: int = LINES) -> Iterator[tuple[str, int]]:
-    """Lines that the database puts together.
+def is_known_to_server(columns: Sequence[Column]) -> bool:
+    """Whether the database can put their lines together, but perhaps for the end of each."""
+    *others, last = columns
+    return all(column.line is not None for column in others) and (last.line is not None or last.beside is not None)
+
+
+def by_server(
+    rows: QuerySet[Any], order: Sequence[str], columns: Sequence[Column], size: int = LINES,
+    *, lines: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None,
+) -> Iterator[tuple[str, int]]:  # fmt: skip
+    """Lines that the database puts together; `lines`, where a row has several. What is known `beside` is written behind them here.
 
     First the place where a block ends, which the index of the order alone knows, then the lines between two places: asked for whole
     rows behind a place, MariaDB may walk the whole company each time.
     """
     place = _Place(tuple(order))
     rows = rows.order_by(*order)
-    lines = rows.annotate(line_=line_of(columns)).values_list("line_", flat=True)
+    beside = columns[-1].beside
+    written = (lines(rows) if lines else rows).annotate(line_=line_of(columns[:-1] if beside else columns)).values_list("pk", "line_")
     start = Q()
     while True:
         end = next(iter(rows.filter(start).values_list(*place.names)[size - 1 : size]), None)
-        block = list(lines.filter(start, place.up_to(end)) if end else lines.filter(start))
+        block = list(written.filter(start, place.up_to(end)) if end else written.filter(start))
         if block:
-            yield "".join(block), len(block)
+            yield "".join(_ended(block, beside)), len(block)
         if end is None:
             return
         start = place.behind(end)
+
+
+def _ended(block: Sequence[tuple[int, str]], beside: Callable[[Collection[int]], Mapping[int, Value]] | None) -> Iterator[str]:
+    """The lines of rows, by their database ids, with what stands beside them and their ends."""
+    if beside is None:
+        return (f"{text}\r\n" for _, text in block)
+    cells = {pk: cell(value) for pk, value in beside({pk for pk, _ in block}).items()}
+    return (f"{text},{cells.get(pk, '')}\r\n" for pk, text in block)
 
 
 @dataclass(frozen=True, slots=True)

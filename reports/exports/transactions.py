@@ -1,4 +1,4 @@
-"""Transactions, claims, and the spend lines behind a figure."""
+"""Transactions, their parts, claims, and the spend lines behind a figure."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ _CODED = (
     text("budget", "budget__name", width=20),
 )
 _PERSON = (text("person", "member__user__name", width=22), text("member id", "member__public_id", width=32))
+
+
+def _with_tags(rows: list[Any], _: Asked) -> Sequence[Any]:
+    names = queries.tag_names({row.pk for row in rows})
+    for row in rows:
+        row.tag_names = names.get(row.pk)
+    return rows
+
+
+_TAGS = Column("tags", lambda row: row.tag_names, 24, beside=queries.tag_names)
 
 TRANSACTIONS = Listing(
     name="transactions",
@@ -59,10 +69,47 @@ TRANSACTIONS = Listing(
         text("approval", "approval"),
         text("declined because", "decline_code", width=20),
         text("flags", "flags"),
+        _TAGS,
     ),
     rows=queries.visible,
     filterset=TransactionFilter,
     order=tuple(queries.LATEST),
+    filled=_with_tags,
+)
+
+TRANSACTION_LINES = Listing(
+    name="transaction-lines",
+    title="Transaction lines",
+    rule="transactions.see",
+    columns=(
+        text("transaction id", "public_id", width=32),
+        plain("part", "part", width=6),
+        plain("day", "part_day"),
+        plain("posted on", "posted_on"),
+        text("source", "source", width=10),
+        text("status", "status", width=10),
+        *_MERCHANT,
+        text("as sent", "part_descriptor", width=28),
+        money("amount", "part_minor"),
+        text("currency", "currency", width=8),
+        *_PERSON,
+        text("card", "card_last4", width=8),
+        text("card id", "card__public_id", width=32),
+        text("category", "part_category", width=20),
+        text("ledger code", "part_ledger_code"),
+        text("department", "part_department", width=20),
+        text("budget", "part_budget", width=20),
+        text("memo", "part_memo", width=36),
+        text("tax code", "part_tax_code", width=10),
+        money("tax", "part_tax_minor"),
+        text("approval", "approval"),
+        _TAGS,
+    ),
+    rows=queries.visible,
+    filterset=TransactionFilter,
+    order=tuple(queries.LATEST),
+    lines=queries.in_parts,
+    filled=_with_tags,
 )
 
 

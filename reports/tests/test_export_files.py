@@ -14,16 +14,19 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from companies.models import Category
+from companies import operations as companies
+from companies.models import Category, Tag
 from reports.exports import SUBJECTS, TRANSACTIONS, Asked, files, sheets
 from reports.exports.columns import Column
 from spendtrackr import exports
 from spendtrackr.money import Money
+from spendtrackr.tenancy import company_scope, enter
 from tests.factories import NOON, swipe
 from tests.papers import picture
+from transactions import queries
 from transactions.documents import inspect
-from transactions.models import Merchant, SpendLine, Transaction
-from transactions.operations import receipts
+from transactions.models import Merchant, SpendLine, Split, Tagging, Transaction
+from transactions.operations import accounts, coding, receipts
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.swipes import authorize
 
@@ -102,7 +105,22 @@ def fill_with_nasty(world) -> None:
             occurred_at=datetime(2026, 3, 10, 12, 0, number, 654_321, tzinfo=UTC), occurred_on=date(2026, 3, 1 + number % 3),
             posted_on=date(2026, 3, 10) if odd else None,
         ))  # fmt: skip
-    Transaction.objects.bulk_create(made)
+    made = Transaction.objects.bulk_create(made)
+    last = len(NASTY)
+    tags = Tag.objects.bulk_create(Tag(name=text or "blank", name_key=f"k{last - n:02d}", created_at=NOON) for n, text in enumerate(NASTY))
+    Tagging.objects.bulk_create(Tagging(transaction=row, tag=tag) for row, tag in zip(made, tags, strict=True))
+    Tagging.objects.bulk_create(Tagging(transaction=made[n], tag=tags[n - 1]) for n in range(3, last, 3))
+    for row, text in zip(made[::2], NASTY[::2], strict=True):
+        Transaction.objects.filter(pk=row.pk).update(is_split=True, tax_minor=None, tax_code="")
+        shares = [row.amount_minor // 3, row.amount_minor - row.amount_minor // 3]
+        Split.objects.bulk_create(
+            Split(
+                transaction=row, position=place, share_minor=share or 1, amount_minor=share, memo=text if place else "", tax_code=text[:5],
+                category=None if place else category, tax_minor=share // 5 if place else None, descriptor="" if place else text,
+                spent_on=None if place else date(2026, 2, 28),
+            )
+            for place, share in enumerate(shares)
+        )  # fmt: skip
 
 
 def test_the_database_writes_the_bytes_that_we_would_write(acme):
@@ -215,6 +233,94 @@ def test_what_is_behind_a_figure_adds_up_to_it(acme, api):
     assert (figure["month id"], figure["Month"], figure["currency"], figure["items"]) == ("2026-03", "March 2026", "USD", "3")
 
 
+def split(world, purchase: Transaction, *shares: int, **more) -> None:
+    parts = [Split(share_minor=share, **{name: values[place] for name, values in more.items()}) for place, share in enumerate(shares)]
+    coding.describe(purchase, {"splits": parts}, actor=world.alice, at=NOON)
+
+
+def test_tags_stand_in_one_cell_in_their_order(acme):
+    tags = [companies.add_tag(name=name, actor=acme.alice, at=NOON) for name in ("Zurich", "=Berlin", "Client A")]
+    one, _ = bought(acme, 1_00), bought(acme, 2_00)
+    coding.describe(one, {"tags": tags}, actor=acme.alice, at=NOON)
+    for what in ("transactions", "transaction-lines"):
+        assert {row["amount"]: row["tags"] for row in rows(acme, what)} == {"1.00": "'=Berlin, Client A, Zurich", "2.00": ""}
+    sheet = sheet_cells(written(acme, "transactions", "xlsx"))
+    assert "=Berlin, Client A, Zurich" in [text for row in sheet for _, text, _ in row.values()]
+
+
+def test_a_row_stands_for_each_part_and_they_add_up_to_the_transactions(acme):
+    lodging, food = Category.objects.all()[:2]
+    whole, one = bought(acme, 50_00), bought(acme, 10_00, merchant_name="Inn")
+    split(acme, one, 7_00, 3_00, category=[lodging, food], memo=["Room", ""], tax_code=["V19", ""], tax_minor=[1_12, None])
+    coding.describe(one, {"memo": "Trip"}, actor=acme.alice, at=NOON)
+    clear(one, Clearing("refund", "back", NOON, 1_00), actor=None)
+    told = [
+        (row["transaction id"], row["part"], row["amount"], row["currency"], row["category"], row["memo"], row["tax code"], row["tax"])
+        for row in rows(acme, "transaction-lines")
+    ]
+    category = whole.category.name if whole.category else ""
+    assert told == [
+        (one.public_id, "1", "7.00", "USD", lodging.name, "Room", "V19", "1.12"),
+        (one.public_id, "2", "3.00", "USD", food.name, "Trip", "", ""),
+        (whole.public_id, "", "50.00", "USD", category, "", "", ""),
+    ]
+
+
+def test_parts_add_up_to_the_transactions_in_each_currency_however_they_are_filtered(acme):
+    fill_with_nasty(acme)
+    for given in ({}, {"currency": "KWD"}, {"q": "plain"}, {"from": "2026-03-02"}, {"status": "declined"}):
+        sums: list[dict[str, Decimal]] = []
+        for what in ("transactions", "transaction-lines"):
+            found: dict[str, Decimal] = {}
+            for row in rows(acme, what, **given):
+                found[row["currency"]] = found.get(row["currency"], Decimal(0)) + Decimal(row["amount"])
+            sums.append(found)
+        assert sums[0] == sums[1]
+    sheet = SUBJECTS["transaction-lines"].open(asked(acme.alice))
+    assert sheet.count() == len(rows(acme, "transaction-lines")) == len(NASTY) + len(NASTY[::2])
+    assert sheet.count(7) == 7
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1_000])
+def test_parts_of_one_transaction_stay_together_where_a_block_ends(acme, size):
+    fill_with_nasty(acme)
+    subject = SUBJECTS["transaction-lines"]
+    found = subject.rows(acme.alice)
+    blocks = sheets.by_server(found, subject.order, subject.columns, size, lines=subject.lines)
+    ours = sheets.Sheet.csv_of_objects(subject.open(asked(acme.alice)))
+    assert "".join(block for block, _ in blocks) == "".join(block for block, _ in ours)
+
+
+def test_entries_are_exported_by_what_they_moved(acme, api):
+    bought(acme, 10_00, merchant_name="Inn")
+    listed = [
+        (entry["id"], entry["kind"], move["from"], move["to"], move["amount"]["minor"], entry["transaction"] or "")
+        for account in api(acme.alice).get("/api/v1/accounts/").json()["data"]
+        for entry in api(acme.alice).get(f"/api/v1/accounts/{account['id']}/entries/").json()["data"]
+        for move in entry["postings"]
+    ]
+    enter(acme.acme.pk)  # the client has left it
+    told = [
+        (row["id"], row["kind"], row["from"], row["to"], int(Decimal(row["amount"]) * 100), row["transaction id"])
+        for row in rows(acme, "entries")
+    ]
+    assert told == listed
+    assert len({kind for _, kind, *_ in told}) == 3
+    [account] = queries.accounts()
+    given = {"account": account.public_id, "day": "2026-03-10"}
+    assert [row["id"] for row in rows(acme, "entries", **given)] == [row[0] for row in listed]
+    assert rows(acme, "entries", account="acct_unknown") == rows(acme, "entries", to="2020-01-01") == []
+
+
+def test_another_companys_entries_are_nobodys(acme):
+    with company_scope(acme.mallory.company_id):
+        accounts.top_up(Money(5_00, "USD"), actor=acme.mallory, at=NOON)
+        [theirs] = queries.accounts()
+        assert {row["account id"] for row in rows(acme, "entries", by=acme.mallory)} == {theirs.public_id}
+    assert rows(acme, "entries", account=theirs.public_id) == []
+    assert theirs.public_id not in {row["account id"] for row in rows(acme, "entries")} != set()
+
+
 def test_a_list_is_exported_as_it_is_listed(acme, api):
     for number in range(5):
         bought(acme, 1_00 + number, merchant_name=f"Shop {number % 2}")
@@ -229,13 +335,16 @@ def test_an_employee_gets_what_is_their_own(acme):
     hers = acme.hire("Carol", "employee")
     bought(acme)
     assert len(rows(acme, "transactions", by=acme.bob)) == len(rows(acme, "spend-lines", by=acme.bob, spent_from="2026-01-01")) == 1
+    assert (len(rows(acme, "transaction-lines", by=acme.bob)), rows(acme, "transaction-lines", by=hers)) == (1, [])
     assert (
         rows(acme, "transactions", by=hers) == rows(acme, "cards", by=hers) == rows(acme, "reports/spend", by=hers, group_by="member") == []
     )
     assert [row["name"] for row in rows(acme, "members", by=hers)] == ["Carol"]
 
 
-@pytest.mark.parametrize("what", ["transactions", "claims", "cards", "budgets", "approvals", "receipts", "members"])
+@pytest.mark.parametrize(
+    "what", ["transactions", "transaction-lines", "claims", "cards", "budgets", "approvals", "receipts", "members", "entries"]
+)
 def test_a_block_asks_as_many_questions_for_many_rows_as_for_few(acme, what):
     def asked_for() -> int:
         with CaptureQueriesContext(connection) as asked_:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -13,15 +14,18 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from cards.operations import leaving
-from reports import operations, tasks
+from reports import operations, tasks, verification
 from reports.exports import sheets
 from reports.models import Export
 from reports.verification import COMPANY_CHECKS
+from spendtrackr.events import record, seal_all
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope, enter
 from tests.factories import swipe
 from transactions.operations.swipes import authorize
+from transactions.tasks import notify
 from users import operations as people
+from users.models import Notification
 
 EXPORTS = "/api/v1/exports/"
 
@@ -84,7 +88,10 @@ def test_a_file_is_asked_for_written_and_handed_out(bought, api):
     assert events(bought) == ["export.asked", "export.finished", "export.downloaded"]
 
 
-@pytest.mark.parametrize("what", ["transactions", "claims", "cards", "budgets", "members", "approvals", "receipts", "reports/spend"])
+@pytest.mark.parametrize(
+    "what",
+    ["transactions", "transaction-lines", "claims", "cards", "budgets", "members", "approvals", "receipts", "entries", "reports/spend"],
+)
 @pytest.mark.parametrize("to", ["csv", "xlsx"])
 def test_every_list_is_written_in_both_formats(bought, api, what, to):
     asked = ask(api(bought.alice), what, to, **({"group_by": "member"} if what.startswith("reports/") else {}))
@@ -106,6 +113,9 @@ def test_every_list_is_written_in_both_formats(bought, api, what, to):
         ("transactions", "csv", {"ordering": "amount"}, "filters.ordering"),
         ("transactions", "csv", {"min_minor": "1.5"}, "filters.min_minor"),
         ("spend-lines", "csv", {}, "filters.spent_from"),
+        ("transaction-lines", "csv", {"status": "lost"}, "filters.status"),
+        ("entries", "csv", {"status": "posted"}, "filters.status"),
+        ("entries", "csv", {"from": "yesterday"}, "filters.from"),
         ("receipt-files", "zip", {}, "filters.month"),
         ("receipt-files", "zip", {"month": "2026-13"}, "filters.month"),
         ("reports/spend", "csv", {}, "filters.group_by"),
@@ -117,6 +127,13 @@ def test_what_makes_no_sense_is_refused_when_it_is_asked_for(world, api, what, t
     answer = ask(api(world.alice), what, to, **filters)
     assert (answer.status_code, answer.json()["field"]) == (400, field)
     assert not Export.across_companies.exists()
+
+
+def test_entries_are_exported_by_who_sees_balances(bought, api, pages):
+    with company_scope(bought.acme.pk):
+        audrey = bought.hire("Audrey", "auditor")
+    assert [ask(api(member), "entries").status_code for member in (bought.alice, audrey, bought.bob)] == [201, 201, 403]
+    assert press(pages(bought.bob), "entries").status_code == 403
 
 
 def test_a_sixth_at_a_time_waits(world, api):
@@ -203,6 +220,46 @@ def test_it_expires_with_its_file(bought, api):
     assert not Export.across_companies.filter(pk=found.pk).exists()
     assert default_storage.exists(row(kept["id"]).stored_as)
     assert found.expires_at - found.finished_at == timedelta(days=7)
+
+
+def told(world) -> list[tuple[str, str, str, str]]:
+    """Who was told what of exports by the worker's round, and where it leads."""
+    seal_all()
+    notify()
+    rows = Notification.across_companies.filter(kind="export").select_related("membership__user").order_by("pk")
+    with company_scope(world.acme.pk):
+        assert list(verification.notifications()) == []
+    return [(row.membership.user.name, row.about, row.page, row.text) for row in rows]
+
+
+def test_who_asked_is_told_that_it_is_ready_and_nobody_else(bought, api):
+    ask(api(bought.bob), "transaction-lines", "xlsx")
+    assert told(bought) == []
+    tasks.run_exports()
+    ready = "Your export of transaction lines as Excel is ready to be downloaded."
+    assert told(bought) == told(bought) == [("Bob", "export", "/exports/", ready)]
+
+
+def test_who_asked_is_told_that_it_could_not_be_written(bought, api, monkeypatch):
+    def away(*_, **__):
+        raise OSError("no storage")
+
+    ask(api(bought.bob), "reports/new-merchants")
+    monkeypatch.setattr(default_storage, "save", away)
+    for _ in range(3):
+        tasks.run_exports()
+    failed = "Your export of new merchants as CSV could not be written: your exports say why."
+    assert told(bought) == [("Bob", "export", "/exports/", failed)]
+
+
+def test_it_was_told_although_its_row_has_expired_and_what_was_written_before_names_nobody(bought, api):
+    ask(api(bought.bob))
+    tasks.run_exports()
+    with time_machine.travel(row(Export.across_companies.get().public_id).expires_at + timedelta(seconds=1)):
+        assert tasks.forget_exports() == 1
+    with company_scope(bought.acme.pk):
+        record("export.finished", bought.bob, actor=None, at=timezone.now(), size=1)
+    assert [text for *_, text in told(bought)] == ["Your export of transactions as CSV is ready to be downloaded."]
 
 
 def test_a_worker_that_falls_leaves_it_to_the_next_which_begins_anew(bought, api, monkeypatch):
@@ -367,10 +424,26 @@ def test_a_page_says_what_makes_no_sense_where_it_was_pressed(bought, pages, wha
 
 
 @pytest.mark.parametrize(
-    "path", ["/transactions/", "/claims/", "/cards/", "/budgets/", "/people/", "/approvals/", "/receipts/", "/reports/spend/"]
+    "path", ["/transactions/", "/claims/", "/cards/", "/budgets/", "/people/", "/approvals/", "/receipts/", "/reports/spend/", "/funding/"]
 )
 def test_every_list_offers_it(bought, pages, path):
     assert '<details class="export">' in pages(bought.alice).get(path).content.decode()
+
+
+def test_transactions_are_offered_by_their_parts_too(bought, pages):
+    client = pages(bought.alice)
+    assert '<option value="transaction-lines">' in client.get("/transactions/").content.decode()
+    assert len(content(press(client, "transaction-lines", filters="min=1.03"))) == 4
+
+
+def test_balances_offer_the_entries_of_their_account_and_days(bought, pages):
+    client = pages(bought.alice)
+    for path, days in (("", ""), ("?month=2026-03", "from=2026-03-01&amp;to=2026-03-31"), ("?day=2026-03-10", "day=2026-03-10")):
+        page = client.get(f"/funding/{path}").content.decode()
+        [filters] = re.findall(r'name="filters" value="([^"]+)"', page)
+        assert days in filters
+        assert filters.startswith("account=acct_")
+    assert len(content(press(client, "entries", filters=filters.replace("&amp;", "&")))) > 0
 
 
 def test_behind_a_figure_the_lines_are_offered_too(bought, pages):

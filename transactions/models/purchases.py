@@ -136,7 +136,7 @@ class Transaction(TenantModel):
     overdue_since = models.DateTimeField(null=True)
 
     # How much of it a list counts that is narrowed to a part, such as one category; no column.
-    part: Money | None = None
+    counted: Money | None = None
 
     objects = TransactionManager()  # type: ignore[misc]
     across_companies = models.Manager.from_queryset(TransactionQuerySet)()  # type: ignore[misc]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from django.db.models import BigIntegerField, Case, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import BigIntegerField, Case, F, OuterRef, Q, QuerySet, Subquery, Sum, TextField, Value, When
+from django.db.models.functions import Coalesce, NullIf
 
 from cards.models import Budget
 from companies.models import Category, Department, Tag
@@ -30,6 +30,43 @@ def with_parts(purchases: list[Transaction]) -> list[Transaction]:
     for purchase in purchases:
         purchase.parts, purchase.tags = parts[purchase.pk], tags[purchase.pk]  # type: ignore[attr-defined]
     return purchases
+
+
+def tag_names(ids: Collection[int]) -> dict[int, str]:
+    """What the transactions with these database ids are tagged with, in words; those without tags are left out."""
+    names: dict[int, list[str]] = defaultdict(list)
+    rows = Tagging.objects.filter(transaction__in=ids).order_by("tag__name_key")
+    for purchase, name in rows.values_list("transaction_id", "tag__name"):
+        names[purchase].append(name)
+    return {purchase: ", ".join(found) for purchase, found in names.items()}
+
+
+def in_parts(rows: QuerySet[Transaction]) -> QuerySet[Transaction]:
+    """Each as often as it has parts, in their order, and once where it is not split. `part_minor` of all of them add up to its amount.
+
+    What nobody said of a part is what the transaction says: a department, a budget, a memo; and of a line of a claim its day and place.
+    """
+    is_whole = Q(splits__isnull=True)
+
+    def of(path: str) -> Case:
+        return Case(When(is_whole, then=F(path)), default=F(f"splits__{path}"), output_field=TextField())
+
+    def said(path: str) -> Coalesce:
+        return Coalesce(NullIf(F(f"splits__{path}"), Value("")), F(path), output_field=TextField())
+
+    return rows.annotate(
+        part=F("splits__position") + 1,
+        part_day=Coalesce("splits__spent_on", "occurred_on"),
+        part_descriptor=said("descriptor"),
+        part_minor=Coalesce("splits__amount_minor", "amount_minor"),
+        part_category=of("category__name"),
+        part_ledger_code=of("category__ledger_code"),
+        part_department=Coalesce("splits__department__name", "department__name"),
+        part_budget=Coalesce("splits__budget__name", "budget__name"),
+        part_memo=said("memo"),
+        part_tax_code=of("tax_code"),
+        part_tax_minor=Coalesce("splits__tax_minor", "tax_minor"),
+    ).order_by(*rows.query.order_by, "splits__position")
 
 
 def booked_to(relation: str, pk: int | None) -> Q:

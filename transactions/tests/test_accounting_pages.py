@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -202,3 +203,73 @@ def test_who_sees_it_and_who_keeps_it(office, pages, role, sees, exports):
     assert client.get(PAGE).status_code == sees
     assert client.get("/accounting/settings/").status_code == exports
     assert (f'href="{PAGE}"' in client.get("/account/").content.decode()) is (sees == 200)
+
+
+# How far accounting knows of one transaction, beside it.
+
+
+def beside(office, pages, purchase: Transaction, who: str = "alice") -> str:
+    """The words of the section, without their markup."""
+    shown = text(pages(getattr(office, who)).get(f"/transactions/{purchase.public_id}/accounting/"))
+    [section] = re.findall(r'<section id="in-books".*?</section>', shown, re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", section).split())
+
+
+def exported(office) -> AccountingBatch:
+    with company_scope(office.acme.pk):
+        return accounting.export("USD", actor=office.alice, at=NOON)
+
+
+def test_a_transaction_says_that_it_goes_with_the_next_batch_and_then_in_which_it_is(office, pages):
+    purchase = bought(office)
+    assert beside(office, pages, purchase) == "Accounting Ready $100.00 goes with the next batch."
+    batch = exported(office)
+    assert beside(office, pages, purchase) == "Accounting Exported In batch 1 ."
+    shown = text(pages(office.alice).get(f"/transactions/{purchase.public_id}/accounting/"))
+    assert f'href="/accounting/batches/{batch.public_id}/"' in shown
+
+
+def test_what_came_after_its_export_waits_for_another(office, pages):
+    purchase = bought(office)
+    exported(office)
+    with company_scope(office.acme.pk):
+        clear(purchase, Clearing("refund", "r", NOON, amount_minor=30_00), actor=None)
+    assert beside(office, pages, purchase) == "Accounting Ready -$30.00 goes with the next batch. Exported so far in batch 1 ."
+
+
+def test_a_transaction_says_why_it_is_not_ready(office, pages):
+    purchase = bought(office, category=None, memo="=1")
+    assert beside(office, pages, purchase) == "Accounting Not ready No category $100.00 waits until that is done."
+
+
+def test_a_transaction_says_why_accounting_did_not_take_it(office, pages):
+    purchase, batch = bought(office), exported(office)
+    with company_scope(office.acme.pk):
+        accounting.fail(batch, reason="No <such> account", actor=office.alice, at=NOON)
+    told = "Accounting did not take it from batch 1 : “No &lt;such&gt; account”"
+    assert beside(office, pages, purchase) == f"Accounting Failed $100.00 goes with the next batch once more. {told}"
+
+
+def test_what_is_not_posted_and_what_was_before_accounting_began_says_so(office, pages):
+    with company_scope(office.acme.pk):
+        held = authorize(office.reload(), swipe(5_00)).transaction
+    assert beside(office, pages, held) == "Accounting Nothing of it is posted yet."
+    purchase = bought(office)
+    with company_scope(office.acme.pk):
+        accounting.change_settings({"starts_on": date(2026, 4, 1)}, actor=office.alice, at=NOON)
+    assert beside(office, pages, purchase) == "Accounting Posted before the day on which accounting begins here."
+
+
+def test_it_is_there_for_those_who_see_the_books_alone(office, pages):
+    purchase, address = bought(office), "/transactions/{}/accounting/"
+    with company_scope(office.acme.pk):
+        office.audrey = office.hire("Audrey", "auditor")
+        declined = authorize(office.reload(), swipe(99_999_00)).transaction
+    linked = f'hx-get="{address.format(purchase.public_id)}"'
+    for who, is_told in (("alice", True), ("audrey", True), ("bob", False)):
+        shown = text(pages(getattr(office, who)).get(f"/transactions/{purchase.public_id}/"))
+        assert (linked in shown) is is_told
+    assert "in-books" not in text(pages(office.alice).get(f"/transactions/{declined.public_id}/"))
+    assert pages(office.bob).get(address.format(purchase.public_id)).status_code == 403
+    assert pages(office.mallory).get(address.format(purchase.public_id)).status_code == 404
+    assert "accounting-settings" not in text(pages(office.audrey).get(address.format(purchase.public_id)))

@@ -15,7 +15,7 @@ from spendtrackr.permissions import find, require
 from transactions import queries
 from transactions.accounting import EXPORTED, FAILED, NOT_READY, READY, STATES
 from transactions.forms.accounting import SettingsForm
-from transactions.models import AccountingBatch, AccountingJournal
+from transactions.models import AccountingBatch, AccountingJournal, Transaction
 from transactions.operations import accounting as operations
 from transactions.operations import books
 from transactions.views.journals import GENERIC, journals_file, written, xero_parts
@@ -55,6 +55,25 @@ def accounting(request: HttpRequest, member: Membership) -> HttpResponse:
 def _tile(state: str, overview: queries.Overview) -> dict[str, Any]:
     there = [one for one in overview.standing if one.state == state]
     return {"state": state, "label": STATES[state], "there": there, "count": sum(one.count for one in there), "says": _SAYS[state]}
+
+
+@page
+def transaction(request: HttpRequest, member: Membership, public_id: str) -> HttpResponse:
+    """How far accounting knows of one transaction. Beside the list it comes when it is scrolled to."""
+    row: Transaction = find(queries.readable(member), public_id)
+    require("books.see", member)
+    item = next(iter(queries.items([row.pk], queries.accounting_settings())), None)
+    standing = [journal.batch for journal in item.journals if journal.is_standing] if item else []
+    context = {
+        "nav": "transactions",
+        "row": row,
+        "item": item,
+        "state": STATES[item.state] if item else "",
+        "batches": list({batch.pk: batch for batch in standing}.values()),
+        "may_export": member.may("books.export"),
+        "may_code": member.may("categories.change"),
+    }
+    return render(request, "transactions/books.html", context)
 
 
 @action

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -53,6 +54,7 @@ def _month(account: FundingAccount, month: Period, today: date) -> dict[str, Any
     shown = balances.statement(account, month)
     return {
         "month": month,
+        "exported": urlencode({"account": account.public_id, "from": month.start, "to": month.last}),
         "whole": shown.whole,
         "days": [day for day in reversed(shown.days) if day.touches_cards],
         "months": known[::-1],
@@ -66,6 +68,7 @@ def _day(account: FundingAccount, day: date, cursor: str | None) -> dict[str, An
     entries, following = take_page(rows, order=balances.NEWEST, cursor=cursor, limit=PAGE_SIZE)
     return {
         "day": balances.statement(account, Period.inclusive(day, day)).whole,
+        "exported": urlencode({"account": account.public_id, "day": day}),
         "lines": balances.changes_of_available(balances.in_full(entries), account),
         "next_cursor": following,
         "is_first_page": not cursor,

@@ -38,6 +38,7 @@ def detail(member: Membership, row: Transaction, offered: queries.Choices | None
         "may_decide": bool(waiting) and member.pk in {one.member.pk for one in waiting.waits_for},  # type: ignore[union-attr]
         "may_say": member.may("comments.say"),
         "repayment": _repayment(row, member),
+        "may_see_books": row.status != TransactionStatus.DECLINED and member.may("books.see"),
         "may_settle": member.may("repayments.settle") and row.member_id != member.pk,
         **(_claim(row, member) if row.source == TransactionSource.CLAIM else {}),
         **_coding(row, member, offered, may_describe=may_describe),

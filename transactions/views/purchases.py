@@ -157,7 +157,7 @@ def _totals(filters: Any, rows: list[Transaction], *, goes_on: bool) -> queries.
         return None
     if counted:
         for row in rows:
-            row.part = Money(row.counted_minor, row.currency)  # type: ignore[attr-defined]  # by the query
+            row.counted = Money(row.counted_minor, row.currency)  # type: ignore[attr-defined]  # by the query
     return queries.totals(filters.qs, counted=counted)
 
 
@@ -167,7 +167,7 @@ def _figure(filters: Any, rows: list[Transaction]) -> queries.Figure | None:
         return None
     parts = queries.posted_within(filters.lines(), rows)
     for row in rows:
-        row.part = parts[row.pk]
+        row.counted = parts[row.pk]
     dates = filters.form.cleaned_data
     return queries.figure(filters.lines(), filters.qs, first=dates["spent_from"], last=dates["spent_to"])
 

@@ -504,7 +504,7 @@ def test_the_form_shows_what_is_chosen_and_takes_another(world, pages):
     client = pages(world.bob)
     page = client.get("/notifications/preferences/").content.decode()
     assert page.count("<select") == len(Kind)
-    assert page.count('type="checkbox"') == 5
+    assert page.count('type="checkbox"') == 6
     assert '<option value="daily" selected>' in page
 
     answer = client.post("/notifications/preferences/", FORM | {"comment-mail": "never", "budget-feed": "on"})
