@@ -67,7 +67,7 @@ COUNTS = {
     "/api/v1/reports/movers/?group_by=member&compare=last_year&from=2026-03-02&to=2026-03-30": 4,
     "/api/v1/reports/new-merchants/?from=2026-02-01&to=2026-03-31": 7,
     "/api/v1/reports/subscriptions/": 6,
-    "/api/v1/reports/duplicates/?from=2026-02-01&to=2026-03-31": 4,
+    "/api/v1/reports/duplicates/?from=2026-02-01&to=2026-03-31": 7,
     "/api/v1/reports/missing-receipts/": 3,
     "/api/v1/reports/approval-ageing/": 4,
     "/api/v1/reports/claims-outstanding/": 7,
