@@ -199,9 +199,17 @@ def _by_hand(office: Office, name: str, department: int | None = None) -> None:
         cursor.fetchall()
 
 
+def _overview(office: Office) -> None:
+    """The page's sums: its chart, what moved most, and the fullest budgets."""
+    question = office.question("category")
+    overview.build(question, "USD")
+    overview.top_movers(question, "USD")
+    overview.fullest_budgets(question.member, "USD", at=question.at)
+
+
 def _reports(report: Report, offices: dict[int, Office]) -> None:
     asked: dict[str, Callable[[Office], object]] = {
-        "overview": lambda office: overview.build(office.question("category"), "USD"),
+        "overview": _overview,
         "month x category": lambda office: queries.spend(office.question("month,category")),
         "month x merchant": lambda office: queries.spend(office.question("month,merchant")),
         "by card, odd days": lambda office: queries.spend(_odd(office.question("card"))),

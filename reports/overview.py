@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
 
+from cards.models import Budget
+from cards.queries import BudgetStanding, budget_standings
 from reports import queries
 from reports.charts import Chart, Column, Segment, stacked_columns
 from reports.queries import Part
-from reports.shape import Key, Question
+from reports.shape import Key, Question, Row
 from spendtrackr import locales
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, month_of
 from transactions.models import Dimension
+from users.models import Membership
 
 # Colours that tell apart; what comes after the largest seven is one colour together.
 SERIES = 7
@@ -94,7 +98,6 @@ class Overview:
     href: str
     lines: int
     change: Change
-    last_year: Change
     series: list[str]
     wide: Chart
     narrow: Chart
@@ -121,8 +124,6 @@ class _Look:
     currency: str
     by: str
     names: Mapping[int, Key]
-    # The first of the month in which there was any spend.
-    first_day: date | None
 
     def key(self, part: Part) -> Key:
         return queries.key_of(self.names, part.value_id, self.by)
@@ -143,16 +144,12 @@ class _Look:
 
 
 def build(question: Question, currency: str, *, by: str = Dimension.CATEGORY) -> Overview:
-    """Read the period, and those that it is compared with, and lay them out."""
+    """Read the period, and the one before, and lay them out."""
     period = question.period
     found = queries.parts_of(question, period, by)
-    mine = [part for part in found if part.currency == currency]
-    before, last_year = (
-        [part for part in queries.parts_of(question, _comparable(question, what), by) if part.currency == currency]
-        for what in (queries.BEFORE, queries.LAST_YEAR)
-    )
-    names = queries.names_of(by, {part.value_id for part in mine}, question.member)
-    look = _Look(question, currency, by, names, question.booked.first_day)
+    mine, before = _in(currency, found), _earlier(question, currency, queries.BEFORE, by)
+    names = queries.names_for(question, by, {part.value_id for part in (*mine, *before)})
+    look = _Look(question, currency, by, names)
     ranking = _ranking(look, mine, before)
     months = [month.start for month in period.months()]
     groups = _groups(ranking)
@@ -166,8 +163,7 @@ def build(question: Question, currency: str, *, by: str = Dimension.CATEGORY) ->
         total=look.money(total),
         href=look.behind(period),
         lines=sum(part.items for part in mine),
-        change=_change(look, queries.BEFORE, total, _total(before)),
-        last_year=_change(look, queries.LAST_YEAR, total, _total(last_year)),
+        change=_change(question, queries.BEFORE, total, _total(before)),
         series=[group.label for group in groups],
         wide=stacked_columns(columns, currency=currency, width=760, height=430, prefix="wide"),
         narrow=stacked_columns(
@@ -180,6 +176,82 @@ def build(question: Question, currency: str, *, by: str = Dimension.CATEGORY) ->
     )
 
 
+def against(question: Question, currency: str, compare: str, *, by: str = Dimension.CATEGORY) -> Change:
+    """All of the period against another. Any dimension adds up to it: what was read by this one is not read again."""
+    now = _in(currency, queries.parts_of(question, question.period, by))
+    return _change(question, compare, _total(now), _total(_earlier(question, currency, compare, by)))
+
+
+def _earlier(question: Question, currency: str, compare: str, by: str) -> list[Part]:
+    return _in(currency, queries.parts_of(question, _comparable(question, compare), by))
+
+
+def _in(currency: str, found: Iterable[Part]) -> list[Part]:
+    return [part for part in found if part.currency == currency]
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """A value that moved. `mark` is `New` or `Gone`, where it is one of these; `href` leads to the rows behind what is left of it."""
+
+    label: str
+    href: str
+    spend: Money
+    before: Money
+    change: Money
+    percent: Change
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Movers:
+    """The largest changes of some days against those before them, up or down. `days` is None where there is nothing to compare."""
+
+    days: Period | None
+    rows: list[Mover]
+
+
+# Of the largest changes, and of the fullest budgets.
+MOST = 5
+
+
+def top_movers(question: Question, currency: str, *, by: str = Dimension.CATEGORY) -> Movers:
+    """As the report says of the period; where there was not the whole period before, of the latest two of its months that are over.
+
+    What the overview has read of the period is not read again.
+    """
+    days = _compared_days(question)
+    if days is None:
+        return Movers(None, [])
+    asked = replace(question, period=days, currency=currency, options={"group_by": by, "compare": queries.BEFORE})
+    return Movers(days, [_mover(row) for row in queries.movers(asked).rows[:MOST]])
+
+
+def _compared_days(question: Question) -> Period | None:
+    first_day, period = question.booked.first_day, question.period
+    if first_day is None or first_day <= _comparable(question, queries.BEFORE).start:
+        return period if first_day else None
+    start, end = max(period.start, first_day), min(period.end, question.today)
+    over = [month for month in period.months() if start <= month.start and month.end <= end]
+    return over[-1] if len(over) > 1 else None
+
+
+def _mover(row: Row) -> Mover:
+    spend, _, before, change, percent, mark = row.values
+    assert isinstance(spend, Money)
+    assert isinstance(before, Money)
+    assert isinstance(change, Money)
+    moved = Change(float(percent) if isinstance(percent, Decimal) else None)
+    return Mover(row.keys[0].label, row.href, spend, before, change, moved, str(mark))
+
+
+def fullest_budgets(member: Membership, currency: str, *, at: datetime) -> list[BudgetStanding]:
+    """Those open budgets that a member may see, the most used of their limit first, as they stand in their own periods now."""
+    rows = Budget.objects.visible_to(member).filter(closed_at=None, currency=currency)
+    found = budget_standings(rows, member.company.day_of(at))
+    return sorted(found, key=lambda one: (-one.percent, one.budget.name))[:MOST]
+
+
 def _comparable(question: Question, compare: str) -> Period:
     return queries.compared_period(question.period, compare, question.today)[0]
 
@@ -188,11 +260,9 @@ def _total(found: Iterable[Part]) -> int:
     return sum(part.amount_minor for part in found)
 
 
-def _change(look: _Look, compare: str, now: int, before: int) -> Change:
+def _change(question: Question, compare: str, now: int, before: int) -> Change:
     """Where spend began in the middle of what it is compared with, comparing would say nothing."""
-    earlier = _comparable(look.question, compare)
-    is_partial = look.first_day is not None and earlier.start < look.first_day < earlier.end
-    return Change(None, is_partial=True) if is_partial else change_between(now, before)
+    return change_between(now, before) if queries.compares_with_whole(question, compare) else Change(None, is_partial=True)
 
 
 def change_between(now: int, before: int) -> Change:
@@ -228,7 +298,7 @@ def _ranking(look: _Look, found: list[Part], before: list[Part]) -> list[Bar]:
             series=min(place, SERIES),
             href=look.behind(look.question.period, key.id or NONE),
             before=look.money(was),
-            change=change_between(minor, was),
+            change=_change(look.question, queries.BEFORE, minor, was),
         )
         for place, (key, minor, items, was) in enumerate(rows)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ from cards import queries as cards
 from cards.models import Card, CardStatus
 from reports import queries
 from reports.overview import Change, change_between
+from reports.queries import Part
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, month_of
 from transactions import queries as transactions
@@ -46,9 +48,10 @@ class MySpend:
 def my_spend(member: Membership, *, at: datetime) -> MySpend:
     today = member.company.day_of(at)
     mine = Card.objects.filter(holder=member).exclude(status=CardStatus.CLOSED).with_state().order_by("-pk")
+    spent = queries.parts(two_months(today), Dimension.CATEGORY, of=queries.of_members([member.pk]))
     latest = transactions.visible(member).filter(member=member)
     return MySpend(
-        comparison=month_against_last(today, member.company.currency, only=[member.pk], of={"member": member.public_id}),
+        comparison=month_against_last(today, member.company.currency, spent, of={"member": member.public_id}),
         to_do=transactions.with_refusals(list(transactions.to_do(member)[:MOST])),
         to_do_count=transactions.to_do(member).count(),
         cards=cards.standings(mine, member.company, at=at, reader=member),
@@ -58,12 +61,18 @@ def my_spend(member: Membership, *, at: datetime) -> MySpend:
     )
 
 
-def month_against_last(today: date, currency: str, *, only: list[int] | None, of: dict[str, str] | None = None) -> Comparison:
-    """This month against last, from the same sums as every report. `of` narrows the rows that the links lead to."""
+def two_months(today: date) -> Period:
+    """Last month and this one."""
+    this = month_of(today)
+    return Period(this.before().start, this.end)
+
+
+def month_against_last(today: date, currency: str, found: Iterable[Part], *, of: dict[str, str] | None = None) -> Comparison:
+    """This month against last, by the sums of both. `of` narrows the rows that the links lead to."""
     this = month_of(today)
     last = this.before()
     sums = {this.start: 0, last.start: 0}
-    for part in queries.parts(Period(last.start, this.end), Dimension.CATEGORY, of=queries.of_members(only)):
+    for part in found:
         if part.currency == currency:
             sums[part.month] += part.amount_minor
     now, before = sums[this.start], sums[last.start]

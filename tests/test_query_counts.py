@@ -99,7 +99,7 @@ PAGES = {
     "/receipts/": 10,
     "/reports/": 3,
     "/exports/": 4,
-    "/reports/spend/": 11,
+    "/reports/spend/": 10,
     "/activity/": 14,
     "/reports/movers/?from=2026-03-01&to=2026-03-31": 10,
     "/reports/new-merchants/?from=2026-02-01&to=2026-03-31": 10,

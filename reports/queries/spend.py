@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import Any
 from urllib.parse import urlencode
 
@@ -98,22 +100,22 @@ def parts(period: Period, dimension: str, *, of: Filters | None = None) -> list[
 
 def _added_up(whole: Period | None, ends: list[Period], dimension: str, own: Values, filters: Filters) -> list[Part]:
     sums: dict[tuple[date, str, int], list[int]] = defaultdict(lambda: [0, 0])
-    for source, days in ((_of_months, [whole] if whole else []), (_of_days, ends)):
-        for span in days:
-            for month, currency, value_id, items, minor in source(span, dimension, own, filters):
-                both = sums[month.replace(day=1), currency, value_id or 0]
-                both[0] += items
-                both[1] += minor
+    for source, spans in ((_of_months, [whole] if whole else []), (_of_days, ends)):
+        for month, currency, value_id, items, minor in source(spans, dimension, own, filters) if spans else ():
+            both = sums[month.replace(day=1), currency, value_id or 0]
+            both[0] += items
+            both[1] += minor
     return [Part(*cell, *both) for cell, both in sorted(sums.items())]
 
 
 def parts_of(question: Question, period: Period, dimension: str) -> list[Part]:
-    """The same as a question is narrowed, read once for each period and dimension."""
-    asked = (period, dimension)
-    if asked not in question.known:
-        question.known[asked] = parts(period, dimension, of=narrowed(question))
-    found: list[Part] = question.known[asked]
-    return found
+    """The same as a question is narrowed, read once for each period and dimension; whole months perhaps with a longer period."""
+    read: dict[Period, list[Part]] = question.known.setdefault(("parts", dimension), {})
+    if period not in read:
+        longer = next((one for one in read if period.is_whole_months and one.start <= period.start and period.end <= one.end), None)
+        cut = [part for part in read[longer] if part.month in period] if longer else None
+        read[period] = parts(period, dimension, of=narrowed(question)) if cut is None else cut
+    return read[period]
 
 
 def _split(period: Period) -> tuple[Period | None, list[Period]]:
@@ -125,33 +127,38 @@ def _split(period: Period) -> tuple[Period | None, list[Period]]:
     return Period(first, end), [span for span in (Period(period.start, first), Period(end, period.end)) if span.start < span.end]
 
 
-def _of_months(span: Period, dimension: str, own: Values, filters: Filters) -> QuerySet[Any, Any]:
+def _of_months(spans: list[Period], dimension: str, own: Values, filters: Filters) -> QuerySet[Any, Any]:
     if len(filters) > 1:
-        return _of_lines(span, dimension, own, filters)
+        return _of_lines(spans, dimension, own, filters)
     within = next(iter(filters), "")
     cells: QuerySet[Any] = MonthSpend.objects.all()
     if within:
         cells = MonthSpendWithin.objects.filter(within=within, within_id__in=filters[within])
-    return _of_cells(cells, span, dimension, own)
+    return _of_cells(cells, spans, dimension, own)
 
 
-def _of_days(span: Period, dimension: str, own: Values, filters: Filters) -> QuerySet[Any, Any]:
-    return _of_lines(span, dimension, own, filters) if filters else _of_cells(DaySpend.objects.all(), span, dimension, own)
+def _of_days(spans: list[Period], dimension: str, own: Values, filters: Filters) -> QuerySet[Any, Any]:
+    """Both ends of a period together."""
+    return _of_lines(spans, dimension, own, filters) if filters else _of_cells(DaySpend.objects.all(), spans, dimension, own)
 
 
-def _of_cells(cells: QuerySet[Any], span: Period, dimension: str, own: Values) -> QuerySet[Any, Any]:
-    cells = cells.filter(dimension=dimension, starts_on__gte=span.start, starts_on__lt=span.end)
+def _of_cells(cells: QuerySet[Any], spans: list[Period], dimension: str, own: Values) -> QuerySet[Any, Any]:
+    cells = cells.filter(_days_of(spans, "starts_on"), dimension=dimension)
     if own is not None:
         cells = cells.filter(value_id__in=own)
     months = cells.annotate(month=TruncMonth("starts_on")) if cells.model is DaySpend else cells.annotate(month=F("starts_on"))
     return _summed(months, "value_id", "item_count")
 
 
-def _of_lines(span: Period, dimension: str, own: Values, filters: Filters) -> QuerySet[Any, Any]:
-    lines = SpendLine.objects.filter(day__gte=span.start, day__lt=span.end)
+def _of_lines(spans: list[Period], dimension: str, own: Values, filters: Filters) -> QuerySet[Any, Any]:
+    lines = SpendLine.objects.filter(_days_of(spans, "day"))
     for name, values in (*filters.items(), *([(dimension, own)] if own is not None else [])):
         lines = lines.filter(_among(f"{name}_id", values))
     return _summed(lines.annotate(month=TruncMonth("day")), f"{dimension}_id", "counts")
+
+
+def _days_of(spans: list[Period], column: str) -> Q:
+    return reduce(or_, (Q(**{f"{column}__gte": span.start, f"{column}__lt": span.end}) for span in spans))
 
 
 def _summed(rows: QuerySet[Any], value: str, items: str) -> QuerySet[Any, Any]:
@@ -258,6 +265,14 @@ def compared_period(period: Period, compare: str, today: date) -> tuple[Period, 
     if today in period and period.end - period.start <= timedelta(days=31):
         end = min(end, first + (today - period.start) + timedelta(days=1))
     return Period(first, max(first, end)), months
+
+
+def compares_with_whole(question: Question, compare: str) -> bool:
+    """Whether a change against what a question is compared with says anything: not where spend began in the middle of that."""
+    if compare not in {BEFORE, LAST_YEAR} or question.booked.first_day is None:
+        return True
+    earlier, _ = compared_period(question.period, compare, question.today)
+    return not earlier.start < question.booked.first_day < earlier.end
 
 
 def _a_year_before(end: date) -> date:
@@ -377,7 +392,7 @@ def _totals(found: Found, before: Found, compare: str) -> list[Row]:
 def _keys(question: Question, axes: tuple[Axis, ...], wanted: set[int]) -> Callable[[str, _Cell], Key]:
     """Public ids and names of the values that occur, in one query."""
     dimension = next((axis.name for axis in axes if axis.name != MONTH), "")
-    named = names_of(dimension, wanted, question.member) if dimension else {}
+    named = names_for(question, dimension, wanted) if dimension else {}
     months: dict[date, Key] = {}
 
     def key(axis: str, cell: _Cell) -> Key:
@@ -399,6 +414,15 @@ def names_of(dimension: str, values: Iterable[int], reader: Membership | None = 
         assert reader is not None
         known = Budget.objects.visible_to(reader)
     return {pk: Key(row.public_id, name(row)) for pk, row in known.in_bulk(set(values)).items()}
+
+
+def names_for(question: Question, dimension: str, values: Iterable[int]) -> Mapping[int, Key]:
+    """The same for whoever asks, each read once."""
+    read: dict[int, Key] = question.known.setdefault(("names", dimension), {})
+    if missing := set(values) - read.keys() - {0}:
+        read |= names_of(dimension, missing, question.member)
+        read |= dict.fromkeys(missing - read.keys(), HIDDEN)
+    return read
 
 
 def key_of(named: Mapping[int, Key], value_id: int, dimension: str) -> Key:

@@ -17,6 +17,7 @@ from spendtrackr import errors
 from spendtrackr.money import KNOWN_CURRENCIES
 from spendtrackr.periods import Period, month_of, quarter_of, year_of
 from transactions import queries as transactions
+from transactions.models import Dimension
 from users.models import Membership
 from users.views import page
 
@@ -37,20 +38,23 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
     currency = request.GET.get("currency", member.company.currency)
     if currency not in KNOWN_CURRENCIES:
         currency = member.company.currency
-    shown = overview.build(Question(member, at, period, booked), currency)
+    question = Question(member, at, period, booked)
+    shown = overview.build(question, currency)
+    company = transactions.backlog(member) if only is None else None
     waiting = list(transactions.waiting_for(member)[:_MOST])
     latest, more = transactions.page(transactions.visible(member), cursor=None, limit=10)
     context = {
         "nav": "overview",
         "title": "Spend" if only is None else "Your spend" if only == [member.pk] else "Your team's spend",
-        "month": spending.month_against_last(today, currency, only=only),
+        "month": spending.month_against_last(today, currency, queries.parts_of(question, spending.two_months(today), Dimension.CATEGORY)),
         "waits": {
             "approvals": waiting,
             "approval_totals": transactions.totals_of(waiting),
-            "to_do": transactions.to_do(member).count(),
-            "company": transactions.backlog() if only is None else None,
+            "to_do": company.to_do if company else transactions.to_do(member).count(),
+            "company": company,
         },
         "overview": shown,
+        **_movers(question, currency),
         "presets": presets(member.company, usual, period, {"currency": currency}),
         "accounts": transactions.accounts() if only is None else [],
         "latest": latest,
@@ -62,6 +66,17 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
         "company_currency": member.company.currency,
     }
     return render(request, "reports/overview.html", context, status=400 if problem else 200)
+
+
+def _movers(question: Question, currency: str) -> dict[str, Any]:
+    """What moved most, and the fullest budgets."""
+    member = question.member
+    return {
+        "movers": overview.top_movers(question, currency),
+        "budgets": overview.fullest_budgets(member, currency, at=question.at),
+        "may_change_budgets": member.may("budgets.change"),
+        "leads_to_rows": member.sees("transactions"),
+    }
 
 
 @page

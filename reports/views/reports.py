@@ -81,11 +81,13 @@ def _spend(question: Question, answer: Report, given: dict[str, str]) -> dict[st
     currency = question.currency or (own if own in totals or not totals else next(iter(totals)))
     by = question.options["group_by"].split(",")[-1]
     cuts = [name for name in queries.AXES if name != queries.MONTH]
+    dimension = by if by in cuts else Dimension.CATEGORY
     written = [(code, as_text(total, "money")) for code, total in totals.items()]
     return {
         "tabs": _links(given, "group_by", [(name, queries.AXES[name].label) for name in (*cuts, queries.MONTH)], by),
         "currencies": _links(given, "currency", written, currency) if len(totals) > 1 else [],
-        "overview": overview.build(question, currency, by=by if by in cuts else Dimension.CATEGORY),
+        "overview": overview.build(question, currency, by=dimension),
+        "last_year": overview.against(question, currency, queries.LAST_YEAR, by=dimension),
     }
 
 

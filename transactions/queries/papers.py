@@ -21,9 +21,12 @@ def where_missing(item: str) -> Q:
     return ~Q(missing="") if item == ANY else Q(missing__contains=item)
 
 
+_TO_DO = (ApprovalState.OPEN, ApprovalState.CHANGES_REQUESTED)
+
+
 def to_do(member: Membership) -> QuerySet[Transaction]:
     """This member's own purchases that they still have to submit: those that were sent back, then the oldest first."""
-    rows = Transaction.objects.filter(member=member, approval__in=[ApprovalState.OPEN, ApprovalState.CHANGES_REQUESTED]).with_names()
+    rows = Transaction.objects.filter(member=member, approval__in=_TO_DO).with_names()
     return rows.order_by("approval", "occurred_on", "pk")
 
 
@@ -45,13 +48,15 @@ class Backlog:
     missing_receipt: int
     not_submitted: int
     waiting: int
+    to_do: int
 
 
-def backlog() -> Backlog:
-    """One query over the purchases that nobody has approved yet."""
+def backlog(member: Membership) -> Backlog:
+    """One query over the purchases that nobody has approved yet; `to_do` is how many of them this member still has to submit."""
     counts = Transaction.objects.filter(approval__in=UNFINISHED).aggregate(
         missing_receipt=Count("pk", filter=where_missing(policies.RECEIPT)),
         not_submitted=Count("pk", filter=Q(approval=ApprovalState.OPEN)),
         waiting=Count("pk", filter=Q(approval=ApprovalState.WAITING)),
+        to_do=Count("pk", filter=Q(member=member, approval__in=_TO_DO)),
     )
     return Backlog(**counts)

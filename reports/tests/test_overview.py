@@ -1,0 +1,185 @@
+"""What the overview has besides its chart: what moved most, and the fullest budgets."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import pytest
+import time_machine
+
+from cards import operations as cards
+from cards.models import BudgetInterval
+from cards.operations import budgets
+from reports import overview, queries
+from reports.shape import Question
+from spendtrackr.money import Money
+from spendtrackr.periods import Period, month_of, noon
+from spendtrackr.tenancy import company_scope
+from tests.buying import bought, imported
+from tests.factories import NOON, swipe
+from tests.figures import asked, behind
+from tests.test_query_counts import questions
+from transactions.operations.swipes import authorize
+from users.models import Membership
+
+APRIL = date(2026, 4, 20)
+
+
+@pytest.fixture
+def spring(acme):
+    """From February to April, by merchants of several categories: meals 10, 40, 5; flights 0, 90, 90; hotels 70, 70, 0."""
+    for code, *months in (("5812", 10, 40, 5), ("3008", 0, 90, 90), ("7011", 70, 70, 0)):
+        for month, units in enumerate(months, start=2):
+            if units:
+                bought(acme.card, units * 1_00, f"2026-0{month}-10", f"Shop {code}", merchant_code=code)
+    return acme
+
+
+def question(member: Membership, period: Period, today: date = APRIL) -> Question:
+    asker = Membership.objects.select_related("company", "user").get(pk=member.pk)
+    return Question(asker, noon(today, asker.company.time_zone), period, queries.booked(queries.reader(asker)))
+
+
+def moved(member: Membership, period: Period, currency: str = "USD", **more) -> overview.Movers:
+    return overview.top_movers(question(member, period, **more), currency)
+
+
+def told(movers: overview.Movers) -> list[tuple[str, str, str]]:
+    return [(row.label, str(row.change), row.mark or row.percent.text) for row in movers.rows]
+
+
+# Movers.
+
+
+def test_what_moved_most_against_the_period_before_comes_first(spring):
+    found = moved(spring.alice, month_of(date(2026, 3, 1)))
+    assert found.days == month_of(date(2026, 3, 1))
+    assert told(found) == [("Travel", "$90.00", "New"), ("Meals", "$30.00", "+300.0 %")]
+    report = asked("movers", spring.alice, group_by="category", from_="2026-03-01", to="2026-03-31")
+    of_report = [(row.keys[0].label, row.values[3], row.href) for row in report.rows]
+    assert [(row.label, row.change, row.href) for row in found.rows] == of_report
+
+
+def test_without_the_whole_period_before_the_latest_two_months_that_are_over_are_compared(spring):
+    year = Period(date(2025, 5, 1), date(2026, 5, 1))
+    assert told(moved(spring.alice, year)) == [("Travel", "$90.00", "New"), ("Meals", "$30.00", "+300.0 %")]
+    found = moved(spring.alice, year, today=date(2026, 5, 1))
+    assert found.days == month_of(date(2026, 4, 1))
+    assert [row[:2] for row in told(found)] == [("Hotels", "-$70.00"), ("Meals", "-$35.00")]
+
+
+def test_where_nothing_can_be_compared_it_says_so(spring, acme):
+    assert moved(spring.alice, month_of(date(2026, 2, 1))).days is None
+    assert moved(spring.alice, Period(date(2026, 2, 1), date(2026, 4, 1)), today=date(2026, 3, 20)).days is None
+    with company_scope(spring.mallory.company_id):
+        assert moved(spring.mallory, month_of(date(2026, 3, 1))) == overview.Movers(None, [])
+
+
+def test_each_mover_leads_to_its_rows(spring):
+    for row in moved(spring.alice, month_of(date(2026, 4, 1)), today=date(2026, 5, 2)).rows:
+        led = behind(row, spring.alice)
+        assert sum(one.amount_minor for one in led) == (row.spend.minor or row.before.minor) > 0
+
+
+def test_an_employee_sees_what_moved_of_their_own(spring):
+    carol = spring.hire("Carol", "employee")
+    assert told(moved(spring.bob, month_of(date(2026, 3, 1)))) == told(moved(spring.alice, month_of(date(2026, 3, 1))))
+    assert moved(carol, month_of(date(2026, 3, 1))) == overview.Movers(None, [])
+
+
+def test_currencies_are_not_added_up(spring):
+    imported(spring, "2026-02-05,5.00,EUR,Hotel", "2026-03-05,9.00,EUR,Hotel")
+    assert [row[1] for row in told(moved(spring.alice, month_of(date(2026, 3, 1)), "EUR"))] == ["€4.00"]
+
+
+def test_what_the_overview_has_read_is_not_read_again(spring, django_assert_num_queries):
+    """Whatever the period: its sums and the names of its values are there."""
+    for period in (month_of(date(2026, 3, 1)), Period(date(2025, 5, 1), date(2026, 5, 1))):
+        asked_ = question(spring.alice, period)
+        overview.build(asked_, "USD")
+        with django_assert_num_queries(0):
+            assert len(overview.top_movers(asked_, "USD").rows) == 2
+
+
+# Budgets.
+
+
+def enveloped(world, name: str, limit: int, used: int, *, owner=None, currency: str = "USD"):
+    budget = budgets.create(
+        name=name, limit=Money(limit, currency), interval=BudgetInterval.MONTH, is_hard=False, owner=owner or world.alice,
+        actor=world.alice, at=NOON,
+    )  # fmt: skip
+    if used:
+        card = cards.issue(world.alice, name=name, currency=currency, controls=cards.Controls(), budget=budget, actor=world.alice, at=NOON)
+        authorize(card, swipe(used))
+    return budget
+
+
+def fullest(member: Membership, currency: str = "USD") -> list[tuple[str, int]]:
+    asker = Membership.objects.select_related("company").get(pk=member.pk)
+    return [(one.budget.name, one.percent) for one in overview.fullest_budgets(asker, currency, at=NOON)]
+
+
+def test_the_fullest_budgets_come_first_and_no_more_than_five(acme):
+    for number, used in enumerate((10_00, 0, 60_00, 5_00, 30_00, 1_00)):
+        enveloped(acme, f"B{number}", 50_00, used)
+    enveloped(acme, "Euros", 50_00, 0, currency="EUR")
+    budgets.close(enveloped(acme, "Closed", 1_00, 0), actor=acme.alice, at=NOON)
+    assert fullest(acme.alice) == [("B2", 120), ("B4", 60), ("B0", 20), ("B3", 10), ("B5", 2)]
+    assert fullest(acme.alice, "EUR") == [("Euros", 0)]
+
+
+def test_budgets_are_those_that_their_reader_may_see(acme):
+    enveloped(acme, "Alices", 50_00, 1_00)
+    enveloped(acme, "Bobs", 50_00, 0, owner=acme.bob)
+    assert [name for name, _ in fullest(acme.bob)] == ["Bobs"]
+    with company_scope(acme.mallory.company_id):
+        assert fullest(acme.mallory) == []
+
+
+# The page.
+
+
+def shown(client, path: str = "/?from=2026-03-01&to=2026-03-31") -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return re.sub(r"\s+", " ", answer.content.decode())
+
+
+def test_the_page_shows_both_with_their_links(spring, pages):
+    budget = enveloped(spring, "Fair", 50_00, 45_00)
+    with time_machine.travel(NOON):
+        page = shown(pages(spring.alice))
+    for there in (
+        "March 2026 against the period before", ">Travel</a>", "+$90.00", 'href="/reports/movers/?from=2026-03-01&amp;to=2026-03-31"',
+        f'href="/budgets/{budget.public_id}/"', f"budget={budget.public_id}&amp;counting=true&amp;from=2026-03-01&amp;to=2026-03-31",
+        'aria-label="90 % of the budget used"',
+    ):  # fmt: skip
+        assert there in page
+
+
+def test_who_sees_no_budget_and_no_change_is_told_what_would_be_there(spring, pages):
+    enveloped(spring, "Secret", 50_00, 45_00)
+    page = shown(pages(spring.bob), "/?from=2026-02-01&to=2026-02-28")
+    assert "Secret" not in page
+    for said in ("Nothing to compare with yet", "No budgets in USD", "Those that you may see are shown here"):
+        assert said in page
+
+
+def test_whoever_may_make_budgets_is_led_to_it_and_a_new_company_is_welcomed_first(spring, pages):
+    assert '<a href="/budgets/new/">Make one.</a>' in shown(pages(spring.alice))
+    page = shown(pages(spring.mallory))
+    assert ("Welcome to" in page, "Top movers" in page) == (True, False)
+
+
+def test_the_page_asks_no_more_questions_for_what_moved(spring, pages):
+    for number in range(2):
+        enveloped(spring, f"B{number}", 50_00, 1_00)
+    client = pages(spring.alice)
+    before = questions(client, "/?from=2026-03-01&to=2026-03-31")
+    with company_scope(spring.acme.pk):
+        for number in range(2, 8):
+            enveloped(spring, f"B{number}", 50_00, 1_00)
+            bought(spring.card, 1_00, "2026-02-11", f"S{number}", merchant_code="5734")
+    assert questions(client, "/?from=2026-03-01&to=2026-03-31") == before <= 15
