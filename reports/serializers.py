@@ -92,6 +92,7 @@ class ReportPeriodSerializer(serializers.Serializer[Any]):
                     }
                 ],
                 "totals": [{"currency": "USD", "measures": {"spend": {"minor": 42000, "currency": "USD"}, "items": 3}}],
+                "is_partial": False,
             },
         )
     ]
@@ -105,6 +106,9 @@ class ReportSerializer(serializers.Serializer[Any]):
     measures = MeasureSerializer(many=True)
     rows = RowSerializer(many=True)
     totals = TotalSerializer(many=True, help_text="One a currency; none where a sum would say nothing.")
+    is_partial = serializers.BooleanField(
+        help_text="Spend began in the middle of what it is compared with: `percent` is null, and the `change` of the spend report."
+    )
 
     def to_representation(self, instance: Report) -> dict[str, Any]:
         return {
@@ -114,6 +118,7 @@ class ReportSerializer(serializers.Serializer[Any]):
             "measures": [{"name": one.name, "label": one.label, "kind": one.kind} for one in instance.measures],
             "rows": [_named(instance, row) | _dimensions(instance, row) for row in instance.rows],
             "totals": [_named(instance, row) for row in instance.totals],
+            "is_partial": instance.is_partial,
         }
 
 

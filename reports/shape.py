@@ -63,6 +63,8 @@ class Report:
     totals: list[Row] = field(default_factory=list)
     # None for what is true now, whatever the period.
     period: Period | None = None
+    # Spend began in the middle of what it is compared with: a change against that would say nothing.
+    is_partial: bool = False
 
 
 class Booked:

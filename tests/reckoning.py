@@ -219,17 +219,21 @@ def spend(told: Told, asked: Asked) -> Answer:
         asked,
         lambda day: min(plus(asked.first.replace(day=1), months_between(first, day)), last),
     )
-    rows = {key: compared(now.get(key, (0, 0)), before.get(key, (0, 0))[0]) for key in {**now, **before}}
+    began = min((line.day.replace(day=1) for line in told.lines), default=first)
+    is_whole = not first < began < end
+    is_told = is_whole or ("month" in asked.by and asked.first.day == asked.end.day == 1)
+    rows = {key: compared(now.get(key, (0, 0)), before.get(key, (0, 0))[0], is_whole=is_told) for key in {**now, **before}}
     totals = {
-        currency: compared((minor, items), was)
+        currency: compared((minor, items), was, is_whole=is_whole)
         for currency, (minor, items, was, *_) in added({key: (*row[:3],) for key, row in rows.items()}, 0, 1, 2).items()
     }
     return Answer(rows, totals, behind)
 
 
-def compared(both: tuple[int, int], was: int) -> tuple:
+def compared(both: tuple[int, int], was: int, *, is_whole: bool) -> tuple:
+    """Where spend began in the middle of what it is compared with, nothing is said of the change."""
     minor, items = both
-    return minor, items, was, minor - was, percent(minor - was, was)
+    return (minor, items, was, minor - was, percent(minor - was, was)) if is_whole else (minor, items, was, None, None)
 
 
 def _against(told: Told, asked: Asked, key: tuple, minor: int) -> tuple:
@@ -256,9 +260,10 @@ def movers(told: Told, asked: Asked) -> Answer:
     found = spend(told, asked)
     first, end = earlier(asked, told.today)
     _, before = cells((line for line in told.lines if first <= line.day < end), asked, lambda day: day)
-    rows = {key: (*row, "Gone" if not row[0] else "" if row[2] else "New") for key, row in found.rows.items() if row[3]}
+    moved = {key: (*row[:3], row[0] - row[2], row[4]) for key, row in found.rows.items() if row[0] != row[2]}
+    rows = {key: (*row, "Gone" if not row[0] else "" if row[2] else "New") for key, row in moved.items()}
     behind = {key: before[key] if row[-1] == "Gone" else found.behind[key] for key, row in rows.items()}
-    return Answer(rows, {currency: (*row, None) for currency, row in found.totals.items()}, behind)
+    return Answer(rows, {currency: (*row[:3], row[0] - row[2], row[4], None) for currency, row in found.totals.items()}, behind)
 
 
 # -- merchants ----------------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ from cards.models import Card, Freeze
 from companies.models import Company, Department
 from reports import demo
 from spendtrackr.models import Event
+from spendtrackr.periods import noon
 from spendtrackr.tenancy import company_scope
+from tests.figures import asked
 from transactions import documents, policies, queries
 from transactions.models import Approval, FundingAccount, Message, Posting, Receipt, Transaction
 from users.models import DepartmentHead, Invitation, Membership, User
@@ -124,6 +126,16 @@ def test_receipts_are_files_that_we_would_accept_from_anybody(northwind):
     assert kinds["application/pdf"] > kinds["image/png"] > 3
     for receipt in Receipt.objects.order_by("pk")[:20]:
         assert documents.inspect(queries.content_of(receipt), receipt.filename).content_hash == receipt.content_hash
+
+
+def test_one_purchase_was_charged_twice_and_one_claimed_too(northwind):
+    days = {"from_": "2026-10-01", "to": "2026-11-30"}
+    found = asked("duplicates", member("frank"), at=noon(UNTIL, northwind.time_zone), **days)
+    told = [(row.keys[0].label.partition(",")[0], row.values[0].minor, row.values[2], row.values[3]) for row in found.rows]
+    assert told == [
+        ("Copy Shop", 58_90, "Erin Walsh", "Same merchant and amount; Claimed and paid by card"),
+        ("Staples", 86_40, "Bob Tanaka", "Same merchant and amount"),
+    ]
 
 
 def test_a_batch_was_exported_and_a_month_closed(northwind):

@@ -65,6 +65,9 @@ APPLE, DELL = Shop("Apple Store", "5732", "US", 79_00, 1_399_00), Shop("Dell Tec
 FEDEX, USPS = Shop("FedEx", "4215", "US", 16_00, 96_00), Shop("USPS", "9402", "US", 8_70, 44_20)
 ADOBE = Shop("Adobe", "5734", "US", 59_99, 59_99)
 CASINO, BETS = Shop("Lucky Star Casino", "7995", "US", 150_00, 400_00), Shop("FanDuel", "7995", "US", 50_00, 100_00)
+# Charged twice; and paid by card, and claimed as well.
+TWICE = tuple(Once(STAPLES, days_ago, 86_40, "Toner") for days_ago in (11, 10))
+COPIES = Shop("Copy Shop", "5943", "US", 58_90, 58_90)
 SPONSOR = Shop("Eventbrite", "7922", "US", 180_00, 940_00)
 GAMBLING, CASH = "7995", "6011"
 
@@ -134,7 +137,8 @@ NORTHWIND = DemoCompany(
             Wallet("Datadog", (Routine((Shop("Datadog", "7372", "US", 310_00, 520_00),), 1, memos=("Monitoring",)),),
                    usage=CardUsage.MERCHANT_LOCKED, merchant="Datadog", monthly=600_00, limits=(Limit(Interval.MONTH, count=2),)))),
         Person("Erin Walsh", ERIN, "employee", GRACE, "Field sales", (
-            Wallet("Sales travel", (Trips(AT_HOME, 1.0, VISITS), _lunch(2.2), _guests(1.8), Routine((UBER, LYFT), 2.2)), cap=2_500_00,
+            Wallet("Sales travel", (Trips(AT_HOME, 1.0, VISITS), _lunch(2.2), _guests(1.8), Routine((UBER, LYFT), 2.2),
+                                    Once(COPIES, 3, 58_90, "Handouts for the fair")), cap=2_500_00,
                    monthly=5_000_00, blocked=(GAMBLING, CASH), limits=(Limit(Interval.WEEK, 3_500_00), Limit(Interval.DAY, count=10)),
                    budget="Sales"),)),
         Person("Henry Cole", HENRY, "employee", GRACE, "Field sales", (
@@ -149,7 +153,7 @@ NORTHWIND = DemoCompany(
                    cap=400_00, monthly=900_00, budget="Sales"))),
         Person("Bob Tanaka", BOB, "employee", DANA, "Operations", (
             Wallet("Office", (Routine((STAPLES, WHOLE_FOODS), 4, memos=ERRANDS), Routine((FEDEX, USPS), 2.5), _lunch(1),
-                              Routine((APPLE,), 0.3, memos=KIT)), cap=1_500_00, monthly=3_500_00,
+                              Routine((APPLE,), 0.3, memos=KIT), *TWICE), cap=1_500_00, monthly=3_500_00,
                    limits=(Limit(Interval.WEEK, count=12), Limit(Interval.YEAR, 30_000_00)), budget="Company"),)),
         Person("Diego Fuentes", DIEGO, "employee", PRIYA, "Engineering", (
             Wallet("Hardware", (Routine((DELL, APPLE, Shop("B&H Photo", "5732", "US", 38_00, 690_00)), 1.1, memos=KIT), _lunch(1.2)),

@@ -178,12 +178,15 @@ def spend(question: Question) -> Report:
     compare = question.options.get("compare", "")
     found = _cells(question, axes, question.period)
     before = _compared(question, axes, found, compare)
+    is_whole = compares_with_whole(question, compare)
     keys = _keys(question, axes, {value for cell in (*found, *before) for value in cell.values if value})
     addresses = _Addresses(question, [axis.name for axis in axes])
+    # Whole months that are told apart stand each beside a whole one, or beside nothing.
+    is_told = is_whole or (axes[0].name == MONTH and question.period.is_whole_months)
     rows = []
     for cell in {**found, **before}:
         of = tuple(keys(axis.name, cell) for axis in axes)
-        values = _values(found.get(cell, (0, 0)), before.get(cell), cell.currency, compare)
+        values = _values(found.get(cell, (0, 0)), before.get(cell), cell.currency, compare, is_whole=is_told)
         rows.append(Row(of, values, cell.currency, "" if HIDDEN in of else addresses.behind(cell, of[-1].id)))
     by_month = axes[0].name == MONTH
     rows.sort(key=lambda row: (row.keys[0].id if by_month else "", row.currency, -_minor(row), row.keys[-1].label))
@@ -192,8 +195,9 @@ def spend(question: Question) -> Report:
         axes=axes,
         measures=(SPEND, ITEMS, *_COMPARED.get(compare, ())),
         rows=rows,
-        totals=_totals(found, before, compare),
+        totals=_totals(found, before, compare, is_whole=is_whole),
         period=question.period,
+        is_partial=not is_whole,
     )
 
 
@@ -307,7 +311,7 @@ def _windows(budget: Budget, period: Period) -> int:
     return 0 if offset or rest else count
 
 
-def _values(spent: tuple[int, int], before: tuple[int, int] | None, currency: str, compare: str) -> tuple[Value, ...]:
+def _values(spent: tuple[int, int], before: tuple[int, int] | None, currency: str, compare: str, *, is_whole: bool) -> tuple[Value, ...]:
     minor, items = spent
     plain: tuple[Value, ...] = (Money(minor, currency), items)
     if not compare:
@@ -317,6 +321,8 @@ def _values(spent: tuple[int, int], before: tuple[int, int] | None, currency: st
     earlier = before[0] if before else 0
     if compare == AGAINST_BUDGET:
         return (*plain, Money(earlier, currency), Money(earlier - minor, currency), percent(minor, earlier))
+    if not is_whole:
+        return (*plain, Money(earlier, currency), None, None)
     return (*plain, Money(earlier, currency), Money(minor - earlier, currency), percent(minor - earlier, earlier))
 
 
@@ -374,7 +380,7 @@ def _minor(row: Row) -> int:
     return spent.minor
 
 
-def _totals(found: Found, before: Found, compare: str) -> list[Row]:
+def _totals(found: Found, before: Found, compare: str, *, is_whole: bool) -> list[Row]:
     """One a currency. What is compared with budgets has none: a cell may have no budget, and one budget may lie in another."""
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for cell, (minor, items) in found.items():
@@ -385,7 +391,7 @@ def _totals(found: Found, before: Found, compare: str) -> list[Row]:
     rows = []
     for currency, (minor, items, earlier) in sorted(sums.items()):
         of_before = None if compare == AGAINST_BUDGET else (earlier, 0)
-        rows.append(Row(keys=(), values=_values((minor, items), of_before, currency, compare), currency=currency))
+        rows.append(Row(keys=(), values=_values((minor, items), of_before, currency, compare, is_whole=is_whole), currency=currency))
     return rows
 
 

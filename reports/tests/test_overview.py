@@ -1,4 +1,4 @@
-"""What the overview has besides its chart: what moved most, and the fullest budgets."""
+"""What the overview has besides its chart: what moved most, and the fullest budgets. And that nothing is compared with half a period."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from spendtrackr.periods import Period, month_of, noon
 from spendtrackr.tenancy import company_scope
 from tests.buying import bought, imported
 from tests.factories import NOON, swipe
-from tests.figures import asked, behind
+from tests.figures import as_read, asked, behind, shown_of, totals_as_read
 from tests.test_query_counts import questions
 from transactions.operations.swipes import authorize
 from users.models import Membership
 
 APRIL = date(2026, 4, 20)
+# Spend began in its middle: before February there was none.
+LATELY = {"from_": "2026-03-01", "to": "2026-04-30"}
 
 
 @pytest.fixture
@@ -183,3 +185,50 @@ def test_the_page_asks_no_more_questions_for_what_moved(spring, pages):
             enveloped(spring, f"B{number}", 50_00, 1_00)
             bought(spring.card, 1_00, "2026-02-11", f"S{number}", merchant_code="5734")
     assert questions(client, "/?from=2026-03-01&to=2026-03-31") == before <= 15
+
+
+# What is not whole is compared with nothing, by tiles and tables alike.
+
+
+def test_table_and_tiles_agree_that_there_is_no_full_period_to_compare_with(spring, pages):
+    days = Period(date(2026, 3, 1), date(2026, 5, 1))
+    tiles = shown_of(days, "USD", today=APRIL)
+    assert (tiles.change.text, tiles.change.against) == ("", "No full period before to compare with")
+    assert {bar.change.text for bar in tiles.ranking} == {""}
+    report = asked("spend", spring.alice, group_by="category", compare="before", **LATELY)
+    assert report.is_partial
+    assert as_read(report) == [
+        ("Travel", "$180.00", "2", "$0.00", "–", "–"),
+        ("Hotels", "$70.00", "1", "$70.00", "–", "–"),
+        ("Meals", "$45.00", "2", "$10.00", "–", "–"),
+    ]
+    assert totals_as_read(report) == [("$295.00", "5", "$80.00", "–", "–")]
+
+
+def test_movers_say_by_how_much_and_not_by_how_many_per_cent(spring, pages):
+    report = asked("movers", spring.alice, group_by="category", **LATELY)
+    assert as_read(report) == [
+        ("Travel", "$180.00", "2", "$0.00", "$180.00", "–", "New"),
+        ("Meals", "$45.00", "2", "$10.00", "$35.00", "–", ""),
+    ]
+    assert totals_as_read(report) == [("$295.00", "5", "$80.00", "$215.00", "–", "–")]
+    assert "no full period to compare with" in shown(pages(spring.alice), "/reports/movers/?from=2026-03-01&to=2026-04-30")
+
+
+def test_months_that_are_told_apart_stand_each_beside_its_own(spring):
+    report = asked("spend", spring.alice, group_by="month", compare="before", **LATELY)
+    assert as_read(report) == [
+        ("March 2026", "$200.00", "3", "$0.00", "$200.00", "–"),
+        ("April 2026", "$95.00", "2", "$80.00", "$15.00", "+18.8 %"),
+    ]
+    assert totals_as_read(report) == [("$295.00", "5", "$80.00", "–", "–")]
+
+
+def test_a_whole_period_before_is_compared_by_both(spring, api):
+    report = asked("spend", spring.alice, group_by="category", compare="before", from_="2026-03-01", to="2026-03-31")
+    assert not report.is_partial
+    assert ("Meals", "$40.00", "1", "$10.00", "$30.00", "+300.0 %") in as_read(report)
+    given = {"group_by": "category", "compare": "before", "from": "2026-03-01", "to": "2026-04-30"}
+    answered = api(spring.alice).get("/api/v1/reports/spend/", given).json()
+    assert answered["is_partial"] is True
+    assert {row["measures"]["change"] for row in answered["rows"]} == {None}

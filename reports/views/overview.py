@@ -54,10 +54,7 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
             "company": company,
         },
         "overview": shown,
-        "movers": overview.top_movers(question, currency),
-        "budgets": overview.fullest_budgets(member, currency, at=at),
-        "may_change_budgets": member.may("budgets.change"),
-        "leads_to_rows": member.sees("transactions"),
+        **_movers(question, currency),
         "presets": presets(member.company, usual, period, {"currency": currency}),
         "accounts": transactions.accounts() if only is None else [],
         "latest": latest,
@@ -69,6 +66,17 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
         "company_currency": member.company.currency,
     }
     return render(request, "reports/overview.html", context, status=400 if problem else 200)
+
+
+def _movers(question: Question, currency: str) -> dict[str, Any]:
+    """What moved most, and the fullest budgets."""
+    member = question.member
+    return {
+        "movers": overview.top_movers(question, currency),
+        "budgets": overview.fullest_budgets(member, currency, at=question.at),
+        "may_change_budgets": member.may("budgets.change"),
+        "leads_to_rows": member.sees("transactions"),
+    }
 
 
 @page
