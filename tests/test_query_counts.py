@@ -104,7 +104,7 @@ PAGES = {
     "/reports/movers/?from=2026-03-01&to=2026-03-31": 10,
     "/reports/new-merchants/?from=2026-02-01&to=2026-03-31": 10,
     "/reports/subscriptions/": 8,
-    "/reports/duplicates/?from=2026-02-01&to=2026-03-31": 7,
+    "/reports/duplicates/?from=2026-02-01&to=2026-03-31": 10,
     "/reports/missing-receipts/": 5,
     "/reports/approval-ageing/": 6,
     "/reports/claims-outstanding/": 9,
