@@ -50,12 +50,13 @@ class Mark:
     @property
     def drawn(self) -> str:
         """As SVG, with a link where it leads somewhere: a chart has a hundred of them, and a template is slow at each."""
-        place = (self.series, self.x, self.y, self.width, self.height, self.title)
-        return format_html(_LINKED, self.href, *place) if self.href else format_html(_RECTANGLE, *place)
+        at = f'class="s{self.series:d}" x="{self.x:.12g}" y="{self.y:.12g}" width="{self.width:.12g}" height="{self.height:.12g}"'
+        if not self.href:
+            return format_html(f"<rect {at} {_TITLED}", self.title)
+        return format_html(f'<a href="{{}}" tabindex="-1"><rect {at} {_TITLED}</a>', self.href, self.title)
 
 
-_RECTANGLE = '<rect class="s{}" x="{}" y="{}" width="{}" height="{}" rx="2"><title>{}</title></rect>'
-_LINKED = f'<a href="{{}}" tabindex="-1">{_RECTANGLE}</a>'
+_TITLED = 'rx="2"><title>{}</title></rect>'
 
 
 @dataclass(frozen=True, slots=True)

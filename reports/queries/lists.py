@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -17,5 +19,14 @@ def claims(**query: object) -> str:
 
 def _listed(page: str, query: dict[str, object]) -> str:
     """What is not said is left out. Days of purchase are `from_` and `to`."""
-    told = {name.rstrip("_"): value for name, value in query.items() if value not in {None, ""}}
-    return f"{reverse(page)}?{urlencode(told)}"
+    return address(page, {name.rstrip("_"): value for name, value in query.items() if value not in {None, ""}})
+
+
+def address(page: str, query: Mapping[str, object]) -> str:
+    return f"{_path(page)}?{urlencode(query)}"
+
+
+@lru_cache
+def _path(page: str) -> str:
+    """A chart and its table lead to a hundred lists at the same place."""
+    return reverse(page)

@@ -10,14 +10,13 @@ from decimal import Decimal
 from functools import reduce
 from operator import or_
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db.models import F, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
-from django.urls import reverse
 
 from cards.models import Budget, BudgetInterval, Card
 from companies.models import Category, Department
+from reports.queries.lists import address
 from reports.queries.remembered import remembered
 from reports.shape import Axis, Booked, Key, Measure, Question, Report, Row, Value
 from spendtrackr.money import Money
@@ -366,7 +365,7 @@ def narrowing(question: Question) -> dict[str, str]:
 def rows_behind(days: Period, currency: str, of: Mapping[str, str]) -> str:
     """The address of the transactions that a figure adds up."""
     query = {"spent_from": days.start, "spent_to": days.last, "currency": currency, **of}
-    return f"{reverse('transactions')}?{urlencode(query)}"
+    return address("transactions", query)
 
 
 def within(month: Period, period: Period) -> Period:

@@ -23,7 +23,7 @@ from users.models import Membership
 from users.views import action, form_page, page
 
 # What a page lists at most, and of how many lines that wait: who opens it waits for all of them to be looked at.
-MOST, LATELY, LOOKED = 50, 12, 150
+MOST, LATELY, LOOKED = 50, 12, 100
 _SAYS = {
     NOT_READY: "something is still to be done",
     READY: "goes with the next batch",
