@@ -111,6 +111,8 @@ PAGES = {
     "/reports/card-limits/": 7,
     "/reports/declines/?from=2026-02-01&to=2026-03-31": 6,
     "/reports/close-list/?month=2026-03": 9,
+    "/": 14,
+    "/?from=2026-01-05&to=2026-03-20": 14,
     "/accounting/": 15,
     "/accounting/closing/": 15,
 }

@@ -99,11 +99,14 @@ def parts(period: Period, dimension: str, *, of: Filters | None = None) -> list[
 
 def _added_up(whole: Period | None, ends: list[Period], dimension: str, own: Values, filters: Filters) -> list[Part]:
     sums: dict[tuple[date, str, int], list[int]] = defaultdict(lambda: [0, 0])
-    for source, spans in ((_of_months, [whole] if whole else []), (_of_days, ends)):
-        for month, currency, value_id, items, minor in source(spans, dimension, own, filters) if spans else ():
-            both = sums[month.replace(day=1), currency, value_id or 0]
-            both[0] += items
-            both[1] += minor
+    if whole and ends:
+        cells = _of_months([whole], dimension, own, filters).union(_of_days(ends, dimension, own, filters), all=True)
+    else:
+        cells = _of_months([whole], dimension, own, filters) if whole else _of_days(ends, dimension, own, filters)
+    for month, currency, value_id, items, minor in cells:
+        both = sums[month.replace(day=1), currency, value_id or 0]
+        both[0] += items
+        both[1] += minor
     return [Part(*cell, *both) for cell, both in sorted(sums.items())]
 
 
