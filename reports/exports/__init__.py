@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from reports.catalogue import REPORTS
 from reports.exports.approvals import APPROVALS
-from reports.exports.cards import BUDGETS, CARDS
+from reports.exports.cards import BUDGETS, CARD_REQUESTS, CARDS
 from reports.exports.figures import ReportExport
 from reports.exports.files import MOST_ROWS, TYPES
 from reports.exports.ledger import ENTRIES
+from reports.exports.payouts import PAYOUTS, REPAYMENTS
 from reports.exports.people import MEMBERS
 from reports.exports.receipts import RECEIPT_FILES, RECEIPTS
 from reports.exports.sheets import CSV, XLSX, ZIP, Asked, Opened, Sheet, Subject
 from reports.exports.transactions import CLAIMS, SPEND_LINES, TRANSACTION_LINES, TRANSACTIONS
 
 LISTS: tuple[Subject, ...] = (
-    TRANSACTIONS, TRANSACTION_LINES, SPEND_LINES, CLAIMS, CARDS, BUDGETS, MEMBERS, APPROVALS, RECEIPTS, RECEIPT_FILES, ENTRIES,
+    TRANSACTIONS, TRANSACTION_LINES, SPEND_LINES, CLAIMS, PAYOUTS, REPAYMENTS, CARDS, CARD_REQUESTS, BUDGETS, MEMBERS, APPROVALS,
+    RECEIPTS, RECEIPT_FILES, ENTRIES,
 )  # fmt: skip
 SUBJECTS: dict[str, Subject] = {subject.name: subject for subject in (*LISTS, *map(ReportExport, REPORTS.values()))}
 

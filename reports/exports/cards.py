@@ -1,4 +1,4 @@
-"""Cards and budgets, with what is used of them now."""
+"""Cards and budgets, with what is used of them now, and requests for more."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from cards import queries
-from cards.models import Budget, Card
+from cards.models import Budget, Card, CardRequest
 from cards.viewsets.budgets import BudgetFilter
 from cards.viewsets.cards import CardFilter
-from reports.exports.columns import Column, instant, plain, text
+from cards.viewsets.requests import CardRequestFilter
+from reports.exports.columns import Column, instant, money, plain, text
 from reports.exports.sheets import Asked, Listing
 from users.models import Membership
 
@@ -76,4 +77,40 @@ BUDGETS = Listing(
     filterset=BudgetFilter,
     filled=_standings,
     depends_on=_seen,
+)
+
+
+def _own_budgets(member: Membership) -> object:
+    """Whoever does not see all requests sees those for budgets of their own, besides those of their people."""
+    return list(Budget.objects.filter(owner=member).order_by("pk").values_list("pk", flat=True))
+
+
+CARD_REQUESTS = Listing(
+    name="card-requests",
+    title="Requests",
+    rule="requests.see",
+    columns=(
+        text("id", "public_id", width=32),
+        text("kind", "kind", width=8),
+        text("person", "requester__user__name", width=22),
+        text("member id", "requester__public_id", width=32),
+        text("card", "card__name", width=24),
+        text("card id", "card__public_id", width=32),
+        text("name wanted", "name", width=24),
+        text("budget", "budget__name", width=20),
+        money("amount", "amount_minor"),
+        text("currency", "currency", width=8),
+        text("interval", "interval", width=10),
+        plain("until", "until"),
+        text("because", "reason", width=36),
+        instant("asked at (UTC)", "asked_at"),
+        text("status", "status", width=10),
+        text("decided by", "decided_by__user__name", width=22),
+        instant("decided at (UTC)", "decided_at"),
+        text("answer", "answer", width=36),
+        text("issued card id", "issued_card__public_id", width=32),
+    ),
+    rows=lambda member: CardRequest.objects.visible_to(member).with_names(),
+    filterset=CardRequestFilter,
+    depends_on=_own_budgets,
 )

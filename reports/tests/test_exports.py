@@ -90,7 +90,21 @@ def test_a_file_is_asked_for_written_and_handed_out(bought, api):
 
 @pytest.mark.parametrize(
     "what",
-    ["transactions", "transaction-lines", "claims", "cards", "budgets", "members", "approvals", "receipts", "entries", "reports/spend"],
+    [
+        "transactions",
+        "transaction-lines",
+        "claims",
+        "payouts",
+        "repayments",
+        "cards",
+        "card-requests",
+        "budgets",
+        "members",
+        "approvals",
+        "receipts",
+        "entries",
+        "reports/spend",
+    ],
 )
 @pytest.mark.parametrize("to", ["csv", "xlsx"])
 def test_every_list_is_written_in_both_formats(bought, api, what, to):
