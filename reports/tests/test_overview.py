@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import date
 
@@ -154,11 +155,19 @@ def test_the_page_shows_both_with_their_links(spring, pages):
     with time_machine.travel(NOON):
         page = shown(pages(spring.alice))
     for there in (
-        "March 2026 against the period before", ">Travel</a>", "+$90.00", 'href="/reports/movers/?from=2026-03-01&amp;to=2026-03-31"',
+        "March 2026 against the period before", ">Travel</a>", "+$90.00",
         f'href="/budgets/{budget.public_id}/"', f"budget={budget.public_id}&amp;counting=true&amp;from=2026-03-01&amp;to=2026-03-31",
         'aria-label="90 % of the budget used"',
     ):  # fmt: skip
         assert there in page
+
+
+def test_all_movers_are_those_of_which_the_page_shows_the_largest(spring, pages):
+    imported(spring, "2026-02-05,5.00,EUR,Hotel", "2026-03-05,9.00,EUR,Hotel")
+    client = pages(spring.alice)
+    [led] = re.findall(r'href="(/reports/movers/[^"]*)"', shown(client, "/?from=2026-03-01&to=2026-03-31&currency=USD"))
+    table = shown(client, html.unescape(led)).partition("<table")[2]
+    assert [name in table for name in (">Travel<", ">Meals<", "€")] == [True, True, False]
 
 
 def test_who_sees_no_budget_and_no_change_is_told_what_would_be_there(spring, pages):
@@ -213,6 +222,12 @@ def test_movers_say_by_how_much_and_not_by_how_many_per_cent(spring, pages):
     ]
     assert totals_as_read(report) == [("$295.00", "5", "$80.00", "$215.00", "–", "–")]
     assert "no full period to compare with" in shown(pages(spring.alice), "/reports/movers/?from=2026-03-01&to=2026-04-30")
+
+
+def test_what_is_compared_with_the_year_before_does_not_speak_of_the_period_before(spring, pages):
+    bought(spring.card, 1_00, "2027-02-10", "Shop 5812", merchant_code="5812")
+    page = shown(pages(spring.alice), "/reports/movers/?from=2027-01-01&to=2027-03-31&compare=last_year")
+    assert ("in the middle of what this is compared with" in page, "period before:" in page) == (True, False)
 
 
 def test_months_that_are_told_apart_stand_each_beside_its_own(spring):
