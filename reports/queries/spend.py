@@ -86,7 +86,7 @@ def parts(period: Period, dimension: str, *, of: Filters | None = None) -> list[
 
     Whole months come from the rollups: the cost depends on months and values, not on how much was bought. So does what is narrowed by one
     other dimension. Days at the ends of a period come from the day rollup. Of what is narrowed they come from its lines, as does all that
-    is narrowed by several dimensions: those sums are remembered until another line is written.
+    is narrowed by several dimensions: those sums are remembered until another line is written. One statement in any case.
     """
     filters = dict(of or {})
     own = filters.pop(dimension, None)
@@ -99,11 +99,12 @@ def parts(period: Period, dimension: str, *, of: Filters | None = None) -> list[
 
 def _added_up(whole: Period | None, ends: list[Period], dimension: str, own: Values, filters: Filters) -> list[Part]:
     sums: dict[tuple[date, str, int], list[int]] = defaultdict(lambda: [0, 0])
-    for source, spans in ((_of_months, [whole] if whole else []), (_of_days, ends)):
-        for month, currency, value_id, items, minor in source(spans, dimension, own, filters) if spans else ():
-            both = sums[month.replace(day=1), currency, value_id or 0]
-            both[0] += items
-            both[1] += minor
+    sources = ((_of_months, [whole] if whole else []), (_of_days, ends))
+    cells, *others = (source(spans, dimension, own, filters) for source, spans in sources if spans)
+    for month, currency, value_id, items, minor in cells.union(*others, all=True) if others else cells:
+        both = sums[month.replace(day=1), currency, value_id or 0]
+        both[0] += items
+        both[1] += minor
     return [Part(*cell, *both) for cell, both in sorted(sums.items())]
 
 

@@ -196,6 +196,15 @@ def test_the_page_asks_no_more_questions_for_what_moved(spring, pages):
     assert questions(client, "/?from=2026-03-01&to=2026-03-31") == before <= 15
 
 
+def test_days_at_the_ends_of_a_period_are_no_further_questions(spring, pages):
+    """The most that there is: budgets, an imported line among the latest, and neither end is that of a month."""
+    enveloped(spring, "Fair", 50_00, 1_00)
+    imported(spring, "2026-02-05,5.00,USD,Hotel")
+    client = pages(spring.alice)
+    assert questions(client, "/?from=2026-01-15&to=2026-04-20") <= 15
+    assert questions(client, "/?from=2026-03-01&to=2026-03-31") <= 15
+
+
 # What is not whole is compared with nothing, by tiles and tables alike.
 
 
