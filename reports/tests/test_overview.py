@@ -108,10 +108,10 @@ def test_what_the_overview_has_read_is_not_read_again(spring, django_assert_num_
 # Budgets.
 
 
-def enveloped(world, name: str, limit: int, used: int, *, owner=None, currency: str = "USD"):
+def enveloped(world, name: str, limit: int, used: int, *, owner=None, currency: str = "USD", is_hard=False, parent=None):
     budget = budgets.create(
-        name=name, limit=Money(limit, currency), interval=BudgetInterval.MONTH, is_hard=False, owner=owner or world.alice,
-        actor=world.alice, at=NOON,
+        name=name, limit=Money(limit, currency), interval=BudgetInterval.MONTH, is_hard=is_hard, owner=owner or world.alice,
+        parent=parent, actor=world.alice, at=NOON,
     )  # fmt: skip
     if used:
         card = cards.issue(world.alice, name=name, currency=currency, controls=cards.Controls(), budget=budget, actor=world.alice, at=NOON)
@@ -121,7 +121,7 @@ def enveloped(world, name: str, limit: int, used: int, *, owner=None, currency: 
 
 def fullest(member: Membership, currency: str = "USD") -> list[tuple[str, int]]:
     asker = Membership.objects.select_related("company").get(pk=member.pk)
-    return [(one.budget.name, one.percent) for one in overview.fullest_budgets(asker, currency, at=NOON)]
+    return [(one.standing.budget.name, one.standing.percent) for one in overview.fullest_budgets(asker, currency, at=NOON)]
 
 
 def test_the_fullest_budgets_come_first_and_no_more_than_five(acme):
@@ -139,6 +139,17 @@ def test_budgets_are_those_that_their_reader_may_see(acme):
     assert [name for name, _ in fullest(acme.bob)] == ["Bobs"]
     with company_scope(acme.mallory.company_id):
         assert fullest(acme.mallory) == []
+
+
+def test_what_a_budget_above_leaves_is_said_and_its_figure_to_those_alone_who_may_see_it(acme, pages):
+    team = enveloped(acme, "Team", 100_00, 95_00, is_hard=True)
+    enveloped(acme, "Tools", 80_00, 0, owner=acme.bob, parent=team)
+    told = "Team has <strong>$5.00</strong> left"
+    for reader, there, absent in ((acme.alice, told, "A budget above"), (acme.bob, "A budget above", "Team")):
+        with time_machine.travel(NOON):
+            page = shown(pages(reader), "/?from=2026-02-01&to=2026-02-28")
+        assert '<strong>$80.00</strong> <span class="muted">left' not in page
+        assert (there in page, absent in page) == (True, False)
 
 
 # The page.
