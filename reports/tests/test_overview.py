@@ -22,6 +22,7 @@ from tests.factories import NOON, swipe
 from tests.figures import as_read, asked, behind, shown_of, totals_as_read
 from tests.test_query_counts import questions
 from transactions.operations.swipes import authorize
+from users import operations as people
 from users.models import Membership
 
 APRIL = date(2026, 4, 20)
@@ -214,6 +215,13 @@ def test_days_at_the_ends_of_a_period_are_no_further_questions(spring, pages):
     client = pages(spring.alice)
     assert questions(client, "/?from=2026-01-15&to=2026-04-20") <= 15
     assert questions(client, "/?from=2026-03-01&to=2026-03-31") <= 15
+
+
+def test_a_manager_asks_no_more_where_sums_are_remembered(spring, pages, redis):
+    people.change_member(spring.hire("Carol", "employee"), {"manager": spring.bob}, actor=spring.alice, at=NOON)
+    enveloped(spring, "Fair", 50_00, 1_00, owner=spring.bob)
+    client = pages(spring.bob)
+    assert max(questions(client, "/?from=2026-01-15&to=2026-04-20") for _ in range(2)) <= 15
 
 
 # What is not whole is compared with nothing, by tiles and tables alike.
