@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from cards.controls import Limit, Used, counted_by
@@ -470,6 +470,21 @@ def budget_branches(budgets: Iterable[Budget], today: date, reader: Membership) 
     envelopes = Envelopes.read(shown, today, reader)
     branches = budget_tree(envelopes.standings[budget.pk] for budget in shown)
     return [replace(branch, bound=envelopes.bound_above(branch.standing)) for branch in branches]
+
+
+def fullest_budgets(reader: Membership, currency: str, today: date, *, most: int) -> list[BudgetBranch]:
+    """Those open budgets that the reader may see, the most used of their limit first, with what those above them leave.
+
+    Two queries: all above an open budget is open, too, and read with it.
+    """
+    seen = Budget.objects.visible_to(reader).filter(pk=OuterRef("pk"))
+    rows = {budget.pk: budget for budget in Budget.objects.filter(closed_at=None, currency=currency).annotate(is_seen=Exists(seen))}
+    shown = [budget for budget in rows.values() if budget.is_seen]  # type: ignore[attr-defined]  # by the query
+    wanted = {pk for budget in shown for pk in budget.chain_ids}
+    standings = {one.budget.pk: one for one in budget_standings((row for pk, row in rows.items() if pk in wanted), today)}
+    envelopes = Envelopes(standings, frozenset(budget.pk for budget in shown))
+    fullest = sorted((standings[budget.pk] for budget in shown), key=lambda one: (-one.percent, one.budget.name))
+    return [BudgetBranch(one, 0, envelopes.bound_above(one)) for one in fullest[:most]]
 
 
 def budget_tree(standings: Iterable[BudgetStanding]) -> list[BudgetBranch]:

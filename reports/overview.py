@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from cards.models import Budget
-from cards.queries import BudgetStanding, budget_standings
+from cards import queries as cards
+from cards.queries import BudgetBranch
 from reports import queries
 from reports.charts import Chart, Column, Segment, stacked_columns
 from reports.queries import Part
@@ -245,11 +245,9 @@ def _mover(row: Row) -> Mover:
     return Mover(row.keys[0].label, row.href, spend, before, change, moved, str(mark))
 
 
-def fullest_budgets(member: Membership, currency: str, *, at: datetime) -> list[BudgetStanding]:
-    """Those open budgets that a member may see, the most used of their limit first, as they stand in their own periods now."""
-    rows = Budget.objects.visible_to(member).filter(closed_at=None, currency=currency)
-    found = budget_standings(rows, member.company.day_of(at))
-    return sorted(found, key=lambda one: (-one.percent, one.budget.name))[:MOST]
+def fullest_budgets(member: Membership, currency: str, *, at: datetime) -> list[BudgetBranch]:
+    """As they stand in their own periods now."""
+    return cards.fullest_budgets(member, currency, member.company.day_of(at), most=MOST)
 
 
 def _comparable(question: Question, compare: str) -> Period:

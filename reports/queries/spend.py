@@ -17,7 +17,7 @@ from django.db.models.functions import TruncMonth
 from cards.models import Budget, BudgetInterval, Card
 from companies.models import Category, Department
 from reports.queries.lists import address
-from reports.queries.remembered import remembered
+from reports.queries.remembered import remembered, spend_lines
 from reports.shape import Axis, Booked, Key, Measure, Question, Report, Row, Value
 from spendtrackr.money import Money
 from spendtrackr.periods import Period, add_months, month_of
@@ -81,19 +81,19 @@ def narrowed(question: Question) -> Filters:
     return {**question.of, Dimension.MEMBER: question.of.get(Dimension.MEMBER, frozenset(only)) & frozenset(only)}
 
 
-def parts(period: Period, dimension: str, *, of: Filters | None = None) -> list[Part]:
+def parts(period: Period, dimension: str, *, of: Filters | None = None, as_of: Callable[[], int] = spend_lines) -> list[Part]:
     """Sums by month, currency and value.
 
     Whole months come from the rollups: the cost depends on months and values, not on how much was bought. So does what is narrowed by one
     other dimension. Days at the ends of a period come from the day rollup. Of what is narrowed they come from its lines, as does all that
-    is narrowed by several dimensions: those sums are remembered until another line is written.
+    is narrowed by several dimensions: those sums are remembered until another line is written. One statement in any case.
     """
     filters = dict(of or {})
     own = filters.pop(dimension, None)
     whole, ends = _split(period)
     if len(filters) > 1 or (filters and ends):
         asked = (period.start, period.end, dimension, sorted((name, sorted(values)) for name, values in (of or {}).items()))
-        return remembered(asked, lambda: _added_up(whole, ends, dimension, own, filters))
+        return remembered(asked, lambda: _added_up(whole, ends, dimension, own, filters), as_of=as_of)
     return _added_up(whole, ends, dimension, own, filters)
 
 
@@ -116,8 +116,16 @@ def parts_of(question: Question, period: Period, dimension: str) -> list[Part]:
     if period not in read:
         longer = next((one for one in read if period.is_whole_months and one.start <= period.start and period.end <= one.end), None)
         cut = [part for part in read[longer] if part.month in period] if longer else None
-        read[period] = parts(period, dimension, of=narrowed(question)) if cut is None else cut
+        read[period] = parts(period, dimension, of=narrowed(question), as_of=lambda: _lines_known(question)) if cut is None else cut
     return read[period]
+
+
+def _lines_known(question: Question) -> int:
+    """How many lines there were when it was first asked: what is read later holds these, too."""
+    if "lines" not in question.known:
+        question.known["lines"] = spend_lines()
+    lines: int = question.known["lines"]
+    return lines
 
 
 def _split(period: Period) -> tuple[Period | None, list[Period]]:

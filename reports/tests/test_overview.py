@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import date
 
@@ -21,6 +22,7 @@ from tests.factories import NOON, swipe
 from tests.figures import as_read, asked, behind, shown_of, totals_as_read
 from tests.test_query_counts import questions
 from transactions.operations.swipes import authorize
+from users import operations as people
 from users.models import Membership
 
 APRIL = date(2026, 4, 20)
@@ -107,10 +109,10 @@ def test_what_the_overview_has_read_is_not_read_again(spring, django_assert_num_
 # Budgets.
 
 
-def enveloped(world, name: str, limit: int, used: int, *, owner=None, currency: str = "USD"):
+def enveloped(world, name: str, limit: int, used: int, *, owner=None, currency: str = "USD", is_hard=False, parent=None):
     budget = budgets.create(
-        name=name, limit=Money(limit, currency), interval=BudgetInterval.MONTH, is_hard=False, owner=owner or world.alice,
-        actor=world.alice, at=NOON,
+        name=name, limit=Money(limit, currency), interval=BudgetInterval.MONTH, is_hard=is_hard, owner=owner or world.alice,
+        parent=parent, actor=world.alice, at=NOON,
     )  # fmt: skip
     if used:
         card = cards.issue(world.alice, name=name, currency=currency, controls=cards.Controls(), budget=budget, actor=world.alice, at=NOON)
@@ -120,7 +122,7 @@ def enveloped(world, name: str, limit: int, used: int, *, owner=None, currency: 
 
 def fullest(member: Membership, currency: str = "USD") -> list[tuple[str, int]]:
     asker = Membership.objects.select_related("company").get(pk=member.pk)
-    return [(one.budget.name, one.percent) for one in overview.fullest_budgets(asker, currency, at=NOON)]
+    return [(one.standing.budget.name, one.standing.percent) for one in overview.fullest_budgets(asker, currency, at=NOON)]
 
 
 def test_the_fullest_budgets_come_first_and_no_more_than_five(acme):
@@ -140,6 +142,17 @@ def test_budgets_are_those_that_their_reader_may_see(acme):
         assert fullest(acme.mallory) == []
 
 
+def test_what_a_budget_above_leaves_is_said_and_its_figure_to_those_alone_who_may_see_it(acme, pages):
+    team = enveloped(acme, "Team", 100_00, 95_00, is_hard=True)
+    enveloped(acme, "Tools", 80_00, 0, owner=acme.bob, parent=team)
+    told = "Team has <strong>$5.00</strong> left"
+    for reader, there, absent in ((acme.alice, told, "A budget above"), (acme.bob, "A budget above", "Team")):
+        with time_machine.travel(NOON):
+            page = shown(pages(reader), "/?from=2026-02-01&to=2026-02-28")
+        assert '<strong>$80.00</strong> <span class="muted">left' not in page
+        assert (there in page, absent in page) == (True, False)
+
+
 # The page.
 
 
@@ -154,11 +167,19 @@ def test_the_page_shows_both_with_their_links(spring, pages):
     with time_machine.travel(NOON):
         page = shown(pages(spring.alice))
     for there in (
-        "March 2026 against the period before", ">Travel</a>", "+$90.00", 'href="/reports/movers/?from=2026-03-01&amp;to=2026-03-31"',
+        "March 2026 against the period before", ">Travel</a>", "+$90.00",
         f'href="/budgets/{budget.public_id}/"', f"budget={budget.public_id}&amp;counting=true&amp;from=2026-03-01&amp;to=2026-03-31",
         'aria-label="90 % of the budget used"',
     ):  # fmt: skip
         assert there in page
+
+
+def test_all_movers_are_those_of_which_the_page_shows_the_largest(spring, pages):
+    imported(spring, "2026-02-05,5.00,EUR,Hotel", "2026-03-05,9.00,EUR,Hotel")
+    client = pages(spring.alice)
+    [led] = re.findall(r'href="(/reports/movers/[^"]*)"', shown(client, "/?from=2026-03-01&to=2026-03-31&currency=USD"))
+    table = shown(client, html.unescape(led)).partition("<table")[2]
+    assert [name in table for name in (">Travel<", ">Meals<", "€")] == [True, True, False]
 
 
 def test_who_sees_no_budget_and_no_change_is_told_what_would_be_there(spring, pages):
@@ -187,6 +208,22 @@ def test_the_page_asks_no_more_questions_for_what_moved(spring, pages):
     assert questions(client, "/?from=2026-03-01&to=2026-03-31") == before <= 15
 
 
+def test_days_at_the_ends_of_a_period_are_no_further_questions(spring, pages):
+    """The most that there is: budgets, an imported line among the latest, and neither end is that of a month."""
+    enveloped(spring, "Fair", 50_00, 1_00)
+    imported(spring, "2026-02-05,5.00,USD,Hotel")
+    client = pages(spring.alice)
+    assert questions(client, "/?from=2026-01-15&to=2026-04-20") <= 15
+    assert questions(client, "/?from=2026-03-01&to=2026-03-31") <= 15
+
+
+def test_a_manager_asks_no_more_where_sums_are_remembered(spring, pages, redis):
+    people.change_member(spring.hire("Carol", "employee"), {"manager": spring.bob}, actor=spring.alice, at=NOON)
+    enveloped(spring, "Fair", 50_00, 1_00, owner=spring.bob)
+    client = pages(spring.bob)
+    assert max(questions(client, "/?from=2026-01-15&to=2026-04-20") for _ in range(2)) <= 15
+
+
 # What is not whole is compared with nothing, by tiles and tables alike.
 
 
@@ -213,6 +250,12 @@ def test_movers_say_by_how_much_and_not_by_how_many_per_cent(spring, pages):
     ]
     assert totals_as_read(report) == [("$295.00", "5", "$80.00", "$215.00", "–", "–")]
     assert "no full period to compare with" in shown(pages(spring.alice), "/reports/movers/?from=2026-03-01&to=2026-04-30")
+
+
+def test_what_is_compared_with_the_year_before_does_not_speak_of_the_period_before(spring, pages):
+    bought(spring.card, 1_00, "2027-02-10", "Shop 5812", merchant_code="5812")
+    page = shown(pages(spring.alice), "/reports/movers/?from=2027-01-01&to=2027-03-31&compare=last_year")
+    assert ("in the middle of what this is compared with" in page, "period before:" in page) == (True, False)
 
 
 def test_months_that_are_told_apart_stand_each_beside_its_own(spring):

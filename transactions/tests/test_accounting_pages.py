@@ -242,6 +242,23 @@ def test_a_transaction_says_why_it_is_not_ready(office, pages):
     assert beside(office, pages, purchase) == "Accounting Not ready No category $100.00 waits until that is done."
 
 
+def test_what_is_booked_otherwise_since_its_export_is_no_amount_of_nothing(office, pages):
+    purchase = bought(office)
+    exported(office)
+    with company_scope(office.acme.pk):
+        others = Category.objects.exclude(pk=purchase.category_id)
+        category = companies.change_category(others.first(), {"ledger_code": "6300"}, actor=office.alice, at=NOON)
+        coding.describe(purchase, {"category": category}, actor=office.alice, at=NOON)
+    assert beside(office, pages, purchase) == "Accounting Ready What changed of it goes with the next batch. Exported so far in batch 1 ."
+
+
+def test_what_was_let_go_is_not_said_to_be_posted_one_day(office, pages):
+    with company_scope(office.acme.pk):
+        purchase = authorize(office.reload(), swipe(5_00)).transaction
+        clear(purchase, Clearing("reversal", "r", NOON), actor=None)
+    assert beside(office, pages, purchase) == "Accounting It came to nothing: there is nothing to tell."
+
+
 def test_a_transaction_says_why_accounting_did_not_take_it(office, pages):
     purchase, batch = bought(office), exported(office)
     with company_scope(office.acme.pk):
