@@ -350,6 +350,12 @@ def _of(sums: QuerySet[Any]) -> Coalesce:
     return Coalesce(Subquery(sums.values("n"), output_field=BigIntegerField()), 0)
 
 
+def batches_with(purchase: Transaction) -> QuerySet[AccountingBatch]:
+    """In which something of it was told to accounting that stands, the first of them first."""
+    standing = AccountingJournal.objects.filter(transaction=purchase, status=BatchStatus.EXPORTED)
+    return AccountingBatch.objects.filter(pk__in=standing.values("batch")).order_by("pk")
+
+
 def journal_rows(batch: AccountingBatch) -> QuerySet[AccountingRow]:
     """Of a batch, journal by journal, with all that a list and a file show."""
     rows = AccountingRow.objects.filter(journal__batch=batch).select_related(

@@ -277,6 +277,24 @@ def test_what_is_not_posted_and_what_was_before_accounting_began_says_so(office,
     assert beside(office, pages, purchase) == "Accounting Posted before the day on which accounting begins here."
 
 
+def test_every_batch_is_named_that_holds_something_of_it(office, pages):
+    purchase = bought(office)
+    exported(office)
+    with company_scope(office.acme.pk):
+        others = Category.objects.exclude(pk=purchase.category_id)
+        category = companies.change_category(others.first(), {"ledger_code": "6300"}, actor=office.alice, at=NOON)
+        coding.describe(purchase, {"category": category}, actor=office.alice, at=NOON)
+    second = exported(office)
+    assert beside(office, pages, purchase) == "Accounting Exported In batch 1 , batch 2 ."
+    with company_scope(office.acme.pk):
+        accounting.fail(second, reason="Closed", actor=office.alice, at=NOON)
+    assert beside(office, pages, purchase).endswith("Accounting did not take it from batch 2 : “Closed” Exported so far in batch 1 .")
+    with company_scope(office.acme.pk):
+        accounting.change_settings({"starts_on": date(2026, 4, 1)}, actor=office.alice, at=NOON)
+    assert beside(office, pages, purchase).startswith("Accounting Exported Its days are before the one on which accounting begins here")
+    assert beside(office, pages, purchase).endswith("In batch 1 .")
+
+
 def test_it_is_there_for_those_who_see_the_books_alone(office, pages):
     purchase, address = bought(office), "/transactions/{}/accounting/"
     with company_scope(office.acme.pk):

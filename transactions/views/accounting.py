@@ -63,13 +63,12 @@ def transaction(request: HttpRequest, member: Membership, public_id: str) -> Htt
     row: Transaction = find(queries.readable(member), public_id)
     require("books.see", member)
     item = next(iter(queries.items([row.pk], queries.accounting_settings())), None)
-    standing = [journal.batch for journal in item.journals if journal.is_standing] if item else []
     context = {
         "nav": "transactions",
         "row": row,
         "item": item,
         "state": STATES[item.state] if item else "",
-        "batches": list({batch.pk: batch for batch in standing}.values()),
+        "batches": list(queries.batches_with(row)),
         "may_export": member.may("books.export"),
         "may_code": member.may("categories.change"),
     }
