@@ -5,7 +5,8 @@ among fifty.
 
 Two years of purchases by a fixed number of members, cards and merchants, nearly all of them approved. Contenders take turns within one
 run: every report of the catalogue, and the best GROUP BY over the lines that we could write by hand, with an index that covers it. Then
-four clients look at the pages of the largest. Read the ratios. Makes databases of its own beside the one named, and drops them.
+four clients look at the pages of the largest. Read the ratios. With REDIS_URL set, what reports remember is remembered. Makes databases
+of its own beside the one named, and drops them.
 """
 
 from __future__ import annotations
