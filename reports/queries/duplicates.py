@@ -117,7 +117,7 @@ def _compared(visible: QuerySet[Transaction], period: Period) -> Period:
 
 
 def _pairs(visible: QuerySet[Transaction], period: Period) -> Iterator[tuple[str, Pair]]:
-    purchases = _alike(visible.filter(occurred_on__gte=period.start - timedelta(days=DAYS_CLAIMED), occurred_on__lt=period.end))
+    purchases = _alike(visible, period)
     for key in (_merchant, _descriptor):
         yield from ((SAME_AMOUNT, pair) for pair in _beside(_grouped(purchases, key), DAYS_CHARGED, _may_be_one))
     yield from ((CLAIMED_TOO, pair) for pair in _beside(_grouped(purchases, _person), DAYS_CLAIMED, _is_claimed_too))
@@ -129,19 +129,24 @@ def _real(rows: QuerySet[Transaction]) -> QuerySet[Transaction]:
     return rows.exclude(_NOTHING_CAME_OF).exclude(_GIVEN_BACK).filter(amount_minor__gt=0)
 
 
-def _alike(visible: QuerySet[Transaction]) -> list[Purchase]:
-    """Of these purchases all that may be in a pair by their amount, and few others: those whose amount occurs twice, claims, and what
-    claimants paid by card of an amount that was claimed. Days, amounts and owners are all in the index by which a list is ordered.
+def _alike(visible: QuerySet[Transaction], period: Period) -> list[Purchase]:
+    """All that may be in a pair of the period by their amount, and few others: those whose amount occurs twice, claims, and what claimants
+    paid by card of an amount that was claimed. Days, amounts and owners are all in the index by which a list is ordered.
     """
-    occurring = visible.order_by().values("currency", "amount_minor").annotate(n=Count("pk"))
+    charged, paid = (_from_before(visible, period, days) for days in (DAYS_CHARGED, DAYS_CLAIMED))
+    occurring = charged.order_by().values("currency", "amount_minor").annotate(n=Count("pk"))
     twice = {row["amount_minor"] for row in occurring.filter(n__gt=1)}
-    found = _read(_real(visible).filter(amount_minor__in=twice)) if twice else {}
-    claims = _read(_real(visible).filter(source=TransactionSource.CLAIM))
+    found = _read(_real(charged).filter(amount_minor__in=twice)) if twice else {}
+    claims = _read(_real(paid).filter(source=TransactionSource.CLAIM))
     claimed = {minor for one in claims.values() for _, minor in one.amounts}
     if claimed:
-        by_card = _real(visible).filter(source=TransactionSource.CARD, member__in={one.member for one in claims.values()})
+        by_card = _real(paid).filter(source=TransactionSource.CARD, member__in={one.member for one in claims.values()})
         found |= _read(by_card.filter(Q(amount_minor__in=claimed) | Q(merchant_amount_minor__in=claimed)))
     return list((found | claims).values())
+
+
+def _from_before(visible: QuerySet[Transaction], period: Period, days: int) -> QuerySet[Transaction]:
+    return visible.filter(occurred_on__gte=period.start - timedelta(days=days), occurred_on__lt=period.end)
 
 
 def _read(rows: QuerySet[Transaction]) -> dict[int, Purchase]:
