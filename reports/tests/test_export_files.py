@@ -105,9 +105,12 @@ def fill_with_nasty(world) -> None:
             occurred_at=datetime(2026, 3, 10, 12, 0, number, 654_321, tzinfo=UTC), occurred_on=date(2026, 3, 1 + number % 3),
             posted_on=date(2026, 3, 10) if odd else None,
         ))  # fmt: skip
-    made = Transaction.objects.bulk_create(made)
+    Transaction.objects.bulk_create(made)
     last = len(NASTY)
-    tags = Tag.objects.bulk_create(Tag(name=text or "blank", name_key=f"k{last - n:02d}", created_at=NOON) for n, text in enumerate(NASTY))
+    Tag.objects.bulk_create(Tag(name=text or "blank", name_key=f"k{last - n:02d}", created_at=NOON) for n, text in enumerate(NASTY))
+    # Read again: MySQL does not say under which keys it has written many rows.
+    made = list(Transaction.objects.filter(public_id__in=[row.public_id for row in made]).order_by("pk"))
+    tags = list(Tag.objects.order_by("-name_key"))
     Tagging.objects.bulk_create(Tagging(transaction=row, tag=tag) for row, tag in zip(made, tags, strict=True))
     Tagging.objects.bulk_create(Tagging(transaction=made[n], tag=tags[n - 1]) for n in range(3, last, 3))
     for row, text in zip(made[::2], NASTY[::2], strict=True):
