@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.exports.columns import instant, money, plain, text
+from reports.exports.columns import instant, money, person, plain, text
 from reports.exports.sheets import Listing
 from transactions import queries
 from transactions.viewsets.approvals import ApprovalFilter
@@ -17,8 +17,7 @@ APPROVALS = Listing(
         text("transaction id", "transaction__public_id", width=32),
         plain("bought on", "transaction__occurred_on"),
         text("merchant", "transaction__descriptor", width=28),
-        text("person", "transaction__member__user__name", width=22),
-        text("member id", "transaction__member__public_id", width=32),
+        *person("transaction__member"),
         money("amount", "amount_minor", "transaction__currency"),
         text("currency", "transaction__currency", width=8),
         instant("asked at (UTC)", "asked_at"),

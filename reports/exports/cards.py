@@ -10,7 +10,7 @@ from cards.models import Budget, Card, CardRequest
 from cards.viewsets.budgets import BudgetFilter
 from cards.viewsets.cards import CardFilter
 from cards.viewsets.requests import CardRequestFilter
-from reports.exports.columns import Column, instant, money, plain, text
+from reports.exports.columns import Column, instant, money, person, plain, text
 from reports.exports.sheets import Asked, Listing
 from users.models import Membership
 
@@ -92,8 +92,7 @@ CARD_REQUESTS = Listing(
     columns=(
         text("id", "public_id", width=32),
         text("kind", "kind", width=8),
-        text("person", "requester__user__name", width=22),
-        text("member id", "requester__public_id", width=32),
+        *person("requester"),
         text("card", "card__name", width=24),
         text("card id", "card__public_id", width=32),
         text("name wanted", "name", width=24),

@@ -56,6 +56,11 @@ def money(name: str, path: str, currency: str = "currency") -> Column:
     return Column(name, amount, 14, Coalesce(_Amount(F(path), F(currency)), Value(""), output_field=TextField()))
 
 
+def person(path: str) -> tuple[Column, Column]:
+    """A member: by name, and by id."""
+    return text("person", f"{path}__user__name", width=22), text("member id", f"{path}__public_id", width=32)
+
+
 def line_of(columns: Iterable[Column]) -> Any:
     """A line as one expression, without its end."""
     parts: list[Any] = []

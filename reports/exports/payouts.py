@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reports.exports.columns import Column, instant, money, text
+from reports.exports.columns import Column, instant, money, person, text
 from reports.exports.sheets import Asked, Listing
 from transactions import queries
 from transactions.models import Payout
 from transactions.viewsets.claims import PayoutFilter, RepaymentFilter
 
-_PERSON = (text("person", "member__user__name", width=22), text("member id", "member__public_id", width=32))
+_PERSON = person("member")
 _ENDED = (text("ended by", "ended_by__user__name", width=22), instant("ended at (UTC)", "ended_at"))
 
 PAYOUTS = Listing(

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from reports.exports.columns import Column, instant, money, plain, text
+from reports.exports.columns import Column, instant, money, person, plain, text
 from reports.exports.sheets import Asked, Listing
 from spendtrackr import errors
 from transactions import queries
@@ -21,7 +21,7 @@ _CODED = (
     text("department", "department__name", width=20),
     text("budget", "budget__name", width=20),
 )
-_PERSON = (text("person", "member__user__name", width=22), text("member id", "member__public_id", width=32))
+_PERSON = person("member")
 
 
 def _with_tags(rows: list[Any], _: Asked) -> Sequence[Any]:

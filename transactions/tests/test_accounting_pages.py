@@ -220,6 +220,14 @@ def exported(office) -> AccountingBatch:
         return accounting.export("USD", actor=office.alice, at=NOON)
 
 
+def recode(office, purchase: Transaction) -> None:
+    """To another category, which has a ledger code too."""
+    with company_scope(office.acme.pk):
+        others = Category.objects.exclude(pk=purchase.category_id)
+        category = companies.change_category(others.first(), {"ledger_code": "6300"}, actor=office.alice, at=NOON)
+        coding.describe(purchase, {"category": category}, actor=office.alice, at=NOON)
+
+
 def test_a_transaction_says_that_it_goes_with_the_next_batch_and_then_in_which_it_is(office, pages):
     purchase = bought(office)
     assert beside(office, pages, purchase) == "Accounting Ready $100.00 goes with the next batch."
@@ -245,10 +253,7 @@ def test_a_transaction_says_why_it_is_not_ready(office, pages):
 def test_what_is_booked_otherwise_since_its_export_is_no_amount_of_nothing(office, pages):
     purchase = bought(office)
     exported(office)
-    with company_scope(office.acme.pk):
-        others = Category.objects.exclude(pk=purchase.category_id)
-        category = companies.change_category(others.first(), {"ledger_code": "6300"}, actor=office.alice, at=NOON)
-        coding.describe(purchase, {"category": category}, actor=office.alice, at=NOON)
+    recode(office, purchase)
     assert beside(office, pages, purchase) == "Accounting Ready What changed of it goes with the next batch. Exported so far in batch 1 ."
 
 
@@ -280,10 +285,7 @@ def test_what_is_not_posted_and_what_was_before_accounting_began_says_so(office,
 def test_every_batch_is_named_that_holds_something_of_it(office, pages):
     purchase = bought(office)
     exported(office)
-    with company_scope(office.acme.pk):
-        others = Category.objects.exclude(pk=purchase.category_id)
-        category = companies.change_category(others.first(), {"ledger_code": "6300"}, actor=office.alice, at=NOON)
-        coding.describe(purchase, {"category": category}, actor=office.alice, at=NOON)
+    recode(office, purchase)
     second = exported(office)
     assert beside(office, pages, purchase) == "Accounting Exported In batch 1 , batch 2 ."
     with company_scope(office.acme.pk):
