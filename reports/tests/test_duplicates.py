@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import importlib
+from decimal import Decimal
 
 import pytest
 
 from cards import operations as cards
-from tests.buying import bought, claimed, imported, swiped
+from spendtrackr.money import Money
+from tests.buying import bought, claimed, imported, noon_of, swiped
 from tests.factories import NOON
 from tests.figures import as_read, asked, behind, totals_as_read
 from tests.papers import picture
 from transactions.documents import inspect
-from transactions.operations import receipts
+from transactions.models import Split
+from transactions.operations import claims, receipts
+from transactions.operations.claims import Wish
 
 MARCH = {"from_": "2026-03-01", "to": "2026-03-31"}
 
@@ -82,6 +86,19 @@ def test_a_claim_for_what_was_paid_by_card(acme, hers):
     report = asked("duplicates", acme.alice, **MARCH)
     assert why(report) == [("My hotel, 9 Mar 2026", "Hotel, 2 Mar 2026", "Claimed and paid by card")]
     assert len(asked("duplicates", acme.bob, **MARCH).rows) == 1
+
+
+def test_a_claim_for_what_was_paid_in_its_currency_or_before_the_period(acme):
+    """Neither amount is billed twice among the purchases that are compared."""
+    bought(acme.card, 11_15, "2026-03-10", "Brasserie", merchant_amount=Money(10_00, "EUR"))
+    dinner = Wish(noon_of("2026-03-12").date(), Money(10_00, "EUR"), "Dinner", "Trip", [Split(share_minor=10_00)], rate=Decimal("1.1"))
+    claims.make(dinner, actor=acme.bob, at=noon_of("2026-03-12"))
+    bought(acme.card, 80_00, "2026-02-24", "Hotel Adlon")
+    claimed(acme.bob, 80_00, "2026-03-02", "My hotel")
+    assert why(asked("duplicates", acme.alice, **MARCH)) == [
+        ("Dinner, 12 Mar 2026", "Brasserie, 10 Mar 2026", "Claimed and paid by card"),
+        ("My hotel, 2 Mar 2026", "Hotel Adlon, 24 Feb 2026", "Claimed and paid by card"),
+    ]
 
 
 def test_two_claims_of_one_amount_at_two_merchants_are_two(acme):
