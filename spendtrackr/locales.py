@@ -9,7 +9,8 @@ Without a region everything is written as it always was: `5 Mar 2026`, `14:05`, 
 
 Who reads is known during the view of a page, and nowhere else: `reading` is entered by the decorator of pages. What a template
 prints follows by itself (`rendering`). What Python writes follows only where it says so, by the functions below or
-`Money.written`: a sentence that an operation stores, an API's answer or a file never takes its form from who happened to look.
+`Money.written`: a sentence that an operation stores, an API's answer or a file never takes its form from who happened to look. A mail
+and a notification are written for one person, by the region that they chose.
 """
 
 from __future__ import annotations

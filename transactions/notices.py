@@ -1,7 +1,7 @@
 """What a sealed event means for people: whom it concerns, and what they are told, in a sentence.
 
 Events name whom they concern by id; what the sentence needs besides is read for many events at once, a query for each kind of thing.
-Whoever did something themselves is not told of it.
+Whoever did something themselves is not told of it. Amounts and days are written as in the region that each member chose.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any
 from django.db.models import QuerySet
 
 from cards.models import Budget, Card, CardRequest, FreezeSource, RequestKind
+from spendtrackr import locales
 from spendtrackr.models import Event
 from spendtrackr.money import Money
 from transactions.models import Approval, Comment, Delegation, Payout, Reimbursement, Transaction
+from users import queries
 from users.models import Membership
 from users.notices import About, Kind, Notice
 
@@ -64,7 +66,7 @@ class News:
 class Said:
     """A sentence about one thing, for these members by their ids."""
 
-    members: Iterable[str]
+    members: Sequence[str]
     kind: Kind
     text: str
     about: About
@@ -75,20 +77,30 @@ def notices_of(events: Sequence[Event]) -> list[Notice]:
     """Whom these events of the company in scope concern, and what each is told."""
     read = [(event, json.loads(event.details)) for event in events if event.type in TYPES]
     rows = _rows_named_by(read)
-    return [notice for event, details in read for notice in _told(News(event, details, rows))]
+    regions = queries.regions_chosen()
+    return [notice for event, details in read for notice in _told(News(event, details, rows), regions)]
 
 
-def _told(news: News) -> Iterator[Notice]:
+def _told(news: News, regions: Mapping[str, str]) -> Iterator[Notice]:
     """An event that nobody can be told of is logged and passed by: it must not hold up those behind it."""
     try:
-        said = list(_SAYING[news.event.type](news))
+        said = {"": _said(news, "")}
+        for tag in {regions.get(member, "") for one in said[""] for member in one.members} - {""}:
+            said[tag] = _said(news, tag)
     except Exception:
         log.exception("Nobody could be told of the event %s", news.event.public_id)
         return
-    for one in said:
+    for place, one in enumerate(said[""]):
         for member in dict.fromkeys(one.members):
             if member != news.event.actor_id:
-                yield Notice(news.event, member, one.kind, one.about, one.about_id, one.text)
+                text = said[regions.get(member, "")][place].text
+                yield Notice(news.event, member, one.kind, one.about, one.about_id, text)
+
+
+def _said(news: News, region: str) -> list[Said]:
+    """The same sentences in the same order, whatever the region."""
+    with locales.reading(region):
+        return list(_SAYING[news.event.type](news))
 
 
 # By how their ids begin: what a sentence is made of, in one query a kind.
@@ -117,14 +129,14 @@ def _rows_named_by(read: Iterable[tuple[Event, Mapping[str, Any]]]) -> Rows:
 
 def _named(purchase: Transaction) -> str:
     """A purchase, as a sentence names it: `$12.00 at Figma`."""
-    return f"{purchase.amount} at {purchase.merchant.name if purchase.merchant else purchase.descriptor or 'an unnamed merchant'}"
+    return f"{purchase.amount.written()} at {purchase.merchant.name if purchase.merchant else purchase.descriptor or 'an unnamed merchant'}"
 
 
 def _owner_name(purchase: Transaction) -> str:
     return str(purchase.member.user.name) if purchase.member else "Somebody"
 
 
-def _of_purchase(news: News, members: Iterable[str], kind: Kind, text: str) -> Iterator[Said]:
+def _of_purchase(news: News, members: Sequence[str], kind: Kind, text: str) -> Iterator[Said]:
     yield Said(members, kind, text, About.TRANSACTION, news.purchase.public_id)
 
 
@@ -205,7 +217,7 @@ def _card_frozen(news: News) -> Iterator[Said]:
 
 
 def _granted(news: News) -> Iterator[Said]:
-    amount = Money(news.details["minor"], news.details["currency"])
+    amount = Money(news.details["minor"], news.details["currency"]).written()
     return _card(f"{{actor}} granted your card {{card}} {amount} more for once.")(news)
 
 
@@ -213,7 +225,7 @@ _WISHES = {RequestKind.CARD: "a card", RequestKind.RAISE: "a higher limit", Requ
 
 
 def _wish(row: CardRequest) -> str:
-    return f"{_WISHES[RequestKind(row.kind)]}, {row.amount}"
+    return f"{_WISHES[RequestKind(row.kind)]}, {row.amount.written()}"
 
 
 def _request_asked(news: News) -> Iterator[Said]:
@@ -237,7 +249,7 @@ def _repayment(text: str) -> Callable[[News], Iterator[Said]]:
 def _repaid(news: News) -> Iterator[Said]:
     if "minor" not in news.details:  # the merchant gave it back
         return _repayment("Nothing is owed any more for {purchase}.")(news)
-    amount = Money(news.details["minor"], news.purchase.currency)
+    amount = Money(news.details["minor"], news.purchase.currency).written()
     rest = "Nothing is owed any more." if news.details.get("is_settled") else "The rest is still to be repaid."
     return _repayment(f"Your repayment of {amount} was recorded, for {{purchase}}. {rest}")(news)
 
@@ -250,7 +262,7 @@ def _reimbursed(news: News) -> Iterator[Said]:
         if payout.member.public_id in news.members and payout.status != "removed":
             owed[payout.member.public_id] += payout.amount_minor
     for member, minor in owed.items():
-        text = f"You were paid {Money(minor, batch.currency)} for what you claimed."
+        text = f"You were paid {Money(minor, batch.currency).written()} for what you claimed."
         yield Said([member], Kind.PAYOUT, text, About.REIMBURSEMENT, batch.public_id)
 
 
@@ -271,7 +283,7 @@ def _commented(news: News) -> Iterator[Said]:
 def _delegation(for_whom: str, for_whoever_is_away: str) -> Callable[[News], Iterator[Said]]:
     def said(news: News) -> Iterator[Said]:
         row: Delegation = news.subject
-        days = f"from {row.starts_on:%-d %b} to {row.ends_on:%-d %b %Y}"
+        days = f"from {locales.day(row.starts_on, 'short')} to {locales.day(row.ends_on)}"
         words = {"away": row.member.user.name, "to": row.to.user.name, "days": days}
         for member, text in ((row.to, for_whom), (row.member, for_whoever_is_away)):
             yield Said([member.public_id], Kind.DELEGATION, text.format(**words), About.DELEGATION, row.public_id)
@@ -281,8 +293,9 @@ def _delegation(for_whom: str, for_whoever_is_away: str) -> Callable[[News], Ite
 
 def _threshold(news: News) -> Iterator[Said]:
     row: Budget = news.subject
-    used, limit = (Money(news.details[name], row.currency) for name in ("used_minor", "limit_minor"))
-    text = f"The budget {row.name} is used to {news.details['percent']}%: {used} of {limit}."
+    used, limit = (Money(news.details[name], row.currency).written() for name in ("used_minor", "limit_minor"))
+    percent = locales.percent(news.details["percent"], places=0)
+    text = f"The budget {row.name} is used to {percent}: {used} of {limit}."
     owner = [news.details["owner"]] if news.details.get("owner") else []
     yield Said(owner, Kind.BUDGET, text, About.BUDGET, row.public_id)
 

@@ -129,6 +129,11 @@ def feed(member: Membership) -> QuerySet[Notification]:
     return Notification.objects.filter(membership=member, is_silent=False)
 
 
+def regions_chosen() -> dict[str, str]:
+    """The regions of `locales.REGIONS` in which members of the company in scope chose to read, by members' ids."""
+    return dict(Membership.objects.exclude(user__locale="").values_list("public_id", "user__locale"))
+
+
 def choices_of_all(members: Iterable[int]) -> dict[tuple[int, Kind], Choice]:
     """How these members, by their database ids, want to be told of each kind for which they chose; `USUAL` for the others."""
     rows = NotificationPreference.objects.filter(membership__in=list(members))

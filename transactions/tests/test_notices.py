@@ -258,7 +258,43 @@ def test_a_budget_that_nears_its_limit_is_told_to_its_owner(office):
     card = cards.issue(office.bob, name="Ads", currency="USD", controls=cards.Controls(), budget=budget, actor=office.alice, at=NOON)
     told(office)
     authorize(office.reload(card), swipe(85_00))
-    assert ("Grace", "budget", "The budget Ads is used to 80%: $85.00 of $100.00.") in told(office)
+    assert ("Grace", "budget", "The budget Ads is used to 80 %: $85.00 of $100.00.") in told(office)
+
+
+def test_each_reads_amounts_and_days_as_in_the_region_of_their_choice(office):
+    """One event, three readers: a region each, and none. Who looks later changes nothing."""
+    other = office.hire("Heidi", "manager")
+    people.change_profile(office.grace, locale="de-DE", at=NOON)
+    people.change_profile(other, locale="en-US", at=NOON)
+    purchase = bought(office)
+    comments.say(purchase, "Which?", actor=office.bob, at=NOON)
+    told(office)
+    for name in ("grace", "frank"):
+        comments.say(purchase, "This one.", actor=getattr(office, name), at=NOON)
+    german = "40,00\xa0$ at Blue Bottle Coffee"
+    assert told(office) == [
+        ("Bob", "comment", f"Frank, on {COFFEE}: “This one.”"),
+        ("Bob", "comment", f"Grace, on {COFFEE}: “This one.”"),
+        ("Grace", "comment", f"Frank, on {german}: “This one.”"),
+    ]
+    today = NOON.date()
+    delegations.delegate(office.grace, other, starts_on=today, ends_on=today, actor=office.alice, at=NOON)
+    assert told(office) == [
+        ("Grace", "delegation", "Heidi decides in your place from 10.3. to 10.03.2026."),
+        ("Heidi", "delegation", "Grace will be away: you decide in their place from Mar 10 to Mar 10, 2026."),
+    ]
+
+
+def test_a_region_changes_the_form_of_every_sentence_and_nothing_else(office):
+    people.change_profile(office.grace, locale="de-DE", at=NOON)
+    budget = budgets.create(
+        name="Ads", limit=Money(100_00, "USD"), interval=BudgetInterval.MONTH, is_hard=True, owner=office.grace, members=[office.bob],
+        actor=office.alice, at=NOON,
+    )  # fmt: skip
+    card = cards.issue(office.bob, name="Ads", currency="USD", controls=cards.Controls(), budget=budget, actor=office.alice, at=NOON)
+    told(office)
+    authorize(office.reload(card), swipe(85_00))
+    assert ("Grace", "budget", "The budget Ads is used to 80\xa0%: 85,00\xa0$ of 100,00\xa0$.") in told(office)
 
 
 def test_an_event_that_cannot_be_told_holds_up_no_other(office, caplog):
@@ -304,7 +340,7 @@ def test_a_block_is_read_in_as_many_questions_as_there_are_kinds_of_things(offic
         submitted(office, network_id=f"many-{number}")
     many = _waiting()
     for block in (few, many):
-        with django_assert_num_queries(2):  # the approvals, and the purchases with all that is named of them
+        with django_assert_num_queries(3):  # the approvals, the purchases with all that is named of them, and who chose a region
             assert len(notices.notices_of(block)) == len(block)
 
 

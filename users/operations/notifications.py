@@ -5,6 +5,7 @@ Locks: the company's cursor while rows are written. A mail is taken by one condi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -74,8 +75,8 @@ def _row(notice: Notice, member: Membership, choice: Choice, *, at: datetime) ->
 
 
 def clipped(text: str, most: int = 300) -> str:
-    """One line, and no longer than a row takes."""
-    line = " ".join(text.split())
+    """One line, and no longer than a row takes. Spaces at which no line may break, as in an amount, stay."""
+    line = re.sub(r"[^\S\u00a0\u202f]+", " ", text).strip()
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
