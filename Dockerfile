@@ -20,4 +20,4 @@ RUN mkdir -p var /files && chown spendtrackr var /files \
  && SECRET_KEY=only-while-collecting-static-files-in-the-image-build-00000 ALLOWED_HOSTS=build python manage.py collectstatic --noinput
 USER spendtrackr
 EXPOSE 8000
-CMD ["gunicorn", "spendtrackr.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+CMD ["gunicorn", "spendtrackr.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "4", "--threads", "4"]

@@ -32,8 +32,8 @@ def serving(application: str, **told: str) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--workers", "2"]
-    command += ["--threads", "8", "--keep-alive", "30", "--no-control-socket"]
+    command = [sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--workers", "4"]
+    command += ["--threads", "4", "--keep-alive", "30", "--no-control-socket"]
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(command, env={**os.environ, **told}, stdout=log, stderr=log)  # noqa: S603 -- our own program
         try:
