@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -27,7 +28,7 @@ from tests.papers import picture
 from tests.rules import adopt, decide, try_out
 from transactions import tasks
 from transactions.documents import inspect
-from transactions.models import Approval, Repayment, Split
+from transactions.models import Approval, Repayment, Split, Transaction
 from transactions.operations import accounting, approvals, books, claims, coding, comments, receipts, reimbursements, repayments
 from transactions.operations.claims import Wish
 from transactions.operations.clearing import Clearing, clear
@@ -219,3 +220,22 @@ WITH_REDIS = {"/api/v1/reports/declines/?from=2026-02-01&to=2026-03-31": 1}
 def test_as_many_questions_are_asked_of_many_rows_as_of_few(asked, path, settings):
     wanted = {**COUNTS, **PAGES}[path] + (WITH_REDIS.get(path, 0) if settings.REDIS_URL else 0)
     assert asked[path] == (wanted, wanted)
+
+
+def test_whoever_leads_a_team_asks_no_more_than_15_whatever_there_is(world, settings):
+    """The dearest overview: a team's, of odd days, with other days to compare, a row from a file among the latest, nothing remembered."""
+    fill(world, 2, 0)
+    with company_scope(world.acme.pk):
+        grace = world.hire("Grace", "employee")
+        people.change_member(world.bob, {"manager": grace}, actor=world.alice, at=NOON)
+        rows = b"Date,Amount,Merchant\n2026-03-10,1.00,Sushi\n"
+        import_statement(world.acme, StatementFile(rows, "t.csv", attribution="Open data"), actor=world.alice, at=NOON)
+        coding.describe(Transaction.objects.latest("pk"), {"member": world.bob}, actor=world.alice, at=NOON)
+    pages = Client()
+    assert pages.post("/sign-in/", {"email": grace.user.email, "password": PASSWORD}).status_code == 302
+    asked = {}
+    for period in ("", "?from=2026-01-05&to=2026-03-20", "?from=2026-02-03&to=2026-03-09"):
+        assert "Open data" in pages.get(f"/{period}").content.decode()
+        cache.clear()
+        asked[period] = questions(pages, f"/{period}")
+    assert max(asked.values()) <= 15, asked

@@ -10,7 +10,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Greatest
 
 from spendtrackr.money import Money
-from transactions.models import FundingAccount, SpendLine, StatementImport, Transaction, TransactionSource, TransactionStatus
+from transactions.models import FundingAccount, SpendLine, Transaction, TransactionSource, TransactionStatus
 
 # Purchases that count in limits and budgets, and what each comes to there (`draws.share_of`).
 COUNTING = Q(source=TransactionSource.CARD) & (Q(held_minor__gt=0) | Q(captured_minor__gt=0))
@@ -20,13 +20,14 @@ _NOTHING_CAME_OF = Q(status__in=[TransactionStatus.DECLINED, TransactionStatus.R
 MOST_ADDED = 5_000
 
 
+def with_attributions(rows: QuerySet[Transaction]) -> QuerySet[Transaction]:
+    """The same rows, each with what the owner of its source wants to read beside it."""
+    return rows.annotate(attribution=F("statement_import__source__attribution"))
+
+
 def attributions(rows: Sequence[Transaction]) -> list[str]:
-    """What the owners of these rows want to read beside them, such as a licence."""
-    imports = {row.statement_import_id for row in rows if row.statement_import_id}
-    if not imports:
-        return []
-    sources = StatementImport.objects.filter(pk__in=imports).exclude(source__attribution="")
-    return sorted(set(sources.values_list("source__attribution", flat=True)))
+    """What the owners of these rows (`with_attributions`) want to read beside them, such as a licence: each once."""
+    return sorted({row.attribution for row in rows if row.attribution})  # type: ignore[attr-defined]  # by the query
 
 
 @dataclass(frozen=True, slots=True)
