@@ -222,9 +222,15 @@ class EntryFilter(filters.FilterSet):  # type: ignore[misc]
 
 
 class LedgerFilter(EntryFilter):
-    """The same of all accounts together, or of one."""
+    """The same, of an account that is named: the index by which they are read is one of accounts."""
 
-    account = filters.CharFilter("account__public_id", max_length=40, help_text="An account's id.")
+    account = filters.CharFilter(
+        "account__public_id",
+        max_length=40,
+        required=True,
+        help_text="An account's id.",
+        error_messages={"required": "Name an account by its id."},
+    )
 
 
 for _of_entries in (EntryFilter, LedgerFilter):
