@@ -55,7 +55,8 @@ _ALL = [
         title="Possible duplicates",
         says="Purchases that may have been paid twice: the same amount at the same merchant within three days, the same amount claimed and "
         "paid by card within seven, or the same receipt on two of them. "
-        f"About the latest {queries.MOST_COMPARED:,} purchases are compared: with more of them it begins later.",
+        f"About the latest {queries.MOST_COMPARED:,} purchases are compared, those of the three days before among them: with more of them "
+        "it begins later.",
         answer=queries.duplicates,
         takes=PERIOD,
         nothing="No two purchases of this period look alike.",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import CharField, F, Q, QuerySet
+from django.db.models.functions import Cast
 
 from cards.controls import merchant_key
 from reports.queries.lists import transactions
@@ -30,9 +31,9 @@ MEASURES = (
 SAME_AMOUNT, CLAIMED_TOO, SAME_RECEIPT = "Same merchant and amount", "Claimed and paid by card", "Same receipt"
 # Merchants charge twice within days; people claim a little later what they paid by card.
 DAYS_CHARGED, DAYS_CLAIMED = 3, 7
-# About so many purchases are compared, the latest of the period, and what was bought in the days before them: with more of them the
-# report begins on a later day, and says so.
-MOST_COMPARED = 5_000
+# About so many purchases are compared, the latest of the period and what was bought in the days before them: with more of them the report
+# begins on a later day, and says so.
+MOST_COMPARED = 7_000
 _NOTHING_CAME_OF = Q(status__in=[TransactionStatus.DECLINED, TransactionStatus.REVERSED])
 _GIVEN_BACK = Q(captured_minor__gt=0, captured_minor__lte=F("refunded_minor") + F("charged_back_minor"))
 
@@ -89,13 +90,13 @@ Pair = tuple[Purchase, Purchase]
 def duplicates(question: Question) -> Report:
     """Pairs of which the later one was bought in the period, the latest first. What came to nothing or came back is no part of any.
 
-    The database looks for amounts that occur twice among about `MOST_COMPARED` purchases of the period; of those alone the rest is read,
-    and of claims and receipts. The report's own period tells from which day on they were compared.
+    Of about `MOST_COMPARED` purchases the amount is read, off an index alone; of those whose amount occurs twice the rest, and of claims and
+    receipts. The report's own period tells from which day on they were compared.
     """
     visible = Transaction.objects.visible_to(question.member)
-    period = _compared(visible, question.period)
+    period, amounts = _compared(visible, question.period)
     reasons: dict[Pair, list[str]] = defaultdict(list)
-    for reason, pair in _pairs(visible, period):
+    for reason, pair in _pairs(visible, period, amounts):
         if pair[1].day in period and question.currency in {"", pair[1].currency} and reason not in reasons[pair]:
             reasons[pair].append(reason)
     found = sorted(((pair, why) for pair, why in reasons.items() if why), key=lambda one: (one[0][1].day, one[0][1].pk), reverse=True)
@@ -109,15 +110,31 @@ def duplicates(question: Question) -> Report:
     )
 
 
-def _compared(visible: QuerySet[Transaction], period: Period) -> Period:
-    """The period, or as much of its end as has no more purchases than are compared, declined ones too; its last day in any case."""
-    days = visible.filter(occurred_on__gte=period.start, occurred_on__lt=period.end).order_by("-occurred_on", "-pk")
-    too_early = days.values_list("occurred_on", flat=True)[MOST_COMPARED : MOST_COMPARED + 1].first()
-    return Period(min(too_early + timedelta(days=1), period.last), period.end) if too_early else period
+# The amounts of purchases, by their database ids: minor units of any currency.
+Amounts = dict[int, int]
 
 
-def _pairs(visible: QuerySet[Transaction], period: Period) -> Iterator[tuple[str, Pair]]:
-    purchases = _alike(visible, period)
+def _compared(visible: QuerySet[Transaction], period: Period) -> tuple[Period, Amounts]:
+    """The period, or as much of its end as has with the days before it no more purchases than are compared, declined ones too; its last day
+    in any case. And the amounts of those purchases.
+    """
+    before = timedelta(days=DAYS_CHARGED)
+    rows = visible.filter(occurred_on__gte=period.start - before, occurred_on__lt=period.end).order_by("-occurred_on", "-pk")
+    # As text: what makes a date of it costs more than reading it.
+    read = list(rows.values_list("pk", "amount_minor", Cast("occurred_on", CharField()))[: MOST_COMPARED + 1])
+    amounts = {pk: minor for pk, minor, _ in read}
+    if len(read) > MOST_COMPARED:
+        pk, _, day = read[-1]
+        left_out = date.fromisoformat(day)
+        period = Period(min(left_out + timedelta(days=1) + before, period.last), period.end)
+        if left_out >= period.start - before:
+            rest = rows.filter(Q(occurred_on__lt=left_out) | Q(occurred_on=left_out, pk__lt=pk))
+            amounts |= rest.filter(occurred_on__gte=period.start - before).values_list("pk", "amount_minor")
+    return period, amounts
+
+
+def _pairs(visible: QuerySet[Transaction], period: Period, amounts: Amounts) -> Iterator[tuple[str, Pair]]:
+    purchases = _alike(visible, period, amounts)
     for key in (_merchant, _descriptor):
         yield from ((SAME_AMOUNT, pair) for pair in _beside(_grouped(purchases, key), DAYS_CHARGED, _may_be_one))
     yield from ((CLAIMED_TOO, pair) for pair in _beside(_grouped(purchases, _person), DAYS_CLAIMED, _is_claimed_too))
@@ -129,24 +146,20 @@ def _real(rows: QuerySet[Transaction]) -> QuerySet[Transaction]:
     return rows.exclude(_NOTHING_CAME_OF).exclude(_GIVEN_BACK).filter(amount_minor__gt=0)
 
 
-def _alike(visible: QuerySet[Transaction], period: Period) -> list[Purchase]:
+def _alike(visible: QuerySet[Transaction], period: Period, amounts: Amounts) -> list[Purchase]:
     """All that may be in a pair of the period by their amount, and few others: those whose amount occurs twice, claims, and what claimants
-    paid by card of an amount that was claimed. Days, amounts and owners are all in the index by which a list is ordered.
+    paid by card of an amount that was claimed.
     """
-    charged, paid = (_from_before(visible, period, days) for days in (DAYS_CHARGED, DAYS_CLAIMED))
-    occurring = charged.order_by().values("currency", "amount_minor").annotate(n=Count("pk"))
-    twice = {row["amount_minor"] for row in occurring.filter(n__gt=1)}
-    found = _read(_real(charged).filter(amount_minor__in=twice)) if twice else {}
+    occurring = Counter(amounts.values())
+    twice = [pk for pk, minor in amounts.items() if occurring[minor] > 1]
+    found = _read(_real(visible).filter(pk__in=twice)) if twice else {}
+    paid = visible.filter(occurred_on__gte=period.start - timedelta(days=DAYS_CLAIMED), occurred_on__lt=period.end)
     claims = _read(_real(paid).filter(source=TransactionSource.CLAIM))
     claimed = {minor for one in claims.values() for _, minor in one.amounts}
     if claimed:
         by_card = _real(paid).filter(source=TransactionSource.CARD, member__in={one.member for one in claims.values()})
         found |= _read(by_card.filter(Q(amount_minor__in=claimed) | Q(merchant_amount_minor__in=claimed)))
     return list((found | claims).values())
-
-
-def _from_before(visible: QuerySet[Transaction], period: Period, days: int) -> QuerySet[Transaction]:
-    return visible.filter(occurred_on__gte=period.start - timedelta(days=days), occurred_on__lt=period.end)
 
 
 def _read(rows: QuerySet[Transaction]) -> dict[int, Purchase]:

@@ -148,11 +148,25 @@ def test_with_more_purchases_than_are_compared_it_begins_later_and_says_so(acme,
     for day in ("2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05"):
         bought(acme.card, 5_00, day, "Taxi")
     report = asked("duplicates", acme.alice, **MARCH)
-    assert (report.period.start.isoformat(), report.period.last.isoformat()) == ("2026-03-03", "2026-03-31")
-    assert [pair[:2] for pair in why(report)] == [
-        ("Taxi, 5 Mar 2026", "Taxi, 4 Mar 2026"),
+    assert (report.period.start.isoformat(), report.period.last.isoformat()) == ("2026-03-06", "2026-03-31")
+    assert why(report) == []
+    within = asked("duplicates", acme.alice, from_="2026-03-01", to="2026-03-04")
+    assert within.period.start.isoformat() == "2026-03-01"
+    assert [pair[:2] for pair in why(within)] == [
         ("Taxi, 4 Mar 2026", "Taxi, 3 Mar 2026"),
         ("Taxi, 3 Mar 2026", "Taxi, 2 Mar 2026"),
     ]
-    within = asked("duplicates", acme.alice, from_="2026-03-01", to="2026-03-04")
-    assert within.period.start.isoformat() == "2026-03-01"
+
+
+@pytest.mark.parametrize("most", range(1, 6))
+def test_the_last_day_is_compared_with_those_before_it_whatever_their_number(acme, monkeypatch, most):
+    monkeypatch.setattr(importlib.import_module("reports.queries.duplicates"), "MOST_COMPARED", most)
+    for day in ("2026-03-02", "2026-03-02", "2026-03-04", "2026-03-05", "2026-03-05", "2026-03-05"):
+        bought(acme.card, 5_00, day, "Taxi")
+    report = asked("duplicates", acme.alice, from_="2026-03-01", to="2026-03-05")
+    assert (report.period.start.isoformat(), report.period.last.isoformat()) == ("2026-03-05", "2026-03-05")
+    assert [pair[:2] for pair in why(report)] == [
+        ("Taxi, 5 Mar 2026", "Taxi, 5 Mar 2026"),
+        ("Taxi, 5 Mar 2026", "Taxi, 5 Mar 2026"),
+        ("Taxi, 5 Mar 2026", "Taxi, 4 Mar 2026"),
+    ]
