@@ -90,8 +90,8 @@ Pair = tuple[Purchase, Purchase]
 def duplicates(question: Question) -> Report:
     """Pairs of which the later one was bought in the period, the latest first. What came to nothing or came back is no part of any.
 
-    Of about `MOST_COMPARED` purchases the amount is read, off an index alone; of those whose amount occurs twice the rest, and of claims and
-    receipts. The report's own period tells from which day on they were compared.
+    Of about `MOST_COMPARED` purchases the amount is read, off an index alone; of those whose amount occurs twice the rest, and of claims
+    and receipts. The report's own period tells from which day on they were compared.
     """
     visible = Transaction.objects.visible_to(question.member)
     period, amounts = _compared(visible, question.period)
