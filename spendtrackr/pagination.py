@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -70,8 +70,19 @@ def _is_too_large(value: Any) -> bool:
     return isinstance(value, int) and abs(value) >= 2**63
 
 
-def take_page(rows: QuerySet[Any], *, order: Sequence[str], cursor: str | None, limit: int) -> tuple[list[Any], str | None]:
-    """One page and the cursor of the next, or None at the end.
+def _as_they_are(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows
+
+
+def take_page(
+    rows: QuerySet[Any],
+    *,
+    order: Sequence[str],
+    cursor: str | None,
+    limit: int,
+    told: Callable[[QuerySet[Any]], QuerySet[Any]] = _as_they_are,
+) -> tuple[list[Any], str | None]:
+    """One page and the cursor of the next, or None at the end. `told` adds what is told of the rows of the page alone.
 
     Behind a cursor the keys are read first, off the index alone: asked for whole rows, MariaDB walks all of them from the top. The keys
     say where the next page begins: what is changed before its row is read makes this page shorter, and hides nothing behind it.
@@ -79,10 +90,10 @@ def take_page(rows: QuerySet[Any], *, order: Sequence[str], cursor: str | None, 
     position = Cursor(order)
     rows = rows.order_by(*order)
     if not cursor:
-        page = list(rows[: limit + 1])
+        page = list(told(rows)[: limit + 1])
         return page[:limit], position.at(page[limit - 1]) if len(page) > limit else None
     places = list(position.after(rows, cursor).values_list("pk", *position.names)[: limit + 1])
-    page = list(rows.filter(pk__in=[key for key, *_ in places[:limit]]))
+    page = list(told(rows).filter(pk__in=[key for key, *_ in places[:limit]]))
     return page, position.of(places[limit - 1][1:]) if len(places) > limit else None
 
 

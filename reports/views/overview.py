@@ -42,7 +42,7 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
     shown = overview.build(question, currency)
     company = transactions.backlog(member) if only is None else None
     waiting = list(transactions.waiting_for(member)[:_MOST])
-    latest, more = transactions.page(transactions.with_attributions(transactions.visible(member)), cursor=None, limit=10)
+    latest, more = transactions.page(transactions.visible(member), cursor=None, limit=10)
     context = {
         "nav": "overview",
         "title": "Spend" if only is None else "Your spend" if only == [member.pk] else "Your team's spend",

@@ -107,7 +107,6 @@ from transactions.queries.figures import (
     of_chain,
     posted_within,
     totals,
-    with_attributions,
 )
 from transactions.queries.papers import ANY, SAID_NO, Backlog, backlog, to_do, where_missing, with_refusals
 from transactions.queries.policies import (
@@ -270,7 +269,6 @@ __all__ = [
     "where_missing",
     "where_payment",
     "whole_line",
-    "with_attributions",
     "with_claim",
     "with_counted",
     "with_late",

@@ -12,6 +12,7 @@ from spendtrackr.money import Money
 from spendtrackr.pagination import take_page
 from transactions.decisions import BUDGETS, FUNDS, PastDecision, Request, explain
 from transactions.models import OPEN_KEY, REQUESTS, ApprovalDecision, Assignment, Message, Transaction, TransactionQuerySet
+from transactions.queries.figures import with_attributions
 from users.models import Membership
 
 LATEST: Sequence[str] = ("-occurred_on", "-id")
@@ -53,8 +54,8 @@ def asked_about(member: Membership, of: str) -> Q:
 def page(
     rows: QuerySet[Transaction], *, cursor: str | None, limit: int, order: Sequence[str] = LATEST
 ) -> tuple[list[Transaction], str | None]:
-    """Newest first unless said otherwise, and the cursor of the next page."""
-    return take_page(rows, order=order, cursor=cursor, limit=limit)
+    """Newest first unless said otherwise, each with what the owner of its source wants said beside it; and the cursor of the next page."""
+    return take_page(rows, order=order, cursor=cursor, limit=limit, told=with_attributions)
 
 
 def decision_of(purchase: Transaction, member: Membership, request_id: str = "") -> PastDecision:

@@ -54,7 +54,7 @@ def transactions(request: HttpRequest, member: Membership) -> HttpResponse:
     if not problems:
         try:
             order = queries.ORDERINGS.get(given.get("ordering", ""), queries.LATEST)
-            rows, following = queries.page(queries.with_attributions(filters.qs), cursor=cursor, limit=PAGE_SIZE, order=order)
+            rows, following = queries.page(filters.qs, cursor=cursor, limit=PAGE_SIZE, order=order)
         except errors.Invalid as error:
             problems = [error.message]
     here = given.copy()
