@@ -33,7 +33,7 @@ from spendtrackr.money import Money
 from spendtrackr.periods import Period, month_of
 from users.models import Membership, MembershipStatus
 from users.queries import approvers_of_all, waiting_on
-from users.roles import TABLE, Role
+from users.roles import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -534,7 +534,7 @@ def may_decide(member: Membership, row: CardRequest) -> bool:
     """Whoever it waits for, or who runs the company. Nobody decides their own."""
     if row.requester_id == member.pk or not member.is_active:
         return False
-    return member.role in TABLE["requests.decide"].roles or member.pk in {one.pk for one in deciders_of_all([row])[row.pk]}
+    return member.does_to_all("requests.decide") or member.pk in {one.pk for one in deciders_of_all([row])[row.pk]}
 
 
 def requests_waiting_for(member: Membership) -> CardRequestQuerySet:

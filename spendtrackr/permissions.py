@@ -22,6 +22,8 @@ class Member(Protocol):
 
     def may(self, name: Rule, subject: Any = None) -> bool: ...
 
+    def refusal(self, name: Rule) -> errors.Forbidden: ...
+
 
 class HasMembership(BasePermission):
     """The credential names an active membership. Its company is in scope from here on."""
@@ -43,4 +45,4 @@ def find(rows: QuerySet[Any], public_id: str) -> Any:
 def require(rule: Rule, member: Member, subject: Any = None) -> None:
     """Raise `Forbidden` unless the table says yes."""
     if not member.may(rule, subject):
-        raise errors.Forbidden
+        raise member.refusal(rule)

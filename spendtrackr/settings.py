@@ -224,6 +224,7 @@ SPECTACULAR_SETTINGS = {
         "RoleEnum": "users.roles.Role",
         "CompanyStatusEnum": "companies.models.CompanyStatus",
         "MembershipStatusEnum": "users.models.MembershipStatus",
+        "ApiKeyStatusEnum": "users.models.KeyStatus",
         "CardStatusEnum": "cards.models.CardStatus",
         "BudgetIntervalEnum": "cards.models.BudgetInterval",
         "LimitIntervalEnum": "cards.serializers.INTERVALS",

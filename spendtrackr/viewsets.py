@@ -136,6 +136,13 @@ class TenantViewSet(GenericViewSet[Any]):
         return response
 
 
+def with_secrets(shown: dict[str, Any], *secrets: str, status: int = 200) -> Response:
+    """An answer whose secrets are shown once: a replay masks them."""
+    response = Response(shown, status=status)
+    response.secrets = set(secrets)  # type: ignore[attr-defined]
+    return response
+
+
 class ShowMixin(TenantViewSet):
     """`GET` of one row, as a list of them would show it."""
 

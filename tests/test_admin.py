@@ -92,6 +92,7 @@ def test_the_secrets_are_these():
         "Invitation.token_hash",
         "Invitation.mail_token_hash",
         "RefreshToken.token_hash",
+        "ApiKey.secret_hash",
         "EmailLink.token_hash",
         "IdempotencyKey.key_hash",
         "IdempotencyKey.request_hash",

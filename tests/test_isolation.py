@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from cards import operations as cards
 from cards.models import BlockList, Budget, BudgetInterval, CardRequest, LimitGrant, RequestKind
@@ -52,6 +53,7 @@ from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
 from users import operations
 from users.models import Invitation, Notification, NotificationPreference, Session
+from users.roles import SCOPES
 
 AT = datetime(2026, 1, 10, 15, tzinfo=UTC)
 MONEY = {"minor": 1_00, "currency": "USD"}
@@ -121,6 +123,12 @@ BY_ID = {
     "POST /api/v1/auth/sessions/{public_id}/revoke/": ("session", {}),
     "GET /api/v1/categories/{public_id}/": ("category", None),
     "PATCH /api/v1/categories/{public_id}/": ("category", {"ledger_code": "1"}),
+    "GET /api/v1/api-keys/{public_id}/": ("key", None),
+    "PATCH /api/v1/api-keys/{public_id}/": ("key", {"name": "Mine"}),
+    "POST /api/v1/api-keys/{public_id}/rotate/": ("key", {}),
+    "POST /api/v1/api-keys/{public_id}/revoke/": ("key", {}),
+    "GET /api-keys/{public_id}/": ("key", None),
+    "POST /api-keys/{public_id}/": ("key", {"do": "revoke"}),
     "GET /api/v1/tags/{public_id}/": ("tag", None),
     "PATCH /api/v1/tags/{public_id}/": ("tag", {"name": "Mine"}),
     "GET /settings/tags/{public_id}/": ("tag", None),
@@ -271,6 +279,8 @@ BY_READING = {
     "GET /api/v1/invitations/": "",
     "GET /api/v1/categories/": "?limit=200",
     "GET /api/v1/departments/": "",
+    "GET /api/v1/api-keys/": "",
+    "GET /api-keys/": "",
     "GET /api/v1/tags/": "",
     "GET /api/v1/company/": "",
     "GET /people/": "",
@@ -352,6 +362,8 @@ BY_BODY = {
     "POST /api/v1/delegations/": lambda acme: {"to": acme["member"], "starts_on": "2099-01-01", "ends_on": "2099-01-02"},
     "POST /approvals/delegate/": lambda acme: {"to": acme["member"], "starts_on": "2099-01-01", "ends_on": "2099-01-02"},
     "POST /api/v1/invitations/": lambda acme: {"email": "bob@acme.example", "role": "employee"},
+    "POST /api/v1/api-keys/": lambda acme: {"name": "Hers", "scopes": ["cards:read"]},
+    "POST /api-keys/": lambda acme: {"name": "Hers", "scopes": ["cards:read"]},
     "POST /api/v1/tags/": lambda acme: {"name": "Hers"},
     "GET /settings/tags/new/": lambda acme: {},
     "POST /settings/tags/new/": lambda acme: {"name": "Hers"},
@@ -575,6 +587,7 @@ def everything_of(world) -> dict[str, str]:
             "member": world.bob.public_id,
             "invitation": invitation.public_id,
             "category": Category.objects.get(name="Acme Category").public_id,
+            "key": operations.create_key(name="Acme payroll", scopes=["cards:read"], actor=world.alice, at=AT)[0].public_id,
             "tag": companies.add_tag(name="Acme project", actor=world.alice, at=AT).public_id,
             "department": operations.add_department(name="Acme Sales", actor=world.alice, at=AT).public_id,
             "transaction": purchase.public_id,
@@ -648,6 +661,36 @@ def test_the_owner_gets_past_it(world, theirs, browse, route):
     kind, body = by_id(route, theirs)
     answer = ask(browse, world, route, theirs[kind], body, who="alice")
     assert answer.status_code in {200, 201, 204, 302, 409}, answer.content
+
+
+@pytest.mark.parametrize("route", [route for route in BY_ID if "/api/v1/" in route])
+def test_another_companys_program_knows_no_more_than_its_people(world, theirs, route):
+    """A key of Mallory's with every scope that there is. What no key does is refused alike, whatever the object."""
+    kind, body = by_id(route, theirs)
+    client, (method, path) = _program_of(world.mallory), route.split()
+    more = {"format": "multipart"} if body and "file" in body else {}
+    ids = (theirs[kind], f"{theirs[kind].split('_')[0]}_00000000000000000000000000")
+    foreign, unknown = (getattr(client, method.lower())(path.replace("{public_id}", id_), body, **more) for id_ in ids)
+    assert foreign.status_code == unknown.status_code
+    assert foreign.status_code == 404 or foreign.json()["code"] == "scope_missing"
+    answers = [answer.content.decode().replace(answer["X-Request-Id"], "") for answer in (foreign, unknown)]
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("route", [route for route in BY_READING if "/api/v1/" in route])
+def test_what_her_program_reads_holds_nothing_of_acmes(world, theirs, route):
+    answer = _program_of(world.mallory).get(route.split()[1] + BY_READING[route])
+    assert answer.status_code == 200 or answer.json()["code"] == "scope_missing"
+    told = answer.content.decode()
+    assert not [secret for secret in [*SECRETS, *theirs.values()] if secret in told]
+
+
+def _program_of(member) -> APIClient:
+    with company_scope(member.company_id):
+        _, secret = operations.create_key(name="Hers", scopes=SCOPES, actor=member, at=timezone.now())
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    return client
 
 
 @pytest.mark.parametrize("route", PAGES_BY_ID)

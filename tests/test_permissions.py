@@ -7,7 +7,7 @@ another company's. A route without a row here fails. What is expected is compute
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from cards import operations as cards
 from cards.models import BudgetInterval, RequestKind
@@ -57,7 +58,7 @@ from transactions.queries import Days
 from users import operations as people
 from users.models import Membership, Notification, Session, SessionKind
 from users.notices import About, Kind
-from users.roles import TABLE, Role
+from users.roles import SCOPES, TABLE, Role, covers
 
 # The line of the table that shows an object of each kind.
 SEEN_BY = {
@@ -78,6 +79,7 @@ SEEN_BY = {
     "session": "profile.own",
     "notification": "notifications.own",
     "policy": "policies.see",
+    "key": "keys.see",
     "backtest": "backtests.see",
     "export": "exports.own",
     "delegation": "delegations.see",
@@ -89,10 +91,30 @@ SEEN_BY = {
     # The transaction that is owed for: what the page of repayments links to.
     "owed": "repayments.see",
 }
+# What a key needs besides, for what its request names.
+ALSO_NEEDS = {
+    "POST /api/v1/budgets/": "people:read",
+    "POST /api/v1/exports/": "transactions:read",
+}
+# What is somebody's own, and so no program's.
+OWN_ALONE = {"export"}
 # What nobody does about their own, whatever their role.
 NEVER_OWN = {"repayments.settle"}
 # Nobody's in particular: the company's, or another company's.
-COMPANYS = {"invitation", "category", "department", "account", "import", "policy", "backtest", "tag", "reimbursement", "payout", "batch"}
+COMPANYS = {
+    "invitation",
+    "category",
+    "department",
+    "account",
+    "import",
+    "policy",
+    "backtest",
+    "tag",
+    "reimbursement",
+    "payout",
+    "batch",
+    "key",
+}
 OWN, REPORT, STRANGER, FOREIGN = "own", "a report's", "a stranger's", "another company's"
 MONEY = {"minor": 1_00, "currency": "USD"}
 
@@ -235,7 +257,7 @@ CASES: dict[str, Case] = {
     "GET /api/v1/block-list/": Case("blocks.see"),
     "PATCH /api/v1/block-list/": Case("blocks.change", body={"blocked_countries": ["KP"]}),
     "GET /api/v1/budgets/": Case("budgets.see", lists="budget"),
-    "POST /api/v1/budgets/": Case("budgets.change", body=BUDGET),
+    "POST /api/v1/budgets/": Case("budgets.change", body=lambda: {**BUDGET, "owner": BOSS()}),
     "GET /api/v1/budgets/{public_id}/": Case("budgets.see", "budget"),
     "PATCH /api/v1/budgets/{public_id}/": Case("budgets.change", "budget", {"name": "N"}),
     "POST /api/v1/budgets/{public_id}/close/": Case("budgets.change", "budget", {}),
@@ -264,6 +286,16 @@ CASES: dict[str, Case] = {
     "POST /api/v1/categories/": Case("categories.change", body={"name": "New"}),
     "GET /api/v1/categories/{public_id}/": Case("categories.see", "category"),
     "PATCH /api/v1/categories/{public_id}/": Case("categories.change", "category", {"ledger_code": "1"}),
+    "GET /api/v1/api-keys/": Case("keys.see", lists="key"),
+    "POST /api/v1/api-keys/": Case("keys.change", body={"name": "New", "scopes": ["cards:read"]}),
+    "GET /api/v1/api-keys/{public_id}/": Case("keys.see", "key"),
+    "PATCH /api/v1/api-keys/{public_id}/": Case("keys.change", "key", {"name": "Other"}),
+    "POST /api/v1/api-keys/{public_id}/rotate/": Case("keys.change", "key", {}),
+    "POST /api/v1/api-keys/{public_id}/revoke/": Case("keys.change", "key", {}),
+    "GET /api-keys/": Case("keys.see", lists="key"),
+    "POST /api-keys/": Case("keys.change", body={"name": "New", "scopes": ["cards:read"]}),
+    "GET /api-keys/{public_id}/": Case("keys.see", "key"),
+    "POST /api-keys/{public_id}/": Case("keys.change", "key", {"do": "rotate"}),
     "GET /api/v1/tags/": Case("tags.see", lists="tag"),
     "POST /api/v1/tags/": Case("tags.change", body={"name": "New"}),
     "GET /api/v1/tags/{public_id}/": Case("tags.see", "tag"),
@@ -454,6 +486,7 @@ CASES: dict[str, Case] = {
     "GET /companies/new/": Case("profile.own"),
     "POST /companies/new/": Case("profile.own", body=FOUND),
 }  # fmt: skip
+BOSS = lambda: Membership.across_companies.get(user__name="Boss").public_id  # noqa: E731 -- who is there later
 PREFERENCES = {f"{kind.value}-mail": "daily" for kind in Kind}
 PROFILE = {
     "name": "Acme Ltd", "country": "US", "currency": "USD", "time_zone": "America/New_York", "fiscal_year_start_month": "1",
@@ -576,6 +609,7 @@ class Cast:
             "category": Category.objects.get(name="Meals").public_id,
             "department": people.add_department(name="Sales", actor=owner, at=NOON).public_id,
             "tag": companies.add_tag(name="Trip", actor=owner, at=NOON).public_id,
+            "key": people.create_key(name="Payroll", scopes=["cards:read"], actor=owner, at=NOON)[0].public_id,
             "account": FundingAccount.objects.get().public_id,
             "import": import_statement(owner.company, file, actor=owner, at=NOON).public_id,
             "policy": policy.public_id,
@@ -588,6 +622,15 @@ class Cast:
         clearing = [{"currency": "USD", "side": "claims", "ledger_code": "2200"}]
         accounting.change_settings({"clearing": clearing}, actor=owner, at=NOON)
         return accounting.export("USD", actor=owner, at=NOON).public_id
+
+    def program(self, scopes: Collection[str]) -> Somebody:
+        """A program of Acme's with just these scopes."""
+        alice = self.actors[Role.OWNER].member
+        with company_scope(alice.company_id):
+            key, secret = people.create_key(name="Program", scopes=scopes, actor=alice, at=NOON)
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+        return Somebody(key.integration.membership, {}, client, Client())
 
     def object_ids(self, role: str, kind: str) -> dict[str, str]:
         """By whose it is, as seen by the actor of a role."""
@@ -687,6 +730,28 @@ def test_what_is_done_to_nothing_in_particular_is_what_the_table_says(cast, rout
     answer = send(cast.actors[role], route, case)
     wanted = DONE if could_ever(role, case.rule) else {403}
     assert answer.status_code in wanted, answer.text_[:2000]
+
+
+@pytest.mark.parametrize("route", [route for route in CASES if " /api/v1/" in route])
+def test_a_key_does_what_its_scopes_say_to_everybodys_and_nothing_else(cast, route):
+    """With the scope of the route alone it is done; with all the others it is refused. What has no scope, no key does."""
+    case = CASES[route]
+    scope = TABLE[case.rule].scope
+    needs = {scope, TABLE[SEEN_BY[case.kind]].scope if case.kind else None, ALSO_NEEDS.get(route)} - {None}
+    id_ = cast.object_ids(Role.OWNER, case.kind)[STRANGER] if case.kind else ""
+    others = [other for other in SCOPES if scope is None or not covers([other], scope)]
+    with transaction.atomic():
+        refused = send(cast.program(others), route, case, id_)
+        assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
+        if scope is not None:
+            assert refused.json()["message"] == f"This API key lacks the scope {scope}."
+            program = cast.program(needs)
+            done = send(program, route, case, id_)
+            assert done.status_code in ({404} if case.kind in OWN_ALONE else DONE), done.text_
+            if case.kind and not case.each:
+                foreign = send(program, route, case, cast.foreign[case.kind])
+                assert foreign.status_code in ({400, 404} if case.names else {404})
+        transaction.set_rollback(True)
 
 
 @pytest.mark.parametrize("role", Role.values)

@@ -30,6 +30,7 @@ from transactions.operations.clearing import Clearing, clear
 from transactions.operations.statements import StatementFile, import_statement
 from transactions.operations.swipes import authorize
 from transactions.purchases import Move
+from users import operations as people
 
 
 @pytest.fixture
@@ -57,6 +58,8 @@ def books(world, monkeypatch):
             world.acme, StatementFile(b"Date,Amount,Merchant\n2026-01-05,4.00,A\n2026-01-06,-1.00,B\n", "s.csv"), actor=None, at=NOON
         )
         try_out(world)
+    with company_scope(world.acme.pk):
+        people.create_key(name="Payroll", scopes=["cards:read"], actor=world.alice, at=NOON)
     events.seal_all()
     tasks.notify(NOON)
     return world
@@ -187,6 +190,13 @@ def test_a_posting_that_was_deleted_is_missed(books, capsys):
         ("DELETE FROM notifications WHERE kind = 'approval'", "notifications", "was not told of the event"),
         ("UPDATE event_chains SET last_sequence = last_sequence + 1", "events", "the chain ends at"),
         ("UPDATE memberships SET role = 'admin' WHERE role = 'owner'", "owners", "no active owner"),
+        ("UPDATE memberships SET role = 'admin' WHERE role = 'integration'", "programs", "is admin and has scopes"),
+        ("UPDATE integrations SET granted = 'cards:eat'", "programs", "has the scope cards:eat"),
+        (
+            "UPDATE cards SET holder_id = (SELECT id FROM memberships WHERE role = 'integration')",
+            "programs",
+            "has a manager, people, a card or a password",
+        ),
         ("UPDATE memberships SET chain = '1.2.3.' WHERE role = 'employee'", "managers", "their manager says"),
         (
             "UPDATE transactions SET category_id = NULL WHERE source = 'card' AND captured_minor > 0",
@@ -379,7 +389,7 @@ def test_every_promise_is_asked_for():
         "requests", "spend lines", "day rollup", "month rollup", "month rollup within",
         "coding", "splits", "claims", "repayments", "closed books", "accounting", "approvals", "approval steps",
         "missing items", "receipts", "receipt files", "backtests", "exports",
-        "events", "notifications", "owners", "managers",
+        "events", "notifications", "owners", "managers", "programs",
     ]  # fmt: skip
 
 

@@ -9,8 +9,10 @@ from django.contrib import admin
 
 from spendtrackr.admin import ReadOnlyAdmin, everywhere, link, table
 from users.models import (
+    ApiKey,
     DepartmentHead,
     EmailLink,
+    Integration,
     Invitation,
     Membership,
     Notification,
@@ -93,6 +95,32 @@ class SessionAdmin(ReadOnlyAdmin[Session]):
     def tokens(self, session: Session) -> Any:
         found = everywhere(RefreshToken).filter(session=session).order_by("-pk")[:50]
         return table("Made", "Used", rows=[(token.created_at, token.used_at) for token in found])
+
+
+@admin.register(Integration)
+class IntegrationAdmin(ReadOnlyAdmin[Integration]):
+    list_display = ["membership", "company_link", "name", "granted", "allowed"]
+    also_read = ["membership__user"]
+    search_fields = ["membership__public_id", "membership__user__name"]
+    panels = ["keys"]
+
+    def name(self, integration: Integration) -> str:
+        return str(integration.membership.user.name)
+
+    def keys(self, integration: Integration) -> Any:
+        found = everywhere(ApiKey).filter(integration=integration).order_by("-pk")[:50]
+        rows = [(link(key), f"{key.prefix}…{key.last4}", key.created_at, key.expires_at, key.last_used_at, key.revoked_at) for key in found]
+        return table("Key", "Secret", "Made", "Ends", "Used last", "Revoked", rows=rows)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin[ApiKey]):
+    list_display = ["public_id", "company_link", "name", "last4", "created_at", "expires_at", "last_used_at", "revoked_at"]
+    also_read = ["integration__membership__user"]
+    search_fields = ["public_id", "integration__membership__public_id", "integration__membership__user__name"]
+
+    def name(self, key: ApiKey) -> str:
+        return str(key.integration.membership.user.name)
 
 
 @admin.register(RefreshToken)

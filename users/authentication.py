@@ -15,10 +15,15 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from spendtrackr import errors, tenancy, throttles
-from users import tokens
-from users.models import Membership, Session, User, email_key
+from users import operations, tokens
+from users.models import ApiKey, Membership, Session, User, email_key
 
 PAGE_SESSION_KEY = "sid"
+
+
+class AddressNotAllowed(errors.Forbidden):
+    code = "address_not_allowed"
+    message = "This API key may not be used from this address."
 
 
 def membership_of(public_id: str | None) -> tuple[Session, Membership] | None:
@@ -32,21 +37,41 @@ def membership_of(public_id: str | None) -> tuple[Session, Membership] | None:
     return (session, member) if member.is_active and member.user.is_active else None
 
 
-class TokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <access token>`."""
+def integration_of(secret: str, address: str) -> tuple[ApiKey, Membership] | None:
+    """The key and the program in whose name it acts, if it is open. Raises `AddressNotAllowed`."""
+    keys = ApiKey.across_companies.select_related("integration__membership__user", "integration__membership__company")
+    key = keys.filter(secret_hash=tokens.digest(secret)).first()
+    if key is None or not key.is_open(timezone.now()) or not key.integration.membership.is_active:
+        return None
+    if not key.integration.admits(address):
+        raise AddressNotAllowed
+    return key, key.integration.membership
 
-    def authenticate(self, request: Request) -> tuple[User, Session] | None:
+
+class TokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <access token>`, or an API key."""
+
+    def authenticate(self, request: Request) -> tuple[User, Session | ApiKey] | None:
         kind, _, raw = request.headers.get("Authorization", "").partition(" ")
         if not kind:
             return None
-        found = membership_of(tokens.session_id(raw.strip())) if kind.lower() == "bearer" else None
+        found = self._found(request, raw.strip()) if kind.lower() == "bearer" else None
         if found is None:
             raise errors.Unauthenticated
-        session, member = found
+        credential, member = found
         request.membership = member  # type: ignore[attr-defined]
-        request.session = session  # type: ignore[assignment]  # ours, not the cookie's
         tenancy.enter(member.company_id)
-        return member.user, session
+        if isinstance(credential, ApiKey):
+            operations.note_use(credential, at=timezone.now())
+        return member.user, credential
+
+    def _found(self, request: Request, raw: str) -> tuple[Session | ApiKey, Membership] | None:
+        if raw.startswith(tokens.KEY_PREFIX):
+            return integration_of(raw, throttles.client_address(request))
+        found = membership_of(tokens.session_id(raw))
+        if found:
+            request.session = found[0]  # type: ignore[assignment]  # ours, not the cookie's
+        return found
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -54,10 +79,17 @@ class TokenAuthentication(BaseAuthentication):
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "users.authentication.TokenAuthentication"
-    name = "accessToken"
+    name = ["accessToken", "apiKey"]
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
+        token = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Of a person, from `POST /api/v1/auth/login/`."}
+        key = {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "sk_live_…",
+            "description": "Of a program, with the scopes that it was given.",
+        }
+        return [token, key]
 
 
 class MembershipMiddleware:

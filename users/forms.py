@@ -13,9 +13,11 @@ from django import forms
 
 from companies.operations import COUNTRIES
 from spendtrackr import errors, locales
+from spendtrackr.forms import DayField
 from spendtrackr.money import CURRENCIES, Money
 from spendtrackr.periods import TIME_ZONES
 from users.notices import MAY_BE_SILENT, SAYS, Choice, Delivery, Kind
+from users.roles import SCOPES
 
 T = TypeVar("T")
 _GOOD_PASSWORD = "Ten characters or more, not a common one."  # noqa: S105 -- advice
@@ -149,6 +151,26 @@ def _regions() -> list[tuple[str, str]]:
 class PagesForm(OperationForm):
     locale = forms.ChoiceField(label="Dates and amounts are written as in", choices=_regions, required=False)
     uses_keys = forms.BooleanField(label="Keyboard shortcuts", required=False, help_text="Single keys, such as j for the next row.")
+
+
+class KeyForm(OperationForm):
+    """What a program may do, from where, and through which day."""
+
+    name = LineField(
+        label="What it is for", max_length=120, help_text="Stands beside whatever is done with the key: “Payroll”, “Nightly export”."
+    )
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in SCOPES],
+        error_messages={"required": "A key without a scope can do nothing: choose one or more."},
+    )
+    networks = forms.CharField(
+        label="Networks it may come from", required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One a line, such as 203.0.113.0/24 or 203.0.113.7. Empty: from everywhere.",
+    )  # fmt: skip
+    last_day = DayField(label="Last day", required=False, help_text="Empty: until it is revoked.")
+
+    def clean_networks(self) -> list[str]:
+        return str(self.cleaned_data["networks"]).replace(",", " ").split()
 
 
 class PasswordForm(OperationForm):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from datetime import datetime
 from functools import cached_property
+from ipaddress import ip_address, ip_network
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -17,12 +18,17 @@ from spendtrackr import errors
 from spendtrackr.ids import MachineTextField, PublicIdField
 from spendtrackr.tenancy import TenantManager, TenantModel, TenantQuerySet
 from users.notices import About, Delivery, Kind, page_of
-from users.roles import TABLE, Role
+from users.roles import INTEGRATION, TABLE, Role, covers
 
 
 class AddressUnconfirmed(errors.Forbidden):
     code = "address_unconfirmed"
     message = "Confirm your e-mail address first: follow the link that we sent, or ask for another."
+
+
+class ScopeMissing(errors.Forbidden):
+    code = "scope_missing"
+    message = "No API key may do this: people do it, with a token of their own."
 
 
 # More than a bell can show.
@@ -80,16 +86,21 @@ def email_key(email: str) -> str:
 
 
 class MembershipQuerySet(TenantQuerySet["Membership"]):
+    def people(self) -> MembershipQuerySet:
+        """Without programs."""
+        return self.exclude(role=INTEGRATION)
+
     def visible_to(self, member: Membership) -> MembershipQuerySet:
         """Who runs or checks the company sees everybody; others see themselves and the people below them."""
-        return self if member.sees("people") else self.filter(pk__in=member.team)
+        return self.people() if member.sees("people") else self.people().filter(pk__in=member.team)
 
     def with_names(self) -> MembershipQuerySet:
         """All that a member is shown with, in one query."""
         return self.select_related("user", "manager__user", "department")
 
     def active(self) -> MembershipQuerySet:
-        return self.filter(status=MembershipStatus.ACTIVE)
+        """People who are there: those among whom one is chosen."""
+        return self.people().filter(status=MembershipStatus.ACTIVE)
 
     def in_company(self, name: str) -> MembershipQuerySet:
         """By the company's id or slug."""
@@ -100,11 +111,11 @@ MembershipManager = TenantManager.from_queryset(MembershipQuerySet)
 
 
 class Membership(TenantModel):
-    """A user in one company, with a role. Every credential names one."""
+    """A user in one company, with a role. Every credential names one, that of a program too (`Integration`)."""
 
     public_id = PublicIdField("mem")
     user = models.ForeignKey(User, models.PROTECT, related_name="+")
-    role = MachineTextField(max_length=10, choices=Role)
+    role = MachineTextField(max_length=12, choices=Role)
     status = MachineTextField(max_length=12, choices=MembershipStatus, default=MembershipStatus.ACTIVE)
     manager = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")
     department = models.ForeignKey(Department, models.PROTECT, null=True, related_name="+")
@@ -151,9 +162,15 @@ class Membership(TenantModel):
         """Whose it is, for the table of permissions: a member is their own."""
         return self
 
+    @property
+    def is_program(self) -> bool:
+        return bool(self.role == INTEGRATION)
+
     def may(self, name: str, subject: Any = None) -> bool:
         """What the table says. Without a subject: could this member ever do it, to some object or other?"""
         grant = TABLE[name]
+        if self.is_program:
+            return covers(self.integration.scopes, grant.scope)
         if self.role in grant.roles or grant.routed:
             return True
         if subject is None:
@@ -165,7 +182,19 @@ class Membership(TenantModel):
 
     def sees(self, kind: str) -> bool:
         """Whether this role sees everybody's `cards`, `transactions`, …: not only their own and those of people below."""
-        return self.role in TABLE[f"{kind}.see"].roles
+        return self.does_to_all(f"{kind}.see")
+
+    def does_to_all(self, name: str) -> bool:
+        """Whether the role, or a program's scopes, lets them do this to everybody's."""
+        grant = TABLE[name]
+        return covers(self.integration.scopes, grant.scope) if self.is_program else self.role in grant.roles
+
+    def refusal(self, name: str) -> errors.Forbidden:
+        """Why not, for whoever `may` not."""
+        if not self.is_program:
+            return errors.Forbidden()
+        scope = TABLE[name].scope
+        return ScopeMissing(f"This API key lacks the scope {scope}." if scope else "")
 
     @property
     def sees_balances(self) -> bool:
@@ -181,6 +210,11 @@ class Membership(TenantModel):
     def sees_activity(self) -> bool:
         """The same."""
         return self.sees("activity")
+
+    @property
+    def sees_keys(self) -> bool:
+        """The same."""
+        return self.sees("keys")
 
     @property
     def sees_books(self) -> bool:
@@ -208,7 +242,7 @@ class Membership(TenantModel):
     @property
     def is_reachable(self) -> bool:
         """Whether anything may be mailed to them: they are active, and the address is known to be theirs."""
-        return self.is_active and self.user.is_active and not self.must_confirm
+        return self.is_active and self.user.is_active and not self.must_confirm and not self.is_program
 
     @property
     def above(self) -> list[int]:
@@ -318,6 +352,88 @@ class RefreshToken(TenantModel):
 
     def __str__(self) -> str:
         return f"token {self.pk} of session {self.session_id}"
+
+
+class Integration(TenantModel):
+    """A program among a company's members: what it may do, and from where. Its keys come and go, and act in its name."""
+
+    membership = models.OneToOneField(Membership, models.PROTECT, related_name="integration")
+    # Scopes of `users.roles.SCOPES`, and networks such as `203.0.113.0/24`, none for everywhere: each with a space between.
+    granted = models.TextField()
+    allowed = models.TextField(default="")
+
+    class Meta:
+        db_table = "integrations"
+
+    def __str__(self) -> str:
+        return f"integration {self.pk}"
+
+    @property
+    def scopes(self) -> list[str]:
+        return str(self.granted).split()
+
+    @property
+    def networks(self) -> list[str]:
+        return str(self.allowed).split()
+
+    def admits(self, address: str) -> bool:
+        """Whether its keys may be used from an address, such as `203.0.113.7`."""
+        if not self.allowed:
+            return True
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return False
+        mapped = getattr(found, "ipv4_mapped", None)
+        return any((mapped or found) in ip_network(network) for network in self.networks)
+
+
+class KeyStatus(models.TextChoices):
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class ApiKeyQuerySet(TenantQuerySet["ApiKey"]):
+    def open_at(self, at: datetime) -> ApiKeyQuerySet:
+        return self.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=at), revoked_at=None)
+
+
+ApiKeyManager = TenantManager.from_queryset(ApiKeyQuerySet)
+
+
+class ApiKey(TenantModel):
+    """A secret of an integration, shown once and kept as a hash."""
+
+    public_id = PublicIdField("key")
+    integration = models.ForeignKey(Integration, models.PROTECT, related_name="keys")
+    prefix = MachineTextField(max_length=8)
+    last4 = MachineTextField(max_length=4)
+    secret_hash = MachineTextField(max_length=64, unique=True)
+    created_by = models.ForeignKey(Membership, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    # To the minute: it is not written at every request.
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
+
+    objects = ApiKeyManager()  # type: ignore[misc]
+    across_companies = models.Manager.from_queryset(ApiKeyQuerySet)()  # type: ignore[misc]
+
+    class Meta:
+        db_table = "api_keys"
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+    def is_open(self, at: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
+
+    def status_at(self, at: datetime) -> KeyStatus:
+        if self.revoked_at:
+            return KeyStatus.REVOKED
+        return KeyStatus.ACTIVE if self.is_open(at) else KeyStatus.EXPIRED
 
 
 class LinkPurpose(models.TextChoices):

@@ -13,6 +13,7 @@ from companies.models import CompanyStatus, Department
 from spendtrackr.models import EventChain
 from users import tokens
 from users.models import (
+    ApiKey,
     DepartmentHead,
     EmailLink,
     Invitation,
@@ -143,6 +144,11 @@ def choices_of_all(members: Iterable[int]) -> dict[tuple[int, Kind], Choice]:
 def choices_of(member: Membership) -> dict[Kind, Choice]:
     """How somebody is told of each kind."""
     return USUAL | {kind: choice for (_, kind), choice in choices_of_all([member.pk]).items()}
+
+
+def api_keys() -> QuerySet[ApiKey]:
+    """Keys with what they are shown with."""
+    return ApiKey.objects.select_related("integration__membership__user", "created_by__user")
 
 
 def departments() -> QuerySet[Any]:

@@ -11,12 +11,21 @@ from rest_framework import serializers
 from companies.models import Department
 from companies.serializers import CompanySerializer
 from spendtrackr.locales import REGIONS
-from spendtrackr.serializers import CountryField, CurrencyField, PlainCharField, PlainChoiceField, StrictBooleanField, StrictSerializer
+from spendtrackr.serializers import (
+    CountryField,
+    CurrencyField,
+    PlainCharField,
+    PlainChoiceField,
+    PlainListField,
+    StrictBooleanField,
+    StrictIntegerField,
+    StrictSerializer,
+)
 from users import queries
-from users.models import Invitation, Membership, Notification, Session
+from users.models import ApiKey, Invitation, KeyStatus, Membership, Notification, Session
 from users.notices import MAY_BE_SILENT, SAYS, About, Delivery, Kind
 from users.operations import SignedIn
-from users.roles import Role
+from users.roles import SCOPES, Role
 
 
 class CompanyBody(StrictSerializer):
@@ -220,6 +229,83 @@ class NewInvitationSerializer(InvitationSerializer):
     class Meta(InvitationSerializer.Meta):
         fields = [*InvitationSerializer.Meta.fields, "token", "link"]
         read_only_fields = fields
+
+
+class ScopesField(PlainListField):
+    """Scopes such as `cards:read`. Whoever may write a resource may read it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(child=PlainChoiceField(choices=SCOPES), max_length=len(SCOPES), **kwargs)
+
+
+class NetworksField(PlainListField):
+    """Networks such as `203.0.113.0/24`; none for everywhere."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(child=PlainCharField(max_length=50), max_length=20, **kwargs)
+
+
+class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
+    """A key without its secret. `integration` is the member in whose name it acts: the `actor` of its events."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    name = serializers.CharField(source="integration.membership.user.name", read_only=True)
+    integration = serializers.CharField(source="integration.membership.public_id", read_only=True)
+    scopes = serializers.ListField(source="integration.scopes", child=serializers.ChoiceField(SCOPES), read_only=True)
+    networks = serializers.ListField(source="integration.networks", child=serializers.CharField(), read_only=True)
+    status = serializers.SerializerMethodField()
+    created_by = serializers.CharField(source="created_by.public_id", read_only=True)
+
+    class Meta:
+        model = ApiKey
+        fields = [
+            "id", "name", "integration", "scopes", "networks", "prefix", "last4", "status", "created_by", "created_at", "expires_at",
+            "last_used_at", "revoked_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+        extra_kwargs = {
+            "prefix": {"help_text": "How its secret begins."},
+            "last4": {"help_text": "How its secret ends."},
+            "last_used_at": {"help_text": "To the minute."},
+        }
+
+    @extend_schema_field(serializers.ChoiceField(KeyStatus.choices))
+    def get_status(self, key: ApiKey) -> str:
+        return key.status_at(timezone.now())
+
+
+class NewApiKeySerializer(ApiKeySerializer):
+    """With its secret, this once."""
+
+    secret = serializers.CharField(read_only=True)
+
+    class Meta(ApiKeySerializer.Meta):
+        fields = [*ApiKeySerializer.Meta.fields, "secret"]
+        read_only_fields = fields
+
+
+class ApiKeyFields(StrictSerializer):
+    name = PlainCharField(max_length=120, help_text="What it is for. It stands beside whatever is done with the key.")
+    scopes = ScopesField()
+    networks = NetworksField(required=False)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="Null: it lives until it is revoked.")
+
+
+class NewApiKeyBody(ApiKeyFields):
+    """What a program may do, from where, and for how long."""
+
+
+class ApiKeyChangesBody(ApiKeyFields):
+    """What it names is changed."""
+
+    name = PlainCharField(max_length=120, required=False)
+    scopes = ScopesField(required=False)
+
+
+class RotateBody(StrictSerializer):
+    overlap_hours = StrictIntegerField(
+        required=False, default=24, min_value=0, max_value=168, help_text="For how long the secret of before goes on working."
+    )
 
 
 class DepartmentSerializer(serializers.ModelSerializer[Department]):

@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from users import views
 from users.viewsets import (
+    ApiKeyViewSet,
     AuthViewSet,
     DepartmentViewSet,
     FoundingViewSet,
@@ -27,6 +28,7 @@ router.register("members", MemberViewSet, basename="member")
 router.register("invitations", InvitationViewSet, basename="invitation")
 router.register("departments", DepartmentViewSet, basename="department")
 
+router.register("api-keys", ApiKeyViewSet, basename="api-key")
 router.register("notifications", NotificationViewSet, basename="notification")
 
 api = [
@@ -51,6 +53,8 @@ pages = [
     path("notifications/read/", views.read_notifications, name="notifications-read"),
     path("notifications/preferences/", views.preferences, name="notification-preferences"),
     path("notifications/<str:public_id>/open/", views.open_notification, name="notification-open"),
+    path("api-keys/", views.api_keys, name="api-keys"),
+    path("api-keys/<slug:public_id>/", views.api_key, name="api-key"),
     path("account/", views.account, name="account"),
     path("account/switch/", views.switch_company, name="switch-company"),
     path("account/sessions/revoke-others/", views.revoke_other_sessions, name="revoke-other-sessions"),

@@ -22,7 +22,6 @@ from spendtrackr.forms import show_refusal
 from spendtrackr.permissions import find, require
 from spendtrackr.text import plain_line
 from users.models import Membership
-from users.roles import TABLE
 from users.views import action, form_page, page
 
 MOST, LATELY = 100, 20
@@ -42,7 +41,7 @@ def requests(request: HttpRequest, member: Membership) -> HttpResponse:
         "nav": "requests",
         "waiting": waiting,
         "others": others,
-        "decides_all": member.role in TABLE["requests.decide"].roles,
+        "decides_all": member.does_to_all("requests.decide"),
         "mine": queries.with_deciders(mine[:MOST]),
         "decided": list(seen.exclude(status__in=[RequestStatus.WAITING, RequestStatus.WITHDRAWN]).order_by("-decided_at", "-pk")[:LATELY]),
         "may_ask": member.may("requests.ask"),

@@ -97,6 +97,8 @@ class BudgetViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     def create(self, request: APIRequest) -> Response:
         me = request.membership
         body = {"owner": me.public_id} | self.body(NewBudgetBody)
+        if me.is_program and body["owner"] == me.public_id:
+            raise errors.Invalid("A budget is owned by a person: name a member.", field="owner")
         parent = self.named(Budget.objects.visible_to(me), body.pop("parent"), "parent")
         interval = BudgetInterval(body.pop("interval"))
         made = budgets.create(**self._with_rows(body), interval=interval, parent=parent, actor=me, at=timezone.now())

@@ -15,7 +15,7 @@ from companies.models import Category, Department, Tag
 from reports.activity.sentences import Told, is_id
 from spendtrackr.events import SYSTEM
 from transactions.models import Backtest, FundingAccount, Policy, Reimbursement, Transaction
-from users.models import Membership
+from users.models import ApiKey, Membership
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,15 @@ def _wish(row: CardRequest) -> str:
     return f"{wishes[row.kind]} for {row.requester.user.name}, {row.amount.written()}"
 
 
+def _person(row: Membership) -> str:
+    """A program has no page of its own."""
+    return "" if row.is_program else reverse("person", args=[row.public_id])
+
+
+def _key(row: ApiKey) -> str:
+    return f"the API key {row.integration.membership.user.name}"
+
+
 _SETTINGS = lambda _: reverse("settings")  # noqa: E731 -- one of several pages
 
 _THINGS: dict[str, Thing] = {
@@ -62,7 +71,10 @@ _THINGS: dict[str, Thing] = {
         "a transaction", lambda: Transaction.objects.select_related("merchant"), _purchase, _to("transaction"), "transactions"
     ),
     "card": Thing("a card", Card.objects.all, _card, _to("card"), "cards"),
-    "mem": Thing("somebody", lambda: Membership.objects.select_related("user"), lambda row: str(row.user.name), _to("person"), "people"),
+    "mem": Thing("somebody", lambda: Membership.objects.select_related("user"), lambda row: str(row.user.name), _person, "people"),
+    "key": Thing(
+        "an API key", lambda: ApiKey.objects.select_related("integration__membership__user"), _key, _to("api-key"), "keys"
+    ),
     "req": Thing("a request", lambda: CardRequest.objects.select_related("requester__user"), _wish, _to("request"), "requests"),
     "bud": Thing("a budget", None, lambda row: f"the budget {row.name}", _to("budget"), "budgets"),
     "pol": Thing("a policy", Policy.objects.all, lambda row: f"version {row.version} of the policy", _to("policy"), "policies"),

@@ -114,6 +114,14 @@ class Team:
     inside: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Something that has an API key. Nobody knows its secret: it is there to be looked at."""
+
+    name: str
+    scopes: tuple[str, ...]
+
+
 class Deed(StrEnum):
     REPLACE = "replace"
     FREEZE = "freeze"
@@ -248,6 +256,7 @@ class DemoCompany:
     runs_it: str
     people: tuple[Person, ...]
     teams: tuple[Team, ...]
+    programs: tuple[Program, ...] = ()
     turns: tuple[Turn, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     budgets: tuple[Envelope, ...] = ()

@@ -41,6 +41,8 @@ class Crew:
         self._reread()
         for team in self.company.teams:
             people.change_department(self.departments[team.name], {"head": self.members[team.head]}, actor=self.owner, at=at)
+        for program in self.company.programs:
+            people.create_key(name=program.name, scopes=program.scopes, actor=self.members[self.company.runs_it], at=at)
         for envelope in self.company.budgets:
             self.budgets[envelope.name] = self._budget(envelope, at)
         for person in self.company.people:

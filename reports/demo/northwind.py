@@ -17,6 +17,7 @@ from reports.demo.cast import (
     Person,
     Place,
     PocketFate,
+    Program,
     Routine,
     Shop,
     Subscription,
@@ -114,6 +115,10 @@ NORTHWIND = DemoCompany(
     categories=(("Rent and coworking", "6850", ("6513",)), ("Events and sponsoring", "6610", ("7922",))),
     blocks={"blocked_merchant_categories": ["6051"], "blocked_merchants": ["Crypto Kiosk"], "blocked_countries": ["IR", "KP"]},
     lull={7: 0.75, 8: 0.65, 11: 1.1, 12: 0.8, 1: 0.9},
+    programs=(
+        Program("Payroll", ("people:read", "reimbursements:read")),
+        Program("Data warehouse", ("transactions:read", "reports:read", "accounts:read", "exports:write")),
+    ),
     teams=(Team("Operations", DANA), Team("Finance", FRANK, inside="Operations"), Team("Sales", GRACE),
            Team("Field sales", HENRY, inside="Sales"), Team("Engineering", PRIYA)),
     people=(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from reports.verification.accounting import accounting, closed_books
 from reports.verification.backtests import backtests
 from reports.verification.claims import claims, repayments
-from reports.verification.company import chains, events, owners
+from reports.verification.company import chains, events, owners, programs
 from reports.verification.exports import exports
 from reports.verification.ledger import balances, bank_transfers, holds, imported, postings, purchases
 from reports.verification.limits import budgets, counters, requests, windows
@@ -51,6 +51,7 @@ COMPANY_CHECKS: dict[str, Check] = {
     "notifications": notifications,
     "owners": owners,
     "managers": chains,
+    "programs": programs,
 }
 
 __all__ = [

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.db.models import Q
+
+from cards.models import Card
 from reports.verification.walking import NOBODY, Told
 from spendtrackr.events import GENESIS, chain_hash
 from spendtrackr.models import Event, EventChain
-from users.models import Membership
-from users.roles import Role
+from users.models import Integration, Membership
+from users.roles import INTEGRATION, SCOPES, Role
 
 _BLOCK = 5_000
 
@@ -46,6 +49,21 @@ def owners(told: Told = NOBODY) -> Iterator[str]:
     """Somebody owns the company."""
     if not Membership.objects.active().filter(role=Role.OWNER).exists():
         yield "the company has no active owner"
+
+
+def programs(told: Told = NOBODY) -> Iterator[str]:
+    """A program is one by its role and by what it may do, holds nothing that is a person's, and cannot sign in."""
+    scopes = {row.membership_id: row.scopes for row in Integration.objects.all()}
+    members = Membership.objects.select_related("user").filter(Q(role=INTEGRATION) | Q(pk__in=scopes)).order_by("pk")
+    managers = set(Membership.objects.filter(manager__isnull=False).values_list("manager_id", flat=True))
+    holders = set(Card.objects.filter(holder__role=INTEGRATION).values_list("holder_id", flat=True))
+    for member in members:
+        if not member.is_program or member.pk not in scopes:
+            yield f"member {member.public_id} is {member.role} and has {'' if member.pk in scopes else 'no '}scopes"
+        elif unknown := sorted(set(scopes[member.pk]) - set(SCOPES)):
+            yield f"program {member.public_id} has the scope {unknown[0]}, which there is not"
+        elif member.pk in managers | holders or member.manager_id or member.user.has_usable_password():
+            yield f"program {member.public_id} has a manager, people, a card or a password"
 
 
 def chains(told: Told = NOBODY) -> Iterator[str]:

@@ -15,7 +15,6 @@ from transactions import queries
 from transactions.models import Transaction
 from transactions.operations import comments
 from users.models import Membership
-from users.roles import TABLE
 from users.views import action, page
 
 
@@ -29,7 +28,7 @@ def card_request(request: HttpRequest, member: Membership, public_id: str) -> Ht
         "row": row,
         "is_mine": row.requester_id == member.pk,
         "may_decide": row.status == "waiting" and cards.may_decide(member, row),
-        "decides_all": member.role in TABLE["requests.decide"].roles,
+        "decides_all": member.does_to_all("requests.decide"),
         "comments": list(queries.comments(row)),
         "may_say": member.may("comments.say"),
     }

@@ -18,6 +18,7 @@ from users.operations.access import (
     switch,
 )
 from users.operations.departments import add_department, change_department
+from users.operations.keys import LONGEST_OVERLAP, change_key, create_key, note_use, revoke_key, rotate_key
 from users.operations.links import (
     MAIL_ATTEMPTS,
     LinkDead,
@@ -62,6 +63,7 @@ from users.operations.people import (
 
 __all__ = [
     "INVITATION_LIFETIME",
+    "LONGEST_OVERLAP",
     "MAIL_ATTEMPTS",
     "MOST_IN_A_MAIL",
     "EmailTaken",
@@ -75,6 +77,7 @@ __all__ = [
     "accept",
     "add_department",
     "change_department",
+    "change_key",
     "change_member",
     "change_password",
     "change_profile",
@@ -84,6 +87,7 @@ __all__ = [
     "claim_post",
     "clipped",
     "confirm_address",
+    "create_key",
     "create_operator",
     "end_other_sessions",
     "end_session",
@@ -93,6 +97,7 @@ __all__ = [
     "hash_password",
     "invite",
     "mail_sent",
+    "note_use",
     "open_invitation",
     "open_link",
     "post_failed",
@@ -105,6 +110,8 @@ __all__ = [
     "resend",
     "reset_password",
     "revoke",
+    "revoke_key",
+    "rotate_key",
     "set_status",
     "sign_in",
     "sign_up",
