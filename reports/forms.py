@@ -46,6 +46,13 @@ def _period(given: Mapping[str, Any], report: Definition, booked: Booked, today:
     return period_from(given, lambda: booked.usual_period(today))
 
 
+def whole_number(text: str, field: str) -> int:
+    """A number of an address, from 0 on. Raises `Invalid` naming the parameter."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise errors.Invalid("Write a whole number from 0 on.", field=field)
+    return int(text)
+
+
 def period_from(given: Mapping[str, Any], usual: Callable[[], Period]) -> Period:
     """`from` and `to` as days; `usual` is asked for what is missing. Raises `Invalid` naming the parameter."""
     first, last = day_from(given, "from"), day_from(given, "to")

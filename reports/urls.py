@@ -7,7 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from reports import views
 from reports.catalogue import REPORTS
-from reports.viewsets import ExportViewSet, ReportViewSet
+from reports.viewsets import EventViewSet, ExportViewSet, ReportViewSet
 
 router = SimpleRouter()
 router.register("reports", ReportViewSet, basename="report")
@@ -15,6 +15,8 @@ router.register("exports", ExportViewSet, basename="export")
 
 api = [
     *router.urls,
+    path("events/", EventViewSet.as_view({"get": "feed"}), name="api-events"),
+    path("events/<slug:public_id>/", EventViewSet.as_view({"get": "retrieve"}), name="api-event"),
     path("schema/", views.SchemaView.as_view(), name="schema"),
     path("docs/", views.DocsView.as_view(), name="docs"),
 ]

@@ -103,7 +103,7 @@ class CursorPages(BasePagination):
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
         order: Sequence[str] = getattr(view, "page_order", ("-id",))
         page, self.next_cursor = take_page(
-            queryset, order=order, cursor=request.query_params.get("cursor"), limit=_limit(request.query_params.get("limit"))
+            queryset, order=order, cursor=request.query_params.get("cursor"), limit=page_limit(request.query_params.get("limit"))
         )
         return page
 
@@ -140,7 +140,8 @@ class CursorPages(BasePagination):
         ]
 
 
-def _limit(text: str | None) -> int:
+def page_limit(text: str | None) -> int:
+    """How many rows somebody asks for. Raises `Invalid` for more than a page has."""
     if text is None:
         return DEFAULT_LIMIT
     if not (text.isascii() and text.isdecimal() and len(text) < 4 and 1 <= int(text) <= MAX_LIMIT):

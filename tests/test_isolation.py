@@ -24,6 +24,7 @@ from reports import operations as exports
 from reports.catalogue import REPORTS
 from reports.models import Export
 from spendtrackr import events
+from spendtrackr.models import Event
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import swipe
@@ -123,6 +124,7 @@ BY_ID = {
     "POST /api/v1/auth/sessions/{public_id}/revoke/": ("session", {}),
     "GET /api/v1/categories/{public_id}/": ("category", None),
     "PATCH /api/v1/categories/{public_id}/": ("category", {"ledger_code": "1"}),
+    "GET /api/v1/events/{public_id}/": ("event", None),
     "GET /api/v1/api-keys/{public_id}/": ("key", None),
     "PATCH /api/v1/api-keys/{public_id}/": ("key", {"name": "Mine"}),
     "POST /api/v1/api-keys/{public_id}/rotate/": ("key", {}),
@@ -279,6 +281,7 @@ BY_READING = {
     "GET /api/v1/invitations/": "",
     "GET /api/v1/categories/": "?limit=200",
     "GET /api/v1/departments/": "",
+    "GET /api/v1/events/": "?limit=200",
     "GET /api/v1/api-keys/": "",
     "GET /api-keys/": "",
     "GET /api/v1/tags/": "",
@@ -587,6 +590,7 @@ def everything_of(world) -> dict[str, str]:
             "member": world.bob.public_id,
             "invitation": invitation.public_id,
             "category": Category.objects.get(name="Acme Category").public_id,
+            "event": Event.objects.filter(sequence__isnull=False).latest("pk").public_id,
             "key": operations.create_key(name="Acme payroll", scopes=["cards:read"], actor=world.alice, at=AT)[0].public_id,
             "tag": companies.add_tag(name="Acme project", actor=world.alice, at=AT).public_id,
             "department": operations.add_department(name="Acme Sales", actor=world.alice, at=AT).public_id,

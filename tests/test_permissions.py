@@ -30,6 +30,7 @@ from reports import operations as exports
 from reports.catalogue import REPORTS
 from spendtrackr import events
 from spendtrackr.ids import new_id
+from spendtrackr.models import Event
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, PASSWORD, swipe
@@ -80,6 +81,7 @@ SEEN_BY = {
     "notification": "notifications.own",
     "policy": "policies.see",
     "key": "keys.see",
+    "event": "activity.see",
     "backtest": "backtests.see",
     "export": "exports.own",
     "delegation": "delegations.see",
@@ -102,19 +104,9 @@ OWN_ALONE = {"export"}
 NEVER_OWN = {"repayments.settle"}
 # Nobody's in particular: the company's, or another company's.
 COMPANYS = {
-    "invitation",
-    "category",
-    "department",
-    "account",
-    "import",
-    "policy",
-    "backtest",
-    "tag",
-    "reimbursement",
-    "payout",
-    "batch",
-    "key",
-}
+    "invitation", "category", "department", "account", "import", "policy", "backtest", "tag", "reimbursement", "payout", "batch",
+    "key", "event",
+}  # fmt: skip
 OWN, REPORT, STRANGER, FOREIGN = "own", "a report's", "a stranger's", "another company's"
 MONEY = {"minor": 1_00, "currency": "USD"}
 
@@ -286,6 +278,8 @@ CASES: dict[str, Case] = {
     "POST /api/v1/categories/": Case("categories.change", body={"name": "New"}),
     "GET /api/v1/categories/{public_id}/": Case("categories.see", "category"),
     "PATCH /api/v1/categories/{public_id}/": Case("categories.change", "category", {"ledger_code": "1"}),
+    "GET /api/v1/events/": Case("activity.see", lists="event"),
+    "GET /api/v1/events/{public_id}/": Case("activity.see", "event"),
     "GET /api/v1/api-keys/": Case("keys.see", lists="key"),
     "POST /api/v1/api-keys/": Case("keys.change", body={"name": "New", "scopes": ["cards:read"]}),
     "GET /api/v1/api-keys/{public_id}/": Case("keys.see", "key"),
@@ -609,12 +603,18 @@ class Cast:
             "category": Category.objects.get(name="Meals").public_id,
             "department": people.add_department(name="Sales", actor=owner, at=NOON).public_id,
             "tag": companies.add_tag(name="Trip", actor=owner, at=NOON).public_id,
+            "event": self._sealed(owner),
             "key": people.create_key(name="Payroll", scopes=["cards:read"], actor=owner, at=NOON)[0].public_id,
             "account": FundingAccount.objects.get().public_id,
             "import": import_statement(owner.company, file, actor=owner, at=NOON).public_id,
             "policy": policy.public_id,
             "backtest": backtests.try_policy(policy, Days(NOON.date(), NOON.date()), actor=owner, at=NOON).public_id,
         }
+
+    def _sealed(self, owner: Membership) -> str:
+        """The first of the company's log."""
+        events.seal_all()
+        return Event.objects.get(sequence=1).public_id
 
     def _exported(self, owner: Membership) -> str:
         """The payee's claim, and nothing of anybody else's."""

@@ -53,6 +53,8 @@ COUNTS = {
     "/api/v1/imports/": 2,
     "/api/v1/backtests/": 2,
     "/api/v1/exports/": 2,
+    "/api/v1/events/": 4,
+    "/api/v1/api-keys/": 2,
     "/api/v1/auth/me/": 2,
     "/api/v1/reports/spend/?group_by=month&from=2026-01-01&to=2026-12-31": 2,
     "/api/v1/auth/sessions/": 2,

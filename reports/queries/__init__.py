@@ -8,6 +8,7 @@ from reports.queries.closing import close_list
 from reports.queries.declines import GROUPINGS as DECLINE_GROUPINGS
 from reports.queries.declines import declines
 from reports.queries.duplicates import MOST_COMPARED, duplicates
+from reports.queries.events import EVENT_KINDS, EVENT_TYPES, Actor, Feed, actors_of, events_after, sealed_events
 from reports.queries.limits import card_limits
 from reports.queries.merchants import new_merchants
 from reports.queries.movers import movers
@@ -51,6 +52,8 @@ __all__ = [
     "BEFORE",
     "COMPARISONS",
     "DECLINE_GROUPINGS",
+    "EVENT_KINDS",
+    "EVENT_TYPES",
     "GROUPINGS",
     "HIDDEN",
     "LAST_YEAR",
@@ -59,7 +62,10 @@ __all__ = [
     "NOBODYS",
     "NONE",
     "UNCATEGORISED",
+    "Actor",
+    "Feed",
     "Part",
+    "actors_of",
     "alone",
     "approval_ageing",
     "booked",
@@ -70,6 +76,7 @@ __all__ = [
     "compares_with_whole",
     "declines",
     "duplicates",
+    "events_after",
     "ids_of",
     "key_of",
     "missing_receipts",
@@ -84,6 +91,7 @@ __all__ = [
     "percent",
     "reader",
     "rows_behind",
+    "sealed_events",
     "spend",
     "subscriptions",
     "within",
