@@ -28,6 +28,14 @@ _MEANING = {
 }
 
 
+def _scope_of(operation: dict[str, Any]) -> str:
+    """What an API key needs, in a sentence; the same stands in the operation's `security`."""
+    scopes = next((one["apiKey"] for one in operation.get("security", []) if "apiKey" in one), None)
+    if scopes is None:
+        return "People do this with a token of their own: no API key may."
+    return f"An API key needs the scope `{scopes[0]}`." if scopes else ""
+
+
 class ContractGenerator(SchemaGenerator):
     """Describes the routes from inside a company that does not exist: filters build querysets, and none of them may find a row."""
 
@@ -46,6 +54,8 @@ class ContractSchema(AutoSchema):
         for status in self._refusals():
             operation["responses"].setdefault(status, self._refusal(status))
         operation["responses"] = dict(sorted(operation["responses"].items()))
+        if not self._is_open():
+            operation["description"] = " ".join([operation.get("description", ""), _scope_of(operation)]).strip()
         return operation
 
     def get_override_parameters(self) -> list[Any]:

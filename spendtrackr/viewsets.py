@@ -40,6 +40,8 @@ class TenantViewSet(GenericViewSet[Any]):
     lookup_value_regex = "[a-z0-9_]+"
     model: ClassVar[type[Model]]
     rules: ClassVar[Mapping[str, Rule]] = {}
+    # What operations ask besides, object by object: whoever could never do it is refused at once, and a key by its scope.
+    asked_besides: ClassVar[Mapping[str, Rule]] = {}
     # True where somebody looks after their own sign-in, which a suspended company does not stop.
     always_writable: ClassVar[bool] = False
     # False on an action that needs no more than its address: then a field is a mistake, and not ignored.
@@ -53,6 +55,8 @@ class TenantViewSet(GenericViewSet[Any]):
         if not self.action:
             return
         require(self._rule(), self.request.membership)
+        if self.action in self.asked_besides:
+            require(self.asked_besides[self.action], self.request.membership)
         if request.method not in _SAFE:
             if not self.always_writable:
                 self.request.membership.require_writable()

@@ -17,6 +17,9 @@ from conftest import client_of
 from spendtrackr.schema import ContractGenerator
 from spendtrackr.wsgi import application
 from tests.routes import all_routes
+from tests.test_isolation import OPEN
+from tests.test_permissions import CASES
+from users.roles import TABLE
 
 CONTRACT = ContractGenerator().get_schema(request=None, public=True)
 OPERATIONS = [(path, method, told) for path, methods in CONTRACT["paths"].items() for method, told in methods.items()]
@@ -47,6 +50,20 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(path, method, told
     opens = not any(told.get("security", []))
     assert not opens or method != "post" or "/auth/" in path
     assert keyed == (["Idempotency-Key"] if method == "post" and not opens else [])
+
+
+@pytest.mark.parametrize(("path", "method", "told"), OPERATIONS, ids=[f"{m.upper()} {p}" for p, m, _ in OPERATIONS])
+def test_every_operation_says_which_scope_a_key_needs(path, method, told):
+    route = f"{method.upper()} {path}"
+    if route in OPEN:
+        assert not any(told.get("security", [])) or route == "GET /api/v1/schema/"
+        return
+    people, *keys = told["security"]
+    assert people == {"accessToken": []}
+    rule = next((case.rule for name, case in CASES.items() if name.split("?")[0] == route), None)
+    scope = TABLE[rule].scope if rule else None
+    assert keys == ([{"apiKey": [scope]}] if scope else [])
+    assert (f"An API key needs the scope `{scope}`." if scope else "no API key may") in told["description"]
 
 
 def test_money_is_one_shape_everywhere():

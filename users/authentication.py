@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from spendtrackr import errors, tenancy, throttles
 from users import operations, tokens
 from users.models import ApiKey, Membership, Session, User, email_key
+from users.roles import TABLE
 
 PAGE_SESSION_KEY = "sid"
 
@@ -90,6 +91,15 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
             "description": "Of a program, with the scopes that it was given.",
         }
         return [token, key]
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:
+        """A person's token, or a key with the scope of the route's line of the table; where there is none, people alone."""
+        view = auto_schema.view
+        rules = getattr(view, "rules", None)
+        if rules is None:
+            return [{"accessToken": []}, {"apiKey": []}]
+        scope = TABLE[view.asked_besides.get(view.action, rules[view.action])].scope
+        return [{"accessToken": []}, {"apiKey": [scope]}] if scope else [{"accessToken": []}]
 
 
 class MembershipMiddleware:

@@ -44,6 +44,7 @@ class ReceiptViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = shapes.ReceiptSerializer
     filterset_class = ReceiptFilter
     model = Receipt
+    asked_besides = dict.fromkeys(("attach", "detach", "destroy"), "transactions.describe")
     rules = {
         "list": "transactions.see",
         "retrieve": "transactions.see",
