@@ -35,6 +35,7 @@ def prepare() -> None:
         "SIGNUP_OPEN": "true",
         "CONFIRM_ADDRESSES": "false",
         "HTTPS": "false",
+        "API_REQUESTS_PER_MINUTE": "0",
     }
 
 

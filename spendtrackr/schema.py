@@ -23,7 +23,7 @@ _MEANING = {
     "413": "The body is too large.",
     "415": "The body's media type is not accepted.",
     "422": "The idempotency key was used for another request.",
-    "429": "Too many attempts; see Retry-After.",
+    "429": "Too many requests or attempts; see Retry-After.",
     "503": "Nothing was changed; see Retry-After.",
 }
 
@@ -77,7 +77,7 @@ class ContractSchema(AutoSchema):
 
     def _refusals(self) -> list[str]:
         statuses = ["400", "503"]
-        statuses += ["401", "429"] if self._is_open() else ["401", "403"]
+        statuses += ["401", "429"] if self._is_open() else ["401", "403", "429"]
         if self._is_open() and self.method == "POST":
             statuses += ["403", "409"]
         if "{" in self.path or "/simulator/" in self.path:
@@ -87,7 +87,7 @@ class ContractSchema(AutoSchema):
         if self.method == "DELETE":
             statuses.append("409")
         if self.method == "POST" and not self._is_open():
-            statuses += ["422", "429"]
+            statuses.append("422")
         return statuses
 
     def _refusal(self, status: str) -> dict[str, Any]:

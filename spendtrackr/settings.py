@@ -33,6 +33,7 @@ SIGNUP_OPEN = environment.flag("SIGNUP_OPEN", default=not IN_PRODUCTION)
 SIMULATOR_ENABLED = environment.flag("SIMULATOR_ENABLED", default=not IN_PRODUCTION)
 CONFIRM_ADDRESSES = environment.flag("CONFIRM_ADDRESSES", default=IN_PRODUCTION)
 DOCS_OPEN = environment.flag("DOCS_OPEN", default=not IN_PRODUCTION)
+API_REQUESTS_PER_MINUTE = environment.whole_number("API_REQUESTS_PER_MINUTE", default=6_000)
 HTTPS = environment.flag("HTTPS", default=IN_PRODUCTION)
 BEHIND_PROXY = environment.flag("BEHIND_PROXY", default=False)
 

@@ -1,10 +1,17 @@
-"""Limits on guessing. Counted atomically: in Redis where there is one, in the database otherwise or when Redis is away."""
+"""Limits on guessing, and on how much one credential asks.
+
+Guesses are counted atomically: in Redis where there is one, in the database otherwise or when Redis is away. Requests are counted in Redis,
+and without one by each process for itself: a limit that costs a write a request would be dearer than what it guards.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 import time
+from collections import Counter
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.cache import cache
@@ -40,6 +47,43 @@ def hit(scope: str, subject: str, *, limit: int, seconds: int) -> None:
         raise errors.TooMany(retry_after=seconds - int(time.time()) % seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many requests a credential may make in a window, how many are left, and in how many seconds the next window begins."""
+
+    limit: int
+    left: int
+    seconds: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """As `RateLimit-…` of the IETF's draft `draft-ietf-httpapi-ratelimit-headers`, in its form of three fields."""
+        return {"RateLimit-Limit": str(self.limit), "RateLimit-Remaining": str(max(0, self.left)), "RateLimit-Reset": str(self.seconds)}
+
+
+def allow(credential: str, *, limit: int, seconds: int = 60) -> Allowance:
+    """Count a request of a credential. Beyond the limit nothing is left, and `left` is -1."""
+    now = int(time.time())
+    window = now // seconds
+    key = hashlib.sha256(f"requests:{credential}:{seconds}".encode()).hexdigest()
+    made = _count_in_redis(key, window, seconds) or _count_here(key, window)
+    return Allowance(limit, max(-1, limit - made), seconds - now % seconds)
+
+
+# Of this process alone: the window that was counted last, and the requests in it by credential.
+_here: tuple[int, Counter[str]] = (0, Counter())
+_lock = threading.Lock()
+
+
+def _count_here(key: str, window: int) -> int:
+    global _here  # noqa: PLW0603 -- one counter a process
+    with _lock:
+        if _here[0] != window:
+            _here = (window, Counter())
+        _here[1][key] += 1
+        return _here[1][key]
+
+
 def client_address(request: HttpRequest | Request) -> str:
     """Who asks. Behind a proxy its own entry, the last, is the only one in X-Forwarded-For that the client cannot choose."""
     if settings.BEHIND_PROXY:
@@ -54,12 +98,20 @@ def _count_in_redis(key: str, window: int, seconds: int) -> int | None:
         return None
     name = f"throttle:{key}:{window}"
     try:
-        cache.add(name, 0, timeout=seconds + 5)
-        return int(cache.incr(name))
+        return _one_more(name, seconds)
     except Exception as error:  # noqa: BLE001 -- whatever Redis does, logins go on under the database's count
         log.warning("Redis is away, counting in the database: %s", error)
         _redis_away_until = time.monotonic() + _REST_SECONDS
         return None
+
+
+def _one_more(name: str, seconds: int) -> int:
+    """Most often it is there, and one question suffices."""
+    try:
+        return int(cache.incr(name))
+    except ValueError:
+        cache.add(name, 0, timeout=seconds + 5)
+        return int(cache.incr(name))
 
 
 def _count_in_database(key: str, window: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db.models import Model, QuerySet
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -16,6 +17,7 @@ from spendtrackr import errors, idempotency
 from spendtrackr.filters import refuse_unknown_parameters
 from spendtrackr.permissions import Rule, require
 from spendtrackr.serializers import StrictSerializer, represent, validated
+from spendtrackr.throttles import Allowance, allow
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -26,6 +28,7 @@ class APIRequest(Request):
     id: str
     membership: Any
     session: Any
+    auth: Any
 
 
 class NoBody(StrictSerializer):
@@ -49,8 +52,12 @@ class TenantViewSet(GenericViewSet[Any]):
     page_order: ClassVar[tuple[str, ...]] = ("-id",)
     query_parameters: ClassVar[tuple[str, ...]] = ()
 
+    # What the credential of the request at hand may still ask; None before it is known, and where nothing is limited.
+    allowance: Allowance | None = None
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        self._count()
         refuse_unknown_parameters(request, self)
         if not self.action:
             return
@@ -63,6 +70,19 @@ class TenantViewSet(GenericViewSet[Any]):
             if not self.takes_body and self.request.data:
                 self.body(NoBody)
             self._write_once(str(request.method).lower())
+
+    def _count(self) -> None:
+        """Count the request against its credential's allowance. Raises `TooMany`."""
+        if settings.API_REQUESTS_PER_MINUTE:
+            self.allowance = allow(self.request.auth.public_id, limit=settings.API_REQUESTS_PER_MINUTE)
+            if self.allowance.left < 0:
+                raise errors.TooMany(self.allowance.seconds)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in (self.allowance.headers if self.allowance else {}).items():
+            response[name] = value
+        return response
 
     def rows(self) -> QuerySet[Any]:
         """The rows that this member may see, of the company in scope."""

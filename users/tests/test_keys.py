@@ -344,3 +344,23 @@ def test_the_network_is_played_with_one_scope(world, api):
     assert captured.status_code == 200, captured.content
     foreign = client.post("/api/v1/simulator/authorizations/", {**said, "card": world.her_card.public_id}, format="json")
     assert (foreign.status_code, foreign.json()["field"]) == (400, "card")
+
+
+def test_every_answer_says_what_is_left_and_beyond_it_nothing_is_done(world, api, settings):
+    settings.API_REQUESTS_PER_MINUTE = 3
+    with time_machine.travel(NOON + timedelta(seconds=15), tick=False):
+        key = made(api(world.alice), scopes=["cards:write"])
+        client = program(key["secret"])
+        told = [client.get(f"/api/v1/cards/{card}/") for card in (world.card.public_id, world.her_card.public_id)]
+        assert [(one.status_code, one["RateLimit-Remaining"]) for one in told] == [(200, "2"), (404, "1")]
+        assert client.get("/api/v1/budgets/").status_code == 403
+        refused = client.post(f"/api/v1/cards/{world.card.public_id}/freeze/")
+        assert (refused.status_code, refused.json()["code"], refused["Retry-After"]) == (429, "too_many_requests", "45")
+        assert (refused["RateLimit-Limit"], refused["RateLimit-Remaining"], refused["RateLimit-Reset"]) == ("3", "0", "45")
+        assert events(world, "card.frozen") == []
+        assert api(world.bob).get("/api/v1/cards/")["RateLimit-Remaining"] == "2"  # another credential
+        assert "RateLimit-Limit" not in APIClient().get("/api/v1/cards/")
+    with time_machine.travel(NOON + timedelta(seconds=60), tick=False):
+        assert client.post(f"/api/v1/cards/{world.card.public_id}/freeze/").status_code == 200
+    settings.API_REQUESTS_PER_MINUTE = 0
+    assert "RateLimit-Limit" not in client.get("/api/v1/cards/")
