@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from django.db import IntegrityError, OperationalError, transaction
@@ -53,6 +54,26 @@ def in_transaction(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
                 raise
             time.sleep(random.uniform(0.002, 0.02) * attempt)  # noqa: S311 -- jitter, not a secret
     raise AssertionError("unreachable")
+
+
+@contextmanager
+def without_waiting() -> Iterator[None]:
+    """For a write that is not worth a wait. SQLite has one lock for all that write, and would queue for it; elsewhere rows are few.
+
+    Raises OperationalError where somebody else is writing.
+    """
+    connection = transaction.get_connection()
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        before = int(cursor.fetchone()[0])
+        cursor.execute("PRAGMA busy_timeout = 0")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {before}")
 
 
 def again_if_taken(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -33,7 +33,7 @@ def _scope_of(operation: dict[str, Any]) -> str:
     scopes = next((one["apiKey"] for one in operation.get("security", []) if "apiKey" in one), None)
     if scopes is None:
         return "People do this with a token of their own: no API key may."
-    return f"An API key needs the scope `{scopes[0]}`." if scopes else ""
+    return f"An API key needs {' and '.join(f'`{scope}`' for scope in scopes)}." if scopes else ""
 
 
 class ContractGenerator(SchemaGenerator):

@@ -97,6 +97,7 @@ SEEN_BY = {
 ALSO_NEEDS = {
     "POST /api/v1/budgets/": "people:read",
     "POST /api/v1/exports/": "transactions:read",
+    "GET /api/v1/backtests/{public_id}/rows/": "transactions:read",
 }
 # What is somebody's own, and so no program's.
 OWN_ALONE = {"export"}

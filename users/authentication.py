@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from spendtrackr import errors, tenancy, throttles
 from users import operations, tokens
 from users.models import ApiKey, Membership, Session, User, email_key
-from users.roles import TABLE
+from users.roles import SCOPES, TABLE, covers
 
 PAGE_SESSION_KEY = "sid"
 
@@ -42,11 +42,14 @@ def integration_of(secret: str, address: str) -> tuple[ApiKey, Membership] | Non
     """The key and the program in whose name it acts, if it is open. Raises `AddressNotAllowed`."""
     keys = ApiKey.across_companies.select_related("integration__membership__user", "integration__membership__company")
     key = keys.filter(secret_hash=tokens.digest(secret)).first()
-    if key is None or not key.is_open(timezone.now()) or not key.integration.membership.is_active:
+    if key is None or not key.is_open(timezone.now()):
+        return None
+    member = key.integration.membership
+    if not (member.is_active and member.user.is_active):
         return None
     if not key.integration.admits(address):
         raise AddressNotAllowed
-    return key, key.integration.membership
+    return key, member
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -98,8 +101,10 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         rules = getattr(view, "rules", None)
         if rules is None:
             return [{"accessToken": []}, {"apiKey": []}]
-        scope = TABLE[view.asked_besides.get(view.action, rules[view.action])].scope
-        return [{"accessToken": []}, {"apiKey": [scope]}] if scope else [{"accessToken": []}]
+        asked = [TABLE[rule].scope for rule in (rules[view.action], view.asked_besides.get(view.action)) if rule]
+        # Whoever may write may read: of one resource the larger scope is enough.
+        needed = [one for one in SCOPES if one in asked and not covers([other for other in asked if other and other != one], one)]
+        return [{"accessToken": []}] if None in asked else [{"accessToken": []}, {"apiKey": needed}]
 
 
 class MembershipMiddleware:

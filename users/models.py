@@ -415,6 +415,8 @@ class ApiKey(TenantModel):
     expires_at = models.DateTimeField(null=True)
     # To the minute: it is not written at every request.
     last_used_at = models.DateTimeField(null=True)
+    # When another one took its place.
+    rotated_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
     revoked_by = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
 

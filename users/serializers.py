@@ -14,6 +14,7 @@ from spendtrackr.locales import REGIONS
 from spendtrackr.serializers import (
     CountryField,
     CurrencyField,
+    InstantField,
     PlainCharField,
     PlainChoiceField,
     PlainListField,
@@ -288,7 +289,7 @@ class ApiKeyFields(StrictSerializer):
     name = PlainCharField(max_length=120, help_text="What it is for. It stands beside whatever is done with the key.")
     scopes = ScopesField()
     networks = NetworksField(required=False)
-    expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="Null: it lives until it is revoked.")
+    expires_at = InstantField(required=False, allow_null=True, help_text="Null: it lives until it is revoked.")
 
 
 class NewApiKeyBody(ApiKeyFields):

@@ -96,7 +96,7 @@ def choosable(document: policies.Document) -> Choosable:
         model.objects.filter(Q(archived_at=None) | Q(public_id__in=named[kind])).order_by("name").values_list("public_id", "name")
         for model, kind in ((Category, "categories"), (Department, "departments"))
     ]
-    people = Membership.objects.filter(~Q(status=MembershipStatus.DEACTIVATED) | Q(public_id__in=named["members"]))
+    people = Membership.objects.people().filter(~Q(status=MembershipStatus.DEACTIVATED) | Q(public_id__in=named["members"]))
     able = Membership.objects.filter(Q(pk__in=deciders().values("pk")) | Q(public_id__in=named["members"]))
     by_name = ("user__name", "pk")
     categories, departments = in_use

@@ -64,6 +64,8 @@ class BacktestRowViewSet(ListModelMixin, TenantViewSet):
     filterset_class = BacktestRowFilter
     model = BacktestRow
     rules = {"list": "backtests.see"}
+    # They are purchases of the company's past.
+    asked_besides = {"list": "transactions.see"}
 
     def rows(self) -> QuerySet[Any]:
         return queries.rows_of(find(Backtest.objects.all(), self.kwargs["public_id"]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
-from ipaddress import ip_network
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
@@ -13,7 +14,7 @@ from django.db import OperationalError
 from companies.models import Company
 from spendtrackr import errors, events
 from spendtrackr.ids import new_id
-from spendtrackr.retry import operation
+from spendtrackr.retry import operation, without_waiting
 from users import tokens
 from users.models import ApiKey, Integration, Membership, User
 from users.roles import INTEGRATION, SCOPES, rules_of
@@ -23,6 +24,8 @@ _DOMAIN = "integrations.invalid"
 MOST_OPEN, MOST_NETWORKS = 100, 20
 # What a company sees of the last use is this old at most.
 USED_EVERY = timedelta(minutes=1)
+# As far as instants of requests go.
+_LATEST = datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC)
 LONGEST_OVERLAP = timedelta(days=7)
 
 
@@ -67,7 +70,9 @@ def change_key(key: ApiKey, changes: dict[str, Any], *, actor: Membership, at: d
     if "networks" in changes:
         told["networks"] = _networks(changes["networks"])
         integration.allowed = " ".join(told["networks"])
-    if "expires_at" in changes:
+    if "expires_at" in changes and changes["expires_at"] != key.expires_at:
+        if key.rotated_at:
+            raise errors.InvalidState("This key was rotated, and ends by itself. Revoke it to end it at once.")
         key.expires_at = changes["expires_at"]
         _expiry(key.expires_at, at=at)
         told["expires_at"] = _iso(key.expires_at)
@@ -82,16 +87,19 @@ def change_key(key: ApiKey, changes: dict[str, Any], *, actor: Membership, at: d
 def rotate_key(key: ApiKey, *, overlap: timedelta = timedelta(days=1), actor: Membership, at: datetime) -> tuple[ApiKey, str]:
     """Another secret of the same integration. The one before goes on working for the overlap, and no longer than it would have.
 
-    The new one lives as long as the one before was made to live. Raises `Invalid` for an overlap beyond `LONGEST_OVERLAP`.
+    The new one lives as long as the one before did from when it was made. Raises `Invalid` for an overlap beyond `LONGEST_OVERLAP`, and
+    `InvalidState` for a key that was rotated already: of two that replace it one would be forgotten.
     """
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise errors.Invalid(f"The overlap is between 0 and {LONGEST_OVERLAP // timedelta(hours=1)} hours.", field="overlap_hours")
     key = _locked(key, at=at)
+    if key.rotated_at:
+        raise errors.InvalidState("This key was rotated already: rotate the one that replaces it.")
     _room(at)
-    lifetime = key.expires_at - key.created_at if key.expires_at else None
-    replacement, secret = _new_key(key.integration, at + lifetime if lifetime else None, actor=actor, at=at)
-    key.expires_at = min(key.expires_at or at + overlap, at + overlap)
-    key.save(update_fields=["expires_at"])
+    expires_at = min(at + (key.expires_at - key.created_at), _LATEST) if key.expires_at else None
+    replacement, secret = _new_key(key.integration, expires_at, actor=actor, at=at)
+    key.expires_at, key.rotated_at = min(key.expires_at or at + overlap, at + overlap), at
+    key.save(update_fields=["expires_at", "rotated_at"])
     told = {"integration": key.integration.membership.public_id, "replaces": key.public_id, "until": _iso(key.expires_at)}
     events.record("key.rotated", replacement, actor=actor, at=at, **told)
     return replacement, secret
@@ -113,10 +121,8 @@ def note_use(key: ApiKey, *, at: datetime) -> None:
     """Once a minute at most, by whichever request comes first. Not worth an answer of its own when the database is busy."""
     if key.last_used_at and at < key.last_used_at + USED_EVERY:
         return
-    try:
+    with suppress(OperationalError), without_waiting():
         ApiKey.objects.filter(pk=key.pk, last_used_at=key.last_used_at).update(last_used_at=at)
-    except OperationalError:
-        return
 
 
 def _program(name: str, company: Company, *, at: datetime) -> Membership:
@@ -175,14 +181,24 @@ def _networks(given: Collection[str]) -> list[str]:
     if len(given) > MOST_NETWORKS:
         raise errors.Invalid(f"At most {MOST_NETWORKS} networks.", field="networks")
     try:
-        return list(dict.fromkeys(str(ip_network(one.strip())) for one in given))
+        return list(dict.fromkeys(str(_network(one.strip())) for one in given))
     except ValueError as error:
         raise errors.Invalid("Networks are written as 203.0.113.0/24, 2001:db8::/32 or 203.0.113.7.", field="networks") from error
 
 
+def _network(text: str) -> IPv4Network | IPv6Network:
+    """An IPv4 network in the spelling of IPv6 is one of IPv4, as addresses are. Raises ValueError, for a zone of one machine too."""
+    if "%" in text:
+        raise ValueError("a zone means something on one machine alone")
+    found = ip_network(text)
+    if isinstance(found, IPv6Network) and found.prefixlen >= 96 and (mapped := found.network_address.ipv4_mapped):
+        return IPv4Network(f"{mapped}/{found.prefixlen - 96}")
+    return found
+
+
 def _expiry(expires_at: datetime | None, *, at: datetime) -> None:
-    if expires_at and expires_at <= at:
-        raise errors.Invalid("This instant is past.", field="expires_at")
+    if expires_at and not at < expires_at <= _LATEST:
+        raise errors.Invalid("This instant is past, or too far away.", field="expires_at")
 
 
 def _iso(at: datetime | None) -> str | None:

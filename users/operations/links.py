@@ -32,10 +32,10 @@ def write_link(user: User, purpose: LinkPurpose, *, at: datetime) -> EmailLink:
 def request_reset(email: str, *, at: datetime) -> None:
     """Mail a link to choose a new password, if this is anybody's address. Callers hear the same either way.
 
-    Operators are left out: whoever reads their mail must not look at all companies.
+    Operators are left out: whoever reads their mail must not look at all companies. So are programs, which have no password to forget.
     """
     user = User.objects.filter(email_key=email_key(email), is_active=True, is_staff=False).first()
-    if user:
+    if user and user.has_usable_password():
         write_link(user, LinkPurpose.RESET, at=at)
 
 

@@ -50,9 +50,9 @@ def tell(types: AbstractSet[str], translate: Callable[[list[Event]], Iterable[No
 
 
 def write(notices: Iterable[Notice], *, at: datetime) -> None:
-    """One row a notice. Who is not active gets a row that is read and mailed to nobody."""
+    """One row a notice. Who is not active gets a row that is read and mailed to nobody; a program gets none."""
     notices = list(notices)
-    people = Membership.objects.select_related("user", "company").filter(public_id__in={notice.member for notice in notices})
+    people = Membership.objects.people().select_related("user", "company").filter(public_id__in={notice.member for notice in notices})
     members = {member.public_id: member for member in people}
     chosen = queries.choices_of_all(member.pk for member in members.values())
     rows = [

@@ -16,7 +16,7 @@ from spendtrackr import errors, events
 from spendtrackr.retry import operation
 from spendtrackr.tenancy import company_scope
 from users import permissions, queries, tokens
-from users.models import Invitation, LinkPurpose, Membership, MembershipStatus, Session, SessionKind, User, email_key
+from users.models import ApiKey, Invitation, LinkPurpose, Membership, MembershipStatus, Session, SessionKind, User, email_key
 from users.operations.access import (
     SignedIn,
     check_password,
@@ -152,8 +152,8 @@ def invite(
     department: Department | None = None,
 ) -> tuple[Invitation, str]:
     """Ask an address to join; answers the invitation and its token in clear. An open one for the address is replaced."""
-    if not _vouches(actor, role):
-        raise errors.Forbidden("Only an owner can make somebody an owner.")
+    if not _vouches(actor, role, at=at):
+        raise permissions.refusal(actor)
     key = _email_key(email)
     if Membership.objects.filter(user__email_key=key).exists():
         raise errors.Invalid("This person is a member already.", field="email", code="already_member")
@@ -176,9 +176,14 @@ def invite(
     return invitation, secret
 
 
-def _vouches(actor: Membership, role: str) -> bool:
-    """Whether somebody may hand out a role now. Locks them: who is sent away at this moment leaves no way back in."""
+def _vouches(actor: Membership, role: str, *, at: datetime) -> bool:
+    """Whether somebody may hand out a role now. Locks them: who is sent away at this moment leaves no way back in.
+
+    A program may as long as one of its keys opens something.
+    """
     now = Membership.objects.select_for_update().get(pk=actor.pk)
+    if now.is_program and not ApiKey.objects.open_at(at).filter(integration=now.integration).exists():
+        return False
     return now.is_active and permissions.may_make(now, role)
 
 
@@ -192,6 +197,7 @@ def resend(invitation: Invitation, *, actor: Membership, at: datetime) -> tuple[
     _change_unanswered(
         invitation,
         actor,
+        at=at,
         token_hash=tokens.digest(secret),
         mail_token_hash=None,
         mail_due_at=at,
@@ -206,15 +212,15 @@ def resend(invitation: Invitation, *, actor: Membership, at: datetime) -> tuple[
 @operation
 def revoke(invitation: Invitation, *, actor: Membership, at: datetime) -> Invitation:
     """Take an invitation back: neither of its secrets opens it from here on."""
-    _change_unanswered(invitation, actor, revoked_at=at, open_email_key=None, mail_due_at=None)
+    _change_unanswered(invitation, actor, at=at, revoked_at=at, open_email_key=None, mail_due_at=None)
     events.record("invitation.revoked", invitation, actor=actor, at=at)
     return invitation
 
 
-def _change_unanswered(invitation: Invitation, actor: Membership, **changes: Any) -> None:
+def _change_unanswered(invitation: Invitation, actor: Membership, *, at: datetime, **changes: Any) -> None:
     """Raises `InvalidState` for an invitation that was accepted or revoked, also a moment ago."""
-    if not _vouches(actor, invitation.role):
-        raise errors.Forbidden("Only an owner looks after the invitation of an owner.")
+    if not _vouches(actor, invitation.role, at=at):
+        raise permissions.refusal(actor)
     if Invitation.objects.filter(pk=invitation.pk, accepted_at=None, revoked_at=None).update(**changes) != 1:
         raise errors.InvalidState("This invitation was accepted or revoked already.")
     invitation.refresh_from_db(fields=list(changes))
@@ -289,7 +295,7 @@ def _accept(invitation: Invitation, by: _Acceptance, *, at: datetime, kind: Sess
         raise errors.CompanySuspended
     if by.user and _lock_acceptor(by, at=at).is_staff:  # operators look at all companies, and belong to none
         raise InvitationDead(field="token")
-    if not _vouches(invitation.invited_by, invitation.role):
+    if not _vouches(invitation.invited_by, invitation.role, at=at):
         raise InvitationDead(field="token")
     claimed = queries.opened_by(by.secret).filter(accepted_at=None, revoked_at=None, expires_at__gt=at, open_email_key__isnull=False)
     if claimed.update(accepted_at=at, open_email_key=None, mail_due_at=None) != 1:
@@ -320,7 +326,7 @@ def change_member(member: Membership, changes: dict[str, Any], *, actor: Members
     """
     member = _lock_member(member, owners_too=True)
     if not permissions.may_change(actor, member):
-        raise errors.Forbidden("Only an owner can make or change an owner.")
+        raise permissions.refusal(actor)
     if member.status == MembershipStatus.DEACTIVATED:
         raise errors.InvalidState("This member has left. Reactivate them first.")
     if "role" in changes and changes["role"] != member.role:
@@ -355,7 +361,7 @@ def _must_leave_an_owner(member: Membership) -> None:
 
 def _change_role(member: Membership, role: str, *, actor: Membership, at: datetime) -> None:
     if not permissions.may_make(actor, role):
-        raise errors.Forbidden("Only an owner can make or change an owner.")
+        raise permissions.refusal(actor)
     if role != Role.OWNER:
         _must_leave_an_owner(member)
     before, member.role = member.role, role
@@ -390,7 +396,7 @@ def set_status(member: Membership, status: MembershipStatus, *, actor: Membershi
     """Suspend, deactivate or reactivate. Callers lock the member's cards first: see `cards.operations.suspend_member` and its like."""
     member = _lock_member(member, owners_too=True)
     if not permissions.may_change(actor, member):
-        raise errors.Forbidden("Only an owner can suspend, deactivate or reactivate an owner.")
+        raise permissions.refusal(actor)
     if member.pk == actor.pk:
         raise errors.InvalidState("Nobody does this to themselves. Somebody else has to.")
     if member.status == status:

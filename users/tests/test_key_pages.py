@@ -10,6 +10,7 @@ from tests.factories import NOON
 from users import operations as people
 from users.models import ApiKey
 from users.tests.test_keys import program
+from users.views import keys
 
 PAGE = "/api-keys/"
 
@@ -35,7 +36,7 @@ def test_a_key_is_made_and_its_secret_shown_once(world, pages):
         "name": "  Night  export ",
         "scopes": ["cards:read", "budgets:write"],
         "networks": "127.0.0.0/8\n10.0.0.7",
-        "last_day": "2099-12-31",
+        "last_day": "2098-12-31",
     }
     made = client.post(PAGE, said)
     assert made.status_code == 200
@@ -47,7 +48,7 @@ def test_a_key_is_made_and_its_secret_shown_once(world, pages):
     key = ApiKey.across_companies.select_related("integration__membership__user", "integration__membership__company").get()
     assert key.integration.membership.user.name == "Night export"
     assert (key.integration.scopes, key.integration.networks) == (["cards:read", "budgets:write"], ["127.0.0.0/8", "10.0.0.7/32"])
-    assert key.integration.membership.company.day_of(key.expires_at).isoformat() == "2100-01-01"  # the first instant of it
+    assert key.integration.membership.company.day_of(key.expires_at).isoformat() == "2099-01-01"  # the first instant of it
 
 
 def test_what_is_missing_is_said_and_what_was_filled_in_stays(world, pages):
@@ -93,6 +94,10 @@ def test_it_is_rotated_and_revoked(world, pages):
     secret = secret_on(rotated)
     assert program(secret).get("/api/v1/cards/").status_code == 200
     assert "Expired" in text(client.get(f"{PAGE}{key.public_id}/"))
+    # The page shows the new one by now, and its buttons are about that.
+    assert set(re.findall(r'<form method="post" action="(/api-keys/[^"]+)"', text(rotated))) == {f"{PAGE}{_latest().public_id}/"}
+    assert client.post(f"{PAGE}{key.public_id}/", {"do": "rotate", "overlap": "0"}).status_code == 302
+    assert ApiKey.across_companies.count() == 2
     new = ApiKey.across_companies.latest("pk")
     assert client.post(f"{PAGE}{new.public_id}/", {"do": "revoke"}).status_code == 302
     assert program(secret).get("/api/v1/cards/").status_code == 401
@@ -131,3 +136,20 @@ def test_activity_tells_who_did_what_to_which_key_and_what_it_did(world, pages):
     narrowed = text(pages(world.alice).get(f"/activity/?person={key.integration.membership.public_id}"))
     assert "Card sync" in narrowed
     assert "topped up" not in narrowed
+
+
+def _latest() -> ApiKey:
+    return ApiKey.across_companies.latest("pk")
+
+
+def test_an_open_key_is_shown_however_many_have_ended(world, pages, monkeypatch):
+    monkeypatch.setattr(keys, "MOST_SHOWN", 1)
+    key_of(world, name="Old and open")
+    for number in range(3):
+        key = key_of(world, name=f"Ended {number}")
+        with company_scope(world.acme.pk):
+            people.revoke_key(key, actor=world.alice, at=NOON)
+    shown = text(pages(world.alice).get(PAGE))
+    assert "Old and open" in shown
+    assert "No program has access" not in shown
+    assert ("Ended 2" in shown, "Ended 1" in shown) == (True, False)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
-from conftest import client_of
+from conftest import build_world, client_of
+from reports.catalogue import REPORTS
+from spendtrackr.events import seal_all
 from spendtrackr.models import Event, IdempotencyKey
 from spendtrackr.tenancy import company_scope
-from tests.factories import NOON, PASSWORD
+from tests.factories import NOON, PASSWORD, swipe
+from tests.rules import try_out
+from transactions import tasks
 from transactions.operations import accounts
+from transactions.operations.swipes import authorize
 from users import operations as people
 from users import tokens
-from users.models import ApiKey, Membership, User
+from users.models import ApiKey, EmailLink, Membership, Notification, User
 from users.roles import SCOPES, TABLE, covers, rules_of
 
 KEYS = "/api/v1/api-keys/"
@@ -126,6 +135,9 @@ def test_who_runs_the_company_makes_them(world, api, who, sees, makes):
         ({"networks": ["10.0.0.0/8"] * 21}, "networks"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ({"expires_at": "soon"}, "expires_at"),
+        ({"expires_at": "2099-01-01T00:00:00"}, "expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59Z"}, "expires_at"),
+        ({"networks": ["fe80::1%a b"]}, "networks"),
         ({"secret": "sk_live_mine"}, "secret"),
     ],
 )
@@ -176,13 +188,45 @@ def test_a_rotated_key_works_for_the_overlap_and_the_program_stays_the_same(worl
     assert f'"replaces": "{key["id"]}"' in event.details
 
 
-def test_rotating_never_lengthens_a_life(world, api):
+def test_the_new_one_lives_as_long_as_the_one_before_was_made_to_live(world, api):
     with time_machine.travel(NOON, tick=False):
-        key = made(api(world.alice), expires_at=(NOON + timedelta(hours=1)).isoformat())
-        new = api(world.alice).post(f"{KEYS}{key['id']}/rotate/", {}, format="json").json()
-        before = api(world.alice).get(f"{KEYS}{key['id']}/").json()
-    assert before["expires_at"] == key["expires_at"]
-    assert new["expires_at"] == key["expires_at"]  # as long from now on as the one before from then
+        key = made(api(world.alice), expires_at=(NOON + timedelta(days=30)).isoformat())
+    with time_machine.travel(NOON + timedelta(days=20), tick=False):
+        alice = api(world.alice)
+        new = alice.post(f"{KEYS}{key['id']}/rotate/", {}, format="json").json()
+        before = alice.get(f"{KEYS}{key['id']}/").json()
+    assert new["expires_at"] == (NOON + timedelta(days=50)).isoformat().replace("+00:00", "Z")
+    assert before["expires_at"] == (NOON + timedelta(days=21)).isoformat().replace("+00:00", "Z")
+
+
+def test_the_overlap_never_lengthens_a_life(world, api):
+    with time_machine.travel(NOON, tick=False):
+        alice = api(world.alice)
+        key = made(alice, expires_at=(NOON + timedelta(hours=1)).isoformat())
+        alice.post(f"{KEYS}{key['id']}/rotate/", {}, format="json")
+        assert alice.get(f"{KEYS}{key['id']}/").json()["expires_at"] == key["expires_at"]
+
+
+def test_a_key_is_rotated_once_and_its_end_stays(world, api):
+    """A second press of the button would make a key that nobody copied; another end would undo the rotation."""
+    alice = api(world.alice)
+    key = made(alice)
+    new = alice.post(f"{KEYS}{key['id']}/rotate/", {}, format="json").json()
+    assert alice.post(f"{KEYS}{key['id']}/rotate/", {}, format="json").status_code == 409
+    ends = alice.get(f"{KEYS}{key['id']}/").json()["expires_at"]
+    for at in (None, "2099-01-01T00:00:00Z"):
+        assert alice.patch(f"{KEYS}{key['id']}/", {"expires_at": at}, format="json").status_code == 409
+    assert alice.patch(f"{KEYS}{key['id']}/", {"expires_at": ends, "name": "HR"}, format="json").status_code == 200
+    assert ApiKey.across_companies.count() == 2
+    assert alice.post(f"{KEYS}{new['id']}/rotate/", {}, format="json").status_code == 201
+
+
+def test_a_life_that_would_go_beyond_what_instants_are_ends_there(world, api):
+    alice = api(world.alice)
+    key = made(alice, expires_at="2099-12-31T23:00:00Z")
+    new = alice.post(f"{KEYS}{key['id']}/rotate/", {}, format="json")
+    assert (new.status_code, new.json()["expires_at"][:10]) == (201, "2099-12-31")
+    assert alice.get(KEYS).status_code == 200
 
 
 @pytest.mark.parametrize("hours", [-1, 169, 1.5, "2"])
@@ -217,6 +261,8 @@ def test_a_change_is_of_what_it_names_and_takes_effect_at_once(world, api):
         (["2001:db8::/32"], "203.0.113.7", 403),
         (["203.0.113.7", "10.0.0.0/8"], "10.1.2.3", 200),
         (["203.0.113.7"], "nonsense", 403),
+        (["::ffff:203.0.113.0/120"], "203.0.113.7", 200),
+        (["::/0"], "203.0.113.7", 403),
         ([], "nonsense", 200),
     ],
 )
@@ -364,3 +410,111 @@ def test_every_answer_says_what_is_left_and_beyond_it_nothing_is_done(world, api
         assert client.post(f"/api/v1/cards/{world.card.public_id}/freeze/").status_code == 200
     settings.API_REQUESTS_PER_MINUTE = 0
     assert "RateLimit-Limit" not in client.get("/api/v1/cards/")
+
+
+INVITED = {"email": "eve@acme.example", "role": "employee"}
+
+
+def test_a_program_hands_out_no_more_than_an_employees_role(world, api):
+    """Or an ordinary scope would be all of them: whoever makes an admin makes keys."""
+    client = program(made(api(world.alice), scopes=["people:write"])["secret"])
+    for role in ("owner", "admin", "finance", "auditor"):
+        assert client.post("/api/v1/invitations/", {**INVITED, "role": role}, format="json").status_code == 403, role
+        assert client.patch(f"/api/v1/members/{world.bob.public_id}/", {"role": role}, format="json").status_code == 403, role
+    assert client.post("/api/v1/invitations/", INVITED, format="json").status_code == 201
+
+
+@pytest.mark.parametrize("role", ["owner", "admin", "finance"])
+def test_a_program_changes_nobody_who_runs_the_company_or_keeps_its_books(world, api, role):
+    client = program(made(api(world.alice), scopes=["people:write"])["secret"])
+    with company_scope(world.acme.pk):
+        zoe = world.hire("Zoe", role)
+    for method, path, body in (("patch", "", {"role": "employee"}), ("post", "suspend/", {}), ("post", "deactivate/", {})):
+        answer = getattr(client, method)(f"/api/v1/members/{zoe.public_id}/{path}", body, format="json")
+        assert (answer.status_code, "program" in answer.json()["message"]) == (403, True), path
+    with company_scope(world.acme.pk):
+        assert Membership.objects.get(pk=zoe.pk).role == role
+        invitation, _ = people.invite(email="new@acme.example", role=role, actor=world.alice, at=timezone.now())
+    assert client.post(f"/api/v1/invitations/{invitation.public_id}/resend/").status_code == 403
+
+
+def test_what_a_program_invited_ends_with_its_last_key(world, api):
+    alice = api(world.alice)
+    key = made(alice, scopes=["people:write"])
+    token = program(key["secret"]).post("/api/v1/invitations/", INVITED, format="json").json()["token"]
+    alice.post(f"{KEYS}{key['id']}/revoke/")
+    said = {"token": token, "name": "Eve", "password": PASSWORD}
+    refused = APIClient().post("/api/v1/auth/accept-invitation/", said, format="json")
+    assert (refused.status_code, refused.json()["field"]) == (400, "token")
+    assert not User.objects.filter(email=INVITED["email"]).exists()
+
+
+def test_what_a_program_invited_is_accepted_while_it_has_a_key(world, api):
+    key = made(api(world.alice), scopes=["people:write"])
+    token = program(key["secret"]).post("/api/v1/invitations/", INVITED, format="json").json()["token"]
+    said = {"token": token, "name": "Eve", "password": PASSWORD}
+    assert APIClient().post("/api/v1/auth/accept-invitation/", said, format="json").status_code == 201
+
+
+def test_nobody_mails_to_a_program_or_gives_it_a_password(world, api, mailoutbox):
+    made(api(world.alice))
+    user = User.objects.get(name="Payroll")
+    assert APIClient().post("/api/v1/auth/password-reset/", {"email": user.email}, format="json").status_code == 202
+    assert not EmailLink.objects.filter(user=user).exists()
+
+
+def test_a_program_is_told_nothing(world, api):
+    client = program(made(api(world.alice), scopes=["comments:write", "transactions:read"])["secret"])
+    with company_scope(world.acme.pk):
+        purchase = authorize(world.card, swipe(1_00)).transaction
+    assert client.post(f"/api/v1/transactions/{purchase.public_id}/comments/", {"text": "Hm"}, format="json").status_code == 201
+    api(world.bob).post(f"/api/v1/transactions/{purchase.public_id}/comments/", {"text": "What?"}, format="json")
+    seal_all()
+    tasks.notify(NOON)
+    assert not Notification.across_companies.filter(membership__role="integration").exists()
+    assert Notification.across_companies.filter(kind="comment").exists()
+
+
+def test_a_report_takes_the_scope_of_what_it_tells_of(world, api):
+    """With less it would say that nothing is open, and a program would close the month."""
+    client = program(made(api(world.alice), scopes=["reports:read"])["secret"])
+    asked = {name: client.get(f"/api/v1/reports/{name}/", {"group_by": "member"} if name == "spend" else {}) for name in REPORTS}
+    refused = {name for name, answer in asked.items() if answer.status_code == 403}
+    assert refused == {"duplicates", "missing-receipts", "approval-ageing", "claims-outstanding", "card-limits", "declines", "close-list"}
+    assert {row["name"] for row in client.get("/api/v1/reports/").json()["data"]} == set(REPORTS) - refused
+
+
+def test_the_past_that_a_draft_is_tried_on_takes_the_scope_of_transactions(world, api):
+    with company_scope(world.acme.pk):
+        tried = try_out(world)
+    address = f"/api/v1/backtests/{tried.public_id}/rows/"
+    client = program(made(api(world.alice), scopes=["policies:write"])["secret"])
+    assert client.get(f"/api/v1/backtests/{tried.public_id}/").status_code == 200
+    refused = client.get(address)
+    assert (refused.status_code, "transactions:read" in refused.json()["message"]) == (403, True)
+    both = program(made(api(world.alice), scopes=["policies:read", "transactions:read"])["secret"])
+    assert both.get(address).status_code == 200
+
+
+def test_a_program_whose_user_was_shut_out_is_refused(world, api):
+    key = made(api(world.alice))
+    User.objects.filter(name="Payroll").update(is_active=False)
+    assert program(key["secret"]).get("/api/v1/cards/").status_code == 401
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reading_with_a_key_waits_for_no_writer(api):
+    """SQLite has one lock for all that write: an import would hold up every program that only reads."""
+    if connection.vendor != "sqlite":
+        pytest.skip("only SQLite has one lock for everything")
+    world = build_world()
+    client = program(made(api(world.alice))["secret"])
+    with sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        assert client.get("/api/v1/cards/").status_code == 200
+        assert time.monotonic() - started < 2
+        writer.execute("ROLLBACK")
+    assert ApiKey.across_companies.get().last_used_at is None
+    assert client.get("/api/v1/cards/").status_code == 200
+    assert ApiKey.across_companies.get().last_used_at is not None

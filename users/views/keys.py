@@ -19,7 +19,8 @@ from users.models import ApiKey, Membership
 from users.roles import READ, SCOPES, TABLE, WRITE
 from users.views.session import form_page
 
-MOST_SHOWN = 200
+# Of those that have ended; there are no more open ones than a company may have.
+MOST_SHOWN = 100
 _OVERLAPS = {"0": "at once", "1": "in an hour", "24": "in a day", "168": "in a week"}
 
 
@@ -35,11 +36,13 @@ def api_keys(request: HttpRequest, member: Membership) -> HttpResponse:
         if made:
             form, secret = KeyForm(), made[1]
     at = timezone.now()
-    rows = [(key, key.status_at(at)) for key in queries.api_keys().order_by("-pk")[:MOST_SHOWN]]
+    rows = queries.api_keys().select_related("revoked_by__user").order_by("-pk")
+    opened = list(rows.filter(pk__in=ApiKey.objects.open_at(at).values("pk")))
+    ended = rows.exclude(pk__in=[key.pk for key in opened])[:MOST_SHOWN]
     context = {
         "nav": "settings",
-        "open": [key for key, status in rows if status == "active"],
-        "ended": [(key, status) for key, status in rows if status != "active"],
+        "open": opened,
+        "ended": [(key, key.status_at(at)) for key in ended],
         "form": form,
         "resources": resources(form),
         "secret": secret,
