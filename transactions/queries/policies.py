@@ -60,9 +60,10 @@ def _ids_of(document: policies.Document) -> Callable[[str], int]:
 
 
 def unknown_ids(document: policies.Document) -> str | None:
-    """The place of the first id that is nobody's in this company; None where all are known."""
+    """The place of the first id that is nobody's in this company; None where all are known. A program neither spends nor approves."""
     for name, places in policies.ids_in(document).items():
-        known = set(_ROWS[name].objects.filter(public_id__in={public_id for public_id, _ in places}).values_list("public_id", flat=True))
+        rows = Membership.objects.people() if name == "members" else _ROWS[name].objects.all()
+        known = set(rows.filter(public_id__in={public_id for public_id, _ in places}).values_list("public_id", flat=True))
         for public_id, place in places:
             if public_id not in known:
                 return place

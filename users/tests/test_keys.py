@@ -19,7 +19,7 @@ from spendtrackr.events import seal_all
 from spendtrackr.models import Event, IdempotencyKey
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, PASSWORD, swipe
-from tests.rules import try_out
+from tests.rules import approver, document, route, rule, step, try_out
 from transactions import tasks
 from transactions.operations import accounts
 from transactions.operations.swipes import authorize
@@ -518,3 +518,13 @@ def test_reading_with_a_key_waits_for_no_writer(api):
     assert ApiKey.across_companies.get().last_used_at is None
     assert client.get("/api/v1/cards/").status_code == 200
     assert ApiKey.across_companies.get().last_used_at is not None
+
+
+def test_no_rule_of_a_policy_names_a_program(world, api, pages):
+    key = made(api(world.alice))
+    asks = rule("Asks", approval=route(step(approver("member", member=key["integration"]))))
+    for one, place in ((rule("Spends", members=[key["integration"]]), "when.members"), (asks, "approval.steps")):
+        answer = api(world.alice).post("/api/v1/policies/", {"document": document(one)}, format="json")
+        assert (answer.status_code, place in answer.json()["field"]) == (400, True), answer.content
+        assert answer.json()["code"] == "does_not_exist"
+    assert "Payroll" not in client_page(world, "/policies/new/")
