@@ -41,7 +41,7 @@ def membership_of(public_id: str | None) -> tuple[Session, Membership] | None:
 def integration_of(secret: str, address: str) -> tuple[ApiKey, Membership] | None:
     """The key and the program in whose name it acts, if it is open. Raises `AddressNotAllowed`."""
     keys = ApiKey.across_companies.select_related("integration__membership__user", "integration__membership__company")
-    key = keys.filter(secret_hash=tokens.digest(secret)).first()
+    key = next(iter(keys.filter(secret_hash=tokens.digest(secret))), None)
     if key is None or not key.is_open(timezone.now()):
         return None
     member = key.integration.membership
