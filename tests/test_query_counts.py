@@ -93,6 +93,7 @@ COUNTS = {
 # Pages: their session and the signed-in member are two, the bell is one, then what they show, and what their forms offer.
 PAGES = {
     "/people/": 8,
+    "/api-keys/": 5,
     "/settings/": 8,
     "/notifications/": 4,
     "/notifications/preferences/": 4,
@@ -182,6 +183,8 @@ def fill(world, rounds: int, start: int) -> None:
             keep_books(world)
             people.sign_in(world.alice.user.email, PASSWORD, at=timezone.now())
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
+            key, _ = people.create_key(name=f"Program {number}", scopes=["cards:read"], actor=world.alice, at=NOON)
+            people.rotate_key(key, actor=world.alice, at=NOON)
             people.add_department(name=f"Team {number}", head=world.bob, actor=world.alice, at=NOON)
             world.hire(f"Hand{number}", "employee")
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"

@@ -60,10 +60,6 @@ def _person(row: Membership) -> str:
     return "" if row.is_program else reverse("person", args=[row.public_id])
 
 
-def _key(row: ApiKey) -> str:
-    return f"the API key {row.integration.membership.user.name}"
-
-
 _SETTINGS = lambda _: reverse("settings")  # noqa: E731 -- one of several pages
 
 _THINGS: dict[str, Thing] = {
@@ -72,9 +68,7 @@ _THINGS: dict[str, Thing] = {
     ),
     "card": Thing("a card", Card.objects.all, _card, _to("card"), "cards"),
     "mem": Thing("somebody", lambda: Membership.objects.select_related("user"), lambda row: str(row.user.name), _person, "people"),
-    "key": Thing(
-        "an API key", lambda: ApiKey.objects.select_related("integration__membership__user"), _key, _to("api-key"), "keys"
-    ),
+    "key": Thing("an API key", None, lambda row: f"the API key {row.name}", _to("api-key"), "keys"),
     "req": Thing("a request", lambda: CardRequest.objects.select_related("requester__user"), _wish, _to("request"), "requests"),
     "bud": Thing("a budget", None, lambda row: f"the budget {row.name}", _to("budget"), "budgets"),
     "pol": Thing("a policy", Policy.objects.all, lambda row: f"version {row.version} of the policy", _to("policy"), "policies"),
@@ -111,7 +105,13 @@ class Named(NamedTuple):
     name: str
 
 
-_NAMED: dict[str, Any] = {"bud": Budget, "cat": Category, "dep": Department, "tag": Tag}
+_NAMED: dict[str, tuple[Any, str]] = {
+    "bud": (Budget, "name"),
+    "cat": (Category, "name"),
+    "dep": (Department, "name"),
+    "tag": (Tag, "name"),
+    "key": (ApiKey, "integration__membership__user__name"),
+}
 
 
 class Names:
@@ -127,7 +127,10 @@ class Names:
         for prefix, thing in _THINGS.items():
             if prefix in wanted and thing.rows:
                 self.rows |= {row.public_id: row for row in thing.rows().filter(public_id__in=wanted[prefix])}
-        named = [model.objects.filter(public_id__in=wanted[prefix]).values_list("public_id", "name") for prefix, model in _NAMED.items()]
+        named = [
+            model.objects.filter(public_id__in=wanted[prefix]).order_by().values_list("public_id", name)
+            for prefix, (model, name) in _NAMED.items()
+        ]
         self.rows |= {row[0]: Named(*row) for row in named[0].union(*named[1:])}
 
     def of(self, said: Any) -> Part:

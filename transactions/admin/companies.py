@@ -19,6 +19,7 @@ from spendtrackr.models import Event
 from transactions import models
 from transactions.operations import accounts as operations
 from users.models import Invitation, Membership, Session
+from users.roles import INTEGRATION
 
 # What a company's page leads to: its rows of each.
 _LISTS: list[type[Model]] = [
@@ -43,7 +44,8 @@ class CompanyAdmin(ReadOnlyAdmin[Company]):
         return {company.pk: company.public_id for company in rows}
 
     def people(self, company: Company) -> Any:
-        counted = everywhere(Membership).filter(company=company).values_list("status").annotate(people=Count("pk")).order_by("status")
+        people = everywhere(Membership).filter(company=company).exclude(role=INTEGRATION)
+        counted = people.values_list("status").annotate(people=Count("pk")).order_by("status")
         return table("Status", "People", rows=counted)
 
     def balances(self, company: Company) -> Any:
