@@ -18,7 +18,7 @@ from spendtrackr.models import Event, EventChain
 from spendtrackr.money import Money
 from users.models import Membership
 
-__all__ = ["KINDS", "SENTENCES", "Activity", "Wanted", "page"]
+__all__ = ["KINDS", "SENTENCES", "Activity", "Wanted", "narrowed", "page"]
 
 PAGE_SIZE = 50
 LOOKS_BACK = 20_000
@@ -64,14 +64,15 @@ def page(member: Membership, wanted: Wanted) -> Activity:
     top = wanted.before - 1 if wanted.before is not None else EventChain.objects.values_list("last_sequence", flat=True).first() or 0
     # A day bounds what is read by itself.
     bottom = 0 if wanted.day else max(0, top - LOOKS_BACK)
-    found = list(_narrowed(member, wanted).filter(sequence__gt=bottom, sequence__lte=top).order_by("-sequence")[: PAGE_SIZE + 1])
+    rows = narrowed(Event.objects.filter(sequence__gt=bottom, sequence__lte=top), member, wanted)
+    found = list(rows.order_by("-sequence")[: PAGE_SIZE + 1])
     shown = found[:PAGE_SIZE]
     rest = shown[-1].sequence if len(found) > PAGE_SIZE else bottom + 1 if bottom else None
     return Activity(_by_day(member, shown), rest)
 
 
-def _narrowed(member: Membership, wanted: Wanted) -> QuerySet[Event]:
-    rows = Event.objects.all()
+def narrowed(rows: QuerySet[Event], member: Membership, wanted: Wanted) -> QuerySet[Event]:
+    """Those of a kind, by somebody, and on a day of the member's company."""
     if wanted.kind:
         rows = rows.filter(type__startswith=f"{wanted.kind}.")
     if wanted.person:

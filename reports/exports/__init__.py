@@ -8,6 +8,8 @@ from reports.exports.cards import BUDGETS, CARD_REQUESTS, CARDS
 from reports.exports.figures import ReportExport
 from reports.exports.files import MOST_ROWS, TYPES
 from reports.exports.ledger import ENTRIES
+from reports.exports.log import ACTIVITY, IMPORTS
+from reports.exports.organisation import CATEGORIES, DEPARTMENTS, TAGS
 from reports.exports.payouts import PAYOUTS, REPAYMENTS
 from reports.exports.people import MEMBERS
 from reports.exports.receipts import RECEIPT_FILES, RECEIPTS
@@ -16,7 +18,7 @@ from reports.exports.transactions import CLAIMS, SPEND_LINES, TRANSACTION_LINES,
 
 LISTS: tuple[Subject, ...] = (
     TRANSACTIONS, TRANSACTION_LINES, SPEND_LINES, CLAIMS, PAYOUTS, REPAYMENTS, CARDS, CARD_REQUESTS, BUDGETS, MEMBERS, APPROVALS,
-    RECEIPTS, RECEIPT_FILES, ENTRIES,
+    RECEIPTS, RECEIPT_FILES, ENTRIES, ACTIVITY, IMPORTS, CATEGORIES, DEPARTMENTS, TAGS,
 )  # fmt: skip
 SUBJECTS: dict[str, Subject] = {subject.name: subject for subject in (*LISTS, *map(ReportExport, REPORTS.values()))}
 

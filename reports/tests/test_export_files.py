@@ -14,11 +14,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from cards import operations as cards
 from companies import operations as companies
 from companies.models import Category, Tag
 from reports.exports import SUBJECTS, TRANSACTIONS, Asked, files, sheets
 from reports.exports.columns import Column
-from spendtrackr import exports
+from spendtrackr import events, exports
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope, enter
 from tests.factories import NOON, swipe
@@ -29,6 +30,7 @@ from transactions.models import Merchant, SpendLine, Split, Tagging, Transaction
 from transactions.operations import accounts, coding, receipts
 from transactions.operations.clearing import Clearing, clear
 from transactions.operations.swipes import authorize
+from users import operations as people
 
 NASTY = [
     "", "plain", "=1+1", "+1", "-1", "@SUM(A1)", "\tTab", "\rReturn", "\nLine", "＝1+1", "＋1", "－1", "＠x", " =1", "'=1",
@@ -143,13 +145,16 @@ def test_the_database_writes_the_bytes_that_we_would_write(acme):
     assert {(row["amount"], row["currency"]) for row in found} >= {("0.00", "USD"), ("1", "JPY"), ("-0.001", "KWD"), ("0.0005", "CLF")}
 
 
-NONE_YET = {"claims", "payouts", "repayments", "card-requests", "budgets", "approvals", "receipts"}
+NONE_YET = {
+    "imports", "departments", "tags", "claims", "payouts", "repayments", "card-requests", "budgets", "approvals", "receipts",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("what", [name for name, subject in SUBJECTS.items() if isinstance(subject, sheets.Listing)])
 def test_so_it_does_of_every_list_that_it_may_write(acme, what):
     fill_with_nasty(acme)
     bought(acme)
+    events.seal_all()
     sheet = SUBJECTS[what].open(asked(acme.alice, **needed(what)))
     ours = "".join(block for block, _ in sheet.csv_of_objects())
     if sheet.by_server:
@@ -355,7 +360,7 @@ def test_an_employee_gets_what_is_their_own(acme):
     "what",
     [
         "transactions", "transaction-lines", "claims", "payouts", "repayments", "cards", "card-requests", "budgets", "approvals",
-        "receipts", "members", "entries",
+        "receipts", "members", "entries", "activity", "imports", "categories", "departments", "tags",
     ],
 )  # fmt: skip
 def test_a_block_asks_as_many_questions_for_many_rows_as_for_few(acme, what):
@@ -418,3 +423,42 @@ def test_nobody_bundles_receipts_that_they_may_not_list(acme):
     hers = written(acme, "receipt-files", "zip", by=acme.hire("Carol", "employee"), month="2026-03")
     assert zipfile.ZipFile(io.BytesIO(hers)).namelist() == ["index.csv"]
     assert SpendLine.objects.count() == 1
+
+
+def test_the_log_is_exported_with_its_chain_and_as_the_page_narrows_it(acme):
+    bought(acme, 10_00)
+    key, _ = people.create_key(name="=cmd|' /C calc'!A0", scopes=["cards:write"], actor=acme.alice, at=NOON)
+    cards.freeze(acme.card, actor=key.integration.membership, at=NOON)
+    events.seal_all()
+    told = rows(acme, "activity")
+    assert [int(row["number"]) for row in told] == list(range(len(told), 0, -1))
+    assert told[0] | {"at (UTC)": ""} == {
+        "number": str(len(told)), "at (UTC)": "", "what": "card.frozen", "to": acme.card.public_id, "by": "'=cmd|' /C calc'!A0",
+        "by id": key.integration.membership.public_id, "details": '{"source": "admin"}', "id": told[0]["id"], "hash": told[0]["hash"],
+    }  # fmt: skip
+    assert len(told[0]["hash"]) == 64
+    assert {row["what"] for row in rows(acme, "activity", kind="key")} == {"key.created"}
+    assert {row["by"] for row in rows(acme, "activity", person=acme.alice.public_id)} == {"Alice"}
+    assert rows(acme, "activity", day="2020-01-01") == []
+    assert len(rows(acme, "activity", day="2026-03-10")) == len(told)
+
+
+def test_who_sees_no_people_is_told_ids_alone(acme):
+    key, _ = people.create_key(name="Warehouse", scopes=["events:read", "exports:write"], actor=acme.alice, at=NOON)
+    events.seal_all()
+    told = rows(acme, "activity", by=key.integration.membership)
+    assert told
+    assert {row["by"] for row in told} == {""}
+    assert acme.alice.public_id in {row["by id"] for row in told}
+
+
+def test_how_a_company_is_organised_is_exported(acme):
+    companies.change_category(Category.objects.get(name="Meals"), {"ledger_code": "6200"}, actor=acme.alice, at=NOON)
+    found = {row["name"]: row for row in rows(acme, "categories")}
+    assert found["Meals"]["ledger code"] == "6200"
+    assert found["Meals"]["merchant categories"] == "5811-5814"
+    sales = people.add_department(name="Sales", head=acme.bob, actor=acme.alice, at=NOON)
+    people.add_department(name="Field", parent=sales, actor=acme.alice, at=NOON)
+    field, sales_row = rows(acme, "departments")
+    assert (field["name"], field["inside"], field["inside id"], field["head"]) == ("Field", "Sales", sales.public_id, "")
+    assert (sales_row["name"], sales_row["head"]) == ("Sales", "Bob")

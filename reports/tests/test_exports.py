@@ -110,6 +110,11 @@ def test_a_file_is_asked_for_written_and_handed_out(bought, api):
         "approvals",
         "receipts",
         "entries",
+        "activity",
+        "imports",
+        "categories",
+        "departments",
+        "tags",
         "reports/spend",
     ],
 )
@@ -120,7 +125,7 @@ def test_every_list_is_written_in_both_formats(bought, api, what, to):
     tasks.run_exports()
     found = row(asked.json()["id"])
     assert (found.status, found.reason, found.failures) == ("done", "", 0)
-    assert default_storage.size(found.stored_as) == found.size > 50
+    assert default_storage.size(found.stored_as) == found.size > 30
 
 
 @pytest.mark.parametrize(
@@ -139,6 +144,9 @@ def test_every_list_is_written_in_both_formats(bought, api, what, to):
         ("entries", "csv", {"status": "posted"}, "filters.status"),
         ("entries", "csv", {"account": "acct_1", "from": "yesterday"}, "filters.from"),
         ("entries", "csv", {"day": "2026-03-10"}, "filters.account"),
+        ("activity", "csv", {"kind": "cards"}, "filters.kind"),
+        ("activity", "csv", {"day": "yesterday"}, "filters.day"),
+        ("categories", "csv", {"q": "x"}, "filters.q"),
         ("receipt-files", "zip", {}, "filters.month"),
         ("receipt-files", "zip", {"month": "2026-13"}, "filters.month"),
         ("reports/spend", "csv", {}, "filters.group_by"),

@@ -30,7 +30,7 @@ from users.views.session import next_of
 MOST_AT_ONCE = 10_000
 MOST_SHOWN = 50
 # What stands in the address of a page besides what narrows its list.
-_BESIDE = ("cursor", "show", "ordering", "page")
+_BESIDE = ("cursor", "show", "ordering", "page", "before")
 
 
 def download(export: Export, member: Membership) -> FileResponse:

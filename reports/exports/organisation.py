@@ -1,0 +1,56 @@
+"""How a company is organised: its categories with their codes, departments and tags."""
+
+from __future__ import annotations
+
+from django.db.models import OuterRef, Subquery
+from django_filters import rest_framework as filters
+
+from companies.models import Category, Department, Tag
+from reports.exports.columns import Column, instant, text
+from reports.exports.sheets import Listing
+from users.models import DepartmentHead
+
+
+class NoFilter(filters.FilterSet):  # type: ignore[misc]
+    """These lists are short, and shown whole."""
+
+
+CATEGORIES = Listing(
+    name="categories",
+    title="Categories",
+    rule="categories.see",
+    columns=(
+        text("id", "public_id", width=32),
+        text("name", "name", width=28),
+        text("ledger code", "ledger_code", width=14),
+        Column("merchant categories", lambda row: ", ".join(row.merchant_categories), 28),
+        instant("archived at (UTC)", "archived_at"),
+    ),
+    rows=lambda _: Category.objects.with_codes(),
+    filterset=NoFilter,
+)
+DEPARTMENTS = Listing(
+    name="departments",
+    title="Departments",
+    rule="departments.see",
+    columns=(
+        text("id", "public_id", width=32),
+        text("name", "name", width=28),
+        text("inside", "parent__name", width=28),
+        text("inside id", "parent__public_id", width=32),
+        text("head", "headed_by", width=22),
+        instant("archived at (UTC)", "archived_at"),
+    ),
+    rows=lambda _: Department.objects.select_related("parent").annotate(
+        headed_by=Subquery(DepartmentHead.objects.filter(department=OuterRef("pk")).values("member__user__name")[:1])
+    ),
+    filterset=NoFilter,
+)
+TAGS = Listing(
+    name="tags",
+    title="Tags",
+    rule="tags.see",
+    columns=(text("id", "public_id", width=32), text("name", "name", width=28), instant("archived at (UTC)", "archived_at")),
+    rows=lambda _: Tag.objects.all(),
+    filterset=NoFilter,
+)
