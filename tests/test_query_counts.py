@@ -218,7 +218,10 @@ def questions(client, path: str) -> int:
 
 
 # With Redis it is asked besides for which rows an answer is remembered; the page is looked at after the API, when it is.
-WITH_REDIS = {"/api/v1/reports/declines/?from=2026-02-01&to=2026-03-31": 1}
+WITH_REDIS = {
+    "/api/v1/reports/declines/?from=2026-02-01&to=2026-03-31": 1,
+    "/api/v1/reports/declines/?group_by=card&from=2026-02-01&to=2026-03-31": 1,
+}
 
 
 @pytest.mark.parametrize("path", [*COUNTS, *PAGES])
