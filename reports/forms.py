@@ -48,9 +48,14 @@ def _period(given: Mapping[str, Any], report: Definition, booked: Booked, today:
 
 def whole_number(text: str, field: str) -> int:
     """A number of an address, from 0 on. Raises `Invalid` naming the parameter."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+    if not _is_number(text):
         raise errors.Invalid("Write a whole number from 0 on.", field=field)
     return int(text)
+
+
+def _is_number(text: str) -> bool:
+    """Figures alone, and no more than a column of ours holds."""
+    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def period_from(given: Mapping[str, Any], usual: Callable[[], Period]) -> Period:
@@ -95,6 +100,6 @@ def wanted_from(given: Mapping[str, Any]) -> Wanted:
     kind, before = given.get("kind", ""), given.get("before", "")
     if kind and kind not in KINDS:
         raise errors.Invalid("Choose one of the kinds of the list.", field="kind")
-    if before and not (before.isascii() and before.isdecimal() and len(before) < 19):
+    if before and not _is_number(before):
         raise errors.Invalid("This is not where a page of this list begins.", field="before")
     return Wanted(kind, given.get("person", "")[:40], day_from(given, "day"), int(before) if before else None)

@@ -31,6 +31,7 @@ from reports.serializers import (
 )
 from reports.shape import Definition
 from reports.views.files import download
+from spendtrackr import events
 from spendtrackr.models import Event
 from spendtrackr.pagination import page_limit
 from spendtrackr.serializers import represent
@@ -137,7 +138,7 @@ class EventViewSet(TenantViewSet):
         return ("after", "limit", "type") if self.action == "feed" else ()
 
     def rows(self) -> QuerySet[Any]:
-        return queries.sealed_events()
+        return events.sealed()
 
     @extend_schema(
         summary="Read the feed of events",
@@ -168,9 +169,9 @@ class EventViewSet(TenantViewSet):
     def retrieve(self, request: APIRequest, public_id: str) -> Response:
         return Response(self._told([self.get_object()])[0])
 
-    def _told(self, events: Sequence[Event]) -> list[dict[str, Any]]:
-        actors = queries.actors_of(events, self.request.membership)
-        return [represent(EventSerializer, SealedEvent(event, actors[str(event.actor_id)]), {}) for event in events]
+    def _told(self, found: Sequence[Event]) -> list[dict[str, Any]]:
+        actors = queries.actors_of(found, self.request.membership)
+        return [represent(EventSerializer, SealedEvent(event, actors[str(event.actor_id)]), {}) for event in found]
 
 
 _UNDER_WAY = OpenApiExample(

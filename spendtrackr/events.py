@@ -76,6 +76,16 @@ def chain_hash(previous: str, event: Event, sequence: int) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
+def sealed() -> QuerySet[Event]:
+    """What has its number, and so its place for good."""
+    return Event.objects.filter(sequence__isnull=False)
+
+
+def last_sequence() -> int:
+    """The number of the event of the company in scope that was sealed last; 0 before the first."""
+    return EventChain.objects.values_list("last_sequence", flat=True).first() or 0
+
+
 def seal_all(*, batch: int = 500) -> int:
     """Seal what waits, company by company; answer how many."""
     waiting = Event.across_companies.filter(sequence=None).order_by().values_list("company_id", flat=True).distinct()

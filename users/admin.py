@@ -119,9 +119,6 @@ class ApiKeyAdmin(ReadOnlyAdmin[ApiKey]):
     also_read = ["integration__membership__user"]
     search_fields = ["public_id", "integration__membership__public_id", "integration__membership__user__name"]
 
-    def name(self, key: ApiKey) -> str:
-        return str(key.integration.membership.user.name)
-
 
 @admin.register(RefreshToken)
 class RefreshTokenAdmin(ReadOnlyAdmin[RefreshToken]):

@@ -429,6 +429,11 @@ class ApiKey(TenantModel):
     def __str__(self) -> str:
         return str(self.public_id)
 
+    @property
+    def name(self) -> str:
+        """What its program is called."""
+        return str(self.integration.membership.user.name)
+
     def is_open(self, at: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
 

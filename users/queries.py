@@ -14,6 +14,7 @@ from spendtrackr.models import EventChain
 from users import tokens
 from users.models import (
     ApiKey,
+    ApiKeyQuerySet,
     DepartmentHead,
     EmailLink,
     Invitation,
@@ -146,9 +147,10 @@ def choices_of(member: Membership) -> dict[Kind, Choice]:
     return USUAL | {kind: choice for (_, kind), choice in choices_of_all([member.pk]).items()}
 
 
-def api_keys() -> QuerySet[ApiKey]:
+def api_keys() -> ApiKeyQuerySet:
     """Keys with what they are shown with."""
-    return ApiKey.objects.select_related("integration__membership__user", "created_by__user")
+    keys: ApiKeyQuerySet = ApiKey.objects.select_related("integration__membership__user", "created_by__user")
+    return keys
 
 
 def departments() -> QuerySet[Any]:

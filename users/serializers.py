@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -25,7 +26,7 @@ from spendtrackr.serializers import (
 from users import queries
 from users.models import ApiKey, Invitation, KeyStatus, Membership, Notification, Session
 from users.notices import MAY_BE_SILENT, SAYS, About, Delivery, Kind
-from users.operations import SignedIn
+from users.operations import LONGEST_OVERLAP, MOST_NETWORKS, SignedIn
 from users.roles import SCOPES, Role
 
 
@@ -243,14 +244,14 @@ class NetworksField(PlainListField):
     """Networks such as `203.0.113.0/24`; none for everywhere."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(child=PlainCharField(max_length=50), max_length=20, **kwargs)
+        super().__init__(child=PlainCharField(max_length=50), max_length=MOST_NETWORKS, **kwargs)
 
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
     """A key without its secret. `integration` is the member in whose name it acts: the `actor` of its events."""
 
     id = serializers.CharField(source="public_id", read_only=True)
-    name = serializers.CharField(source="integration.membership.user.name", read_only=True)
+    name = serializers.CharField(read_only=True)
     integration = serializers.CharField(source="integration.membership.public_id", read_only=True)
     scopes = serializers.ListField(source="integration.scopes", child=serializers.ChoiceField(SCOPES), read_only=True)
     networks = serializers.ListField(source="integration.networks", child=serializers.CharField(), read_only=True)
@@ -305,7 +306,11 @@ class ApiKeyChangesBody(ApiKeyFields):
 
 class RotateBody(StrictSerializer):
     overlap_hours = StrictIntegerField(
-        required=False, default=24, min_value=0, max_value=168, help_text="For how long the secret of before goes on working."
+        required=False,
+        default=24,
+        min_value=0,
+        max_value=LONGEST_OVERLAP // timedelta(hours=1),
+        help_text="For how long the secret of before goes on working.",
     )
 
 

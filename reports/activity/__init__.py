@@ -14,7 +14,8 @@ from django.db.models import QuerySet
 
 from reports.activity.names import Names, Part
 from reports.activity.sentences import KINDS, SENTENCES, Told
-from spendtrackr.models import Event, EventChain
+from spendtrackr.events import last_sequence
+from spendtrackr.models import Event
 from spendtrackr.money import Money
 from users.models import Membership
 
@@ -61,7 +62,7 @@ class Activity:
 
 def page(member: Membership, wanted: Wanted) -> Activity:
     """What its reader, who sees everybody's things, is shown."""
-    top = wanted.before - 1 if wanted.before is not None else EventChain.objects.values_list("last_sequence", flat=True).first() or 0
+    top = wanted.before - 1 if wanted.before is not None else last_sequence()
     # A day bounds what is read by itself.
     bottom = 0 if wanted.day else max(0, top - LOOKS_BACK)
     rows = narrowed(Event.objects.filter(sequence__gt=bottom, sequence__lte=top), member, wanted)

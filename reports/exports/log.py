@@ -12,6 +12,7 @@ from reports.activity.sentences import KINDS
 from reports.exports.columns import instant, plain, text
 from reports.exports.organisation import NoFilter
 from reports.exports.sheets import Listing
+from spendtrackr import events
 from spendtrackr.models import Event
 from transactions.models import StatementImport
 from users.models import Membership
@@ -55,7 +56,7 @@ ACTIVITY = Listing(
         text("id", "public_id", width=32),
         text("hash", "chain_hash", width=64),
     ),
-    rows=lambda member: Event.objects.filter(sequence__isnull=False).annotate(done_by=_names(member)),
+    rows=lambda member: events.sealed().annotate(done_by=_names(member)),
     filterset=ActivityFilter,
     order=("-sequence",),
     depends_on=lambda member: member.sees("people"),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from django.db.models import OuterRef, Subquery
 from django_filters import rest_framework as filters
 
-from companies.models import Category, Department, Tag
+from companies.models import Category, Tag
 from reports.exports.columns import Column, instant, text
 from reports.exports.sheets import Listing
-from users.models import DepartmentHead
+from users.queries import departments
 
 
 class NoFilter(filters.FilterSet):  # type: ignore[misc]
@@ -38,12 +37,10 @@ DEPARTMENTS = Listing(
         text("name", "name", width=28),
         text("inside", "parent__name", width=28),
         text("inside id", "parent__public_id", width=32),
-        text("head", "headed_by", width=22),
+        text("head", "head_name", width=22),
         instant("archived at (UTC)", "archived_at"),
     ),
-    rows=lambda _: Department.objects.select_related("parent").annotate(
-        headed_by=Subquery(DepartmentHead.objects.filter(department=OuterRef("pk")).values("member__user__name")[:1])
-    ),
+    rows=lambda _: departments(),
     filterset=NoFilter,
 )
 TAGS = Listing(

@@ -8,7 +8,7 @@ from reports.queries.closing import close_list
 from reports.queries.declines import GROUPINGS as DECLINE_GROUPINGS
 from reports.queries.declines import declines
 from reports.queries.duplicates import MOST_COMPARED, duplicates
-from reports.queries.events import EVENT_KINDS, EVENT_TYPES, Actor, Feed, actors_of, events_after, sealed_events
+from reports.queries.events import EVENT_KINDS, EVENT_TYPES, Actor, Feed, actors_of, events_after
 from reports.queries.limits import card_limits
 from reports.queries.merchants import new_merchants
 from reports.queries.movers import movers
@@ -91,7 +91,6 @@ __all__ = [
     "percent",
     "reader",
     "rows_behind",
-    "sealed_events",
     "spend",
     "subscriptions",
     "within",

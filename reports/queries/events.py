@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from reports.activity.sentences import SENTENCES
-from spendtrackr import errors
+from spendtrackr import errors, events
 from spendtrackr.events import SYSTEM
-from spendtrackr.models import Event, EventChain
+from spendtrackr.models import Event
 from users.models import Membership
 
 # Every type that there is, and every kind of them: `card.frozen` is of `card.*`.
@@ -34,20 +34,15 @@ def events_after(after: int, *, limit: int, types: Collection[str] = ()) -> Feed
 
     Raises `Invalid` for a number that is not given out yet: whoever has seen it was told by another log, such as one from before a restore.
     """
-    last = EventChain.objects.values_list("last_sequence", flat=True).first() or 0
+    last = events.last_sequence()
     if after > last:
         raise errors.Invalid(f"The last event so far is number {last}.", field="after")
     top = min(last, after + LOOKS_AHEAD)
-    rows = sealed_events().filter(_of(types), sequence__gt=after, sequence__lte=top).order_by("sequence")
+    rows = events.sealed().filter(_of(types), sequence__gt=after, sequence__lte=top).order_by("sequence")
     found = list(rows[: limit + 1])
     if len(found) > limit:
         return Feed(found[:limit], found[limit - 1].sequence or 0, has_more=True)
     return Feed(found, top, has_more=top < last)
-
-
-def sealed_events() -> QuerySet[Event]:
-    """What has its number, and so its place for good."""
-    return Event.objects.filter(sequence__isnull=False)
 
 
 def _of(types: Collection[str]) -> Q:
@@ -70,9 +65,9 @@ class Actor:
     name: str | None
 
 
-def actors_of(events: Sequence[Event], reader: Membership) -> dict[str, Actor]:
+def actors_of(told: Sequence[Event], reader: Membership) -> dict[str, Actor]:
     """By their ids, in one question: people and programs of the company, operators, and the system itself."""
-    ids = {str(event.actor_id) for event in events}
+    ids = {str(event.actor_id) for event in told}
     found = {row.public_id: row for row in Membership.objects.select_related("user").filter(public_id__in=ids)}
     sees = reader.sees("people")
     return {id_: _actor(id_, found.get(id_), sees=sees) for id_ in ids}

@@ -9,7 +9,8 @@ from django.db.models import Q
 from cards.models import Card
 from reports.verification.walking import NOBODY, Told
 from spendtrackr.events import GENESIS, chain_hash
-from spendtrackr.models import Event, EventChain
+from spendtrackr.events import sealed as all_sealed
+from spendtrackr.models import EventChain
 from users.models import Integration, Membership
 from users.roles import INTEGRATION, SCOPES, Role
 
@@ -18,7 +19,7 @@ _BLOCK = 5_000
 
 def events(told: Told = NOBODY) -> Iterator[str]:
     """Sealed events are numbered without a gap and chained by their hashes."""
-    sealed = Event.objects.filter(sequence__isnull=False)
+    sealed = all_sealed()
     told.expect(sealed.count)
     fields = ("public_id", "type", "subject_id", "actor_id", "at", "details", "sequence", "chain_hash")
     rows = sealed.order_by("sequence").values_list(*fields, named=True)

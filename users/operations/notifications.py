@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from companies.models import Company
 from spendtrackr import errors, events
 from spendtrackr.ids import new_id
-from spendtrackr.models import Event, EventChain
+from spendtrackr.models import Event
 from spendtrackr.retry import operation
 from users import queries
 from users.models import Membership, Notification, NotificationCursor, NotificationPreference
@@ -37,8 +37,7 @@ def tell(types: AbstractSet[str], translate: Callable[[list[Event]], Iterable[No
     """
     NotificationCursor.objects.get_or_create()
     cursor = NotificationCursor.objects.select_for_update().get()
-    sealed = EventChain.objects.values_list("last_sequence", flat=True).first() or 0
-    end = min(sealed, cursor.sequence + BLOCK)
+    end = min(events.last_sequence(), cursor.sequence + BLOCK)
     passed = end - cursor.sequence
     if passed <= 0:
         return 0

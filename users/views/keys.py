@@ -36,9 +36,8 @@ def api_keys(request: HttpRequest, member: Membership) -> HttpResponse:
         if made:
             form, secret = KeyForm(), made[1]
     at = timezone.now()
-    rows = queries.api_keys().select_related("revoked_by__user").order_by("-pk")
-    opened = list(rows.filter(pk__in=ApiKey.objects.open_at(at).values("pk")))
-    ended = rows.exclude(pk__in=[key.pk for key in opened])[:MOST_SHOWN]
+    opened = list(queries.api_keys().open_at(at).order_by("-pk"))
+    ended = queries.api_keys().exclude(pk__in=[key.pk for key in opened]).select_related("revoked_by__user").order_by("-pk")[:MOST_SHOWN]
     context = {
         "nav": "settings",
         "open": opened,
@@ -133,7 +132,7 @@ def _end(member: Membership, last_day: Any) -> datetime | None:
 def _as_form(key: ApiKey, member: Membership) -> dict[str, Any]:
     last = key.expires_at - timedelta(microseconds=1) if key.expires_at else None
     return {
-        "name": key.integration.membership.user.name,
+        "name": key.name,
         "scopes": key.integration.scopes,
         "networks": "\n".join(key.integration.networks),
         "last_day": member.company.day_of(last) if last else None,
