@@ -61,6 +61,8 @@ def test_they_are_added_up_once_and_anew_when_there_is_another(declined, redis, 
     first = as_read(asked("declines", declined.alice, **MARCH))
     with django_assert_num_queries(3):  # from when to when, which there are, and the merchants' names
         assert as_read(asked("declines", declined.alice, **MARCH)) == first
+    by_card = asked("declines", declined.alice, group_by="card", **MARCH)
+    assert {row.keys[0].id for row in by_card.rows} == {declined.his.public_id, declined.hers.public_id}
     assert as_read(asked("declines", declined.bob, **MARCH)) == [first[0], first[2]]
     swiped(declined.hers, 7_00, "2026-03-09", "Bar")
     assert as_read(asked("declines", declined.alice, **MARCH))[1] == ("Card frozen", "$12.00", "2", "1", "Bar")
