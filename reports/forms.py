@@ -1,21 +1,31 @@
-"""What an address asks for: a report, with its period (both days included, one alone completed sensibly); a part of the activity."""
+"""What an address asks for: a report, with its period (both days included, one alone completed sensibly); a part of the activity.
+
+And the form of an endpoint of webhooks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
+
+from django import forms
 
 from reports import queries
 from reports.activity import KINDS, Wanted
 from reports.shape import Booked, Definition, Question
 from spendtrackr import errors
-from spendtrackr.forms import day_from
+from spendtrackr.forms import LineField, day_from
+from spendtrackr.models import WebhookEndpoint
 from spendtrackr.money import KNOWN_CURRENCIES
 from spendtrackr.periods import Period, add_months, month_of
+from spendtrackr.webhooks.addresses import MOST_CHARACTERS
 from transactions.forms.addresses import month_from
 from transactions.models import Dimension
+from users.forms import OperationForm
 from users.models import Membership
+
+T = TypeVar("T")
 
 _LONGEST_YEARS = 30
 # Options that a report cannot do without, and what a page shows where none is given.
@@ -103,3 +113,40 @@ def wanted_from(given: Mapping[str, Any]) -> Wanted:
     if before and not _is_number(before):
         raise errors.Invalid("This is not where a page of this list begins.", field="before")
     return Wanted(kind, given.get("person", "")[:40], day_from(given, "day"), int(before) if before else None)
+
+
+class WebhookForm(OperationForm):
+    """Where events are sent, and which: whole kinds by ticking, single types by name."""
+
+    url = LineField(
+        label="Address", max_length=MOST_CHARACTERS, help_text="Of your program, beginning with https://.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+    )  # fmt: skip
+    description = LineField(label="What it is for", max_length=200, required=False)
+    kinds = forms.MultipleChoiceField(
+        label="Events", required=False, widget=forms.CheckboxSelectMultiple,
+        choices=[(f"{kind}.*", says) for kind, says in KINDS.items()], help_text="None ticked and none named: all events.",
+    )  # fmt: skip
+    single = forms.CharField(
+        label="Single types besides", required=False, max_length=4000,
+        widget=forms.TextInput(attrs={"placeholder": "card.frozen, books.closed", "autocomplete": "off", "spellcheck": "false"}),
+        help_text="With commas between.",
+    )  # fmt: skip
+
+    def clean_single(self) -> list[str]:
+        names = str(self.cleaned_data["single"]).replace(",", " ").split()
+        if unknown := [name for name in names if name not in queries.EVENT_TYPES]:
+            raise forms.ValidationError(f"There is no type of event {unknown[0]}.")
+        return names
+
+    def take(self, work: Callable[..., T], **known: Any) -> T | None:
+        """What is ticked and what is named are one choice."""
+        given = self.cleaned_data
+        self.cleaned_data = {"url": given["url"], "description": given["description"], "types": [*given["kinds"], *given["single"]]}
+        return super().take(work, **known)
+
+    @classmethod
+    def of(cls, endpoint: WebhookEndpoint) -> WebhookForm:
+        kinds = [name for name in endpoint.types if name.endswith(".*")]
+        single = ", ".join(name for name in endpoint.types if name not in kinds)
+        return cls(initial={"url": endpoint.url, "description": endpoint.description, "kinds": kinds, "single": single})

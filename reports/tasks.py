@@ -1,4 +1,4 @@
-"""Background work for reports: write the files that were asked for, and forget those that have expired."""
+"""Background work for reports: write the files that were asked for, hand sealed events to webhooks, and forget what has expired."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from django.utils import timezone
 from reports import operations
 from reports.models import UNFINISHED, Export
 from reports.operations import Run
+from reports.serializers import messages_of
 from spendtrackr.tenancy import company_scope
+from spendtrackr.webhooks import deliveries
+from users.queries import runners
 
 log = logging.getLogger(__name__)
+# What webhooks say, and who hears that one was switched off.
+TELLING = deliveries.Telling(messages_of, lambda: list(runners().order_by("pk").values_list("public_id", flat=True)))
 # How long one round goes on with exports, in seconds, and how many it looks at.
 SLICE, MOST = 4.0, 100
 # What this process has begun to write, by the export's database id: it goes on in the next round, and ends with the process.
@@ -67,3 +72,13 @@ def forget_exports(at: datetime | None = None) -> int:
             except Exception:  # each storage has its own errors; the next round tries again
                 log.exception("%s could not be removed", export)
     return forgotten
+
+
+def hand_out_webhooks(at: datetime | None = None) -> int:
+    """Make deliveries of what was sealed; answer how many events were looked at. `Sender` sends them."""
+    return deliveries.hand_out(at=at or timezone.now())
+
+
+def forget_deliveries(at: datetime | None = None) -> int:
+    """Let go of what was sent long ago; answer how many."""
+    return deliveries.forget_old(at=at or timezone.now())

@@ -7,11 +7,13 @@ from rest_framework.routers import SimpleRouter
 
 from reports import views
 from reports.catalogue import REPORTS
-from reports.viewsets import EventViewSet, ExportViewSet, ReportViewSet
+from reports.viewsets import EventViewSet, ExportViewSet, ReportViewSet, WebhookDeliveryViewSet, WebhookEndpointViewSet
 
 router = SimpleRouter()
 router.register("reports", ReportViewSet, basename="report")
 router.register("exports", ExportViewSet, basename="export")
+router.register("webhook-endpoints", WebhookEndpointViewSet, basename="webhook-endpoint")
+router.register("webhook-deliveries", WebhookDeliveryViewSet, basename="webhook-delivery")
 
 api = [
     *router.urls,
@@ -26,6 +28,9 @@ pages = [
     path("reports/", views.reports, name="reports"),
     *(path(f"reports/{name}/", views.report, {"name": name}, name=f"report-{name}") for name in REPORTS),
     path("activity/", views.activity_page, name="activity"),
+    path("webhooks/", views.webhooks, name="webhooks"),
+    path("webhooks/<slug:public_id>/", views.webhook, name="webhook"),
+    path("webhook-deliveries/<slug:public_id>/", views.delivery, name="webhook-delivery"),
     path("exports/", views.exports, name="exports"),
     path("exports/<slug:public_id>/", views.export, name="export-file"),
 ]

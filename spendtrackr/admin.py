@@ -19,7 +19,15 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from spendtrackr import events
-from spendtrackr.models import Event, EventChain, IdempotencyKey, ThrottleCounter
+from spendtrackr.models import (
+    Event,
+    EventChain,
+    IdempotencyKey,
+    ThrottleCounter,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from spendtrackr.tenancy import TenantModel
 
 M = TypeVar("M", bound=Model)
@@ -186,3 +194,26 @@ class ThrottleCounterAdmin(ReadOnlyAdmin[ThrottleCounter]):
     """Whose attempts they are is not shown: the hash of an address is soon guessed."""
 
     list_display = ["id", "window_number", "attempts"]
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(ReadOnlyAdmin[WebhookEndpoint]):
+    """Its secrets are not shown, and what they are derived from neither."""
+
+    list_display = ["public_id", "company_link", "url", "status", "handed_to", "failures", "failing_since", "rests_until", "leased_until"]
+    list_filter = ["status"]
+    search_fields = ["public_id", "url"]
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnlyAdmin[WebhookDelivery]):
+    list_display = ["public_id", "company_link", "endpoint", "event", "status", "tries", "due_at", "delivered_at"]
+    list_filter = ["status"]
+    search_fields = ["public_id", "endpoint__public_id", "event__public_id"]
+
+
+@admin.register(WebhookAttempt)
+class WebhookAttemptAdmin(ReadOnlyAdmin[WebhookAttempt]):
+    list_display = ["id", "company_link", "delivery", "at", "outcome", "answered", "took_ms", "address"]
+    list_filter = ["outcome"]
+    search_fields = ["delivery__public_id"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from email.utils import parseaddr
 from importlib.util import find_spec
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,8 +49,15 @@ def folder(name: str, default: Path) -> Path:
     return Path(env.str(name, "") or default)
 
 
-def words(name: str) -> list[str]:
-    return [word.strip() for word in env.str(name, "").split(",") if word.strip()]
+def networks(name: str, *, default: str) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(word) for word in words(name, default)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be networks such as 10.20.0.0/16, separated by commas: {error}.") from error
+
+
+def words(name: str, default: str = "") -> list[str]:
+    return [word.strip() for word in env.str(name, default).split(",") if word.strip()]
 
 
 def required_words(name: str, *, when: bool) -> list[str]:

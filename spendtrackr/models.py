@@ -1,4 +1,4 @@
-"""What the kernel keeps: events and their chain, idempotency keys, throttle counters."""
+"""What the kernel keeps: events and their chain, where they are sent, idempotency keys, throttle counters."""
 
 from __future__ import annotations
 
@@ -81,3 +81,122 @@ class ThrottleCounter(models.Model):
 
     def __str__(self) -> str:
         return f"counter {self.pk}: {self.attempts}"
+
+
+class EndpointStatus(models.TextChoices):
+    """`off`: somebody switched it off. `failed`: we did, since nothing could be delivered."""
+
+    ACTIVE = "active"
+    OFF = "off"
+    FAILED = "failed"
+
+
+class WebhookEndpoint(TenantModel):
+    """Where a company's sealed events are sent, and how far that has come. The row is the lock of its deliveries."""
+
+    public_id = PublicIdField("whe")
+    url = models.CharField(max_length=500)
+    description = models.CharField(max_length=200, default="", blank=True)
+    # Types and kinds of events (`card.frozen`, `card.*`) with a space between; blank: all of them.
+    wanted = models.TextField(default="")
+    status = MachineTextField(max_length=6, choices=EndpointStatus, default=EndpointStatus.ACTIVE)
+    created_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True)
+    # What its secrets are derived from (`webhooks.signing`). The one before signs, too, until it ends.
+    secret_salt = MachineTextField(max_length=64)
+    previous_secret_salt = MachineTextField(max_length=64, default="")
+    previous_until = models.DateTimeField(null=True)
+    # The number of the last event that became a delivery, or that it does not want.
+    handed_to = models.PositiveBigIntegerField()
+    # A replay under way: from beyond one number through another, and whether also of what was delivered.
+    replay_from = models.PositiveBigIntegerField(null=True)
+    replay_to = models.PositiveBigIntegerField(null=True)
+    replays_all = models.BooleanField(default=False)
+    # In a row, since the last success.
+    failures = models.PositiveIntegerField(default=0)
+    failing_since = models.DateTimeField(null=True)
+    rests_until = models.DateTimeField(null=True)
+    last_delivered_at = models.DateTimeField(null=True)
+    # Who is sending to it just now, so that no two do.
+    leased_until = models.DateTimeField(null=True)
+    lease_key = MachineTextField(max_length=32, default="")
+
+    class Meta:
+        db_table = "webhook_endpoints"
+        indexes = [models.Index(fields=["status", "company"], name="webhook_endpoints_active")]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+    @property
+    def types(self) -> list[str]:
+        return str(self.wanted).split()
+
+    def wants(self, type_: str) -> bool:
+        return not self.wanted or not {type_, f"{type_.partition('.')[0]}.*"}.isdisjoint(self.types)
+
+
+class DeliveryStatus(models.TextChoices):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class WebhookDelivery(TenantModel):
+    """One event for one endpoint. Its id there is the event's own, at every try."""
+
+    public_id = PublicIdField("whd")
+    endpoint = models.ForeignKey(WebhookEndpoint, models.PROTECT, related_name="+", db_constraint=False)
+    event = models.ForeignKey(Event, models.PROTECT, related_name="+", db_constraint=False)
+    status = MachineTextField(max_length=9, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
+    # When it is tried next, then null: the row is the queue.
+    due_at = models.DateTimeField(null=True)
+    # Since it was queued last: a replay begins anew.
+    tries = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField()
+    delivered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "webhook_deliveries"
+        constraints = [models.UniqueConstraint(fields=["endpoint", "event"], name="webhook_deliveries_once")]
+        indexes = [
+            models.Index(fields=["endpoint", "due_at"], name="webhook_deliveries_due"),
+            models.Index(fields=["endpoint", "status"], name="webhook_deliveries_status"),
+            models.Index(fields=["created_at"], name="webhook_deliveries_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.public_id} ({self.status})"
+
+
+class AttemptOutcome(models.TextChoices):
+    """What came of a try. Only an answer of 2xx is a delivery (Standard Webhooks)."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    GONE = "gone"
+    REDIRECTED = "redirected"
+    TIMED_OUT = "timed_out"
+    UNREACHABLE = "unreachable"
+    INSECURE = "insecure"
+    BLOCKED = "blocked"
+
+
+class WebhookAttempt(TenantModel):
+    """One try: what was answered, or why nothing was."""
+
+    delivery = models.ForeignKey(WebhookDelivery, models.PROTECT, related_name="attempts", db_constraint=False)
+    at = models.DateTimeField()
+    took_ms = models.PositiveIntegerField()
+    outcome = MachineTextField(max_length=11, choices=AttemptOutcome)
+    # The answer's status and the beginning of its body; null and blank where there was none.
+    answered = models.PositiveSmallIntegerField(null=True)
+    answer = models.TextField(default="")
+    # What was connected to, or blank.
+    address = MachineTextField(max_length=45, default="")
+
+    class Meta:
+        db_table = "webhook_attempts"
+
+    def __str__(self) -> str:
+        return f"try of {self.delivery_id}: {self.outcome}"

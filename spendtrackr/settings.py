@@ -132,6 +132,10 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Access tokens: short-lived, signed with a key of their own, and worthless once their Session row is revoked.
 TOKEN_SIGNING_KEY = environment.env.str("TOKEN_SIGNING_KEY", "") or hashlib.sha256(f"access-token:{SECRET_KEY}".encode()).hexdigest()
+# Secrets of webhooks are derived from it: whoever changes it, or SECRET_KEY while it is not set, changes all of them.
+WEBHOOK_KEY = environment.env.str("WEBHOOK_KEY", "") or hashlib.sha256(f"webhooks:{SECRET_KEY}".encode()).hexdigest()
+# Where webhooks may go besides the public internet, and without encryption, too. In the demo to this machine.
+WEBHOOK_NETWORKS = environment.networks("WEBHOOK_NETWORKS", default="127.0.0.0/8,::1/128" if DEMO else "")
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 SESSION_LIFETIME = timedelta(days=30)
 SIMPLE_JWT = {
@@ -248,6 +252,9 @@ SPECTACULAR_SETTINGS = {
         "PayoutStatusEnum": "transactions.models.PayoutStatus",
         "RepaymentStatusEnum": "transactions.models.RepaymentStatus",
         "EntryKindEnum": "transactions.models.EntryKind",
+        "WebhookEndpointStatusEnum": "spendtrackr.models.EndpointStatus",
+        "WebhookDeliveryStatusEnum": "spendtrackr.models.DeliveryStatus",
+        "WebhookOutcomeEnum": "spendtrackr.models.AttemptOutcome",
         "AccountingBatchStatusEnum": "transactions.models.BatchStatus",
         "AccountingStateEnum": "transactions.serializers.accounting.STATE_CHOICES",
     },

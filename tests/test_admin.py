@@ -93,6 +93,8 @@ def test_the_secrets_are_these():
         "Invitation.mail_token_hash",
         "RefreshToken.token_hash",
         "ApiKey.secret_hash",
+        "WebhookEndpoint.secret_salt",
+        "WebhookEndpoint.previous_secret_salt",
         "EmailLink.token_hash",
         "IdempotencyKey.key_hash",
         "IdempotencyKey.request_hash",

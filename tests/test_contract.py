@@ -52,7 +52,11 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(path, method, told
     assert keyed == (["Idempotency-Key"] if method == "post" and not opens else [])
 
 
-BESIDES = {"GET /api/v1/backtests/{public_id}/rows/": ("transactions:read",)}
+BESIDES = {
+    "GET /api/v1/backtests/{public_id}/rows/": ("transactions:read",),
+    # Whoever has events sent somewhere reads them.
+    **{route: ("events:read",) for route in CASES if "/api/v1/webhook-" in route},
+}
 
 
 @pytest.mark.parametrize(("path", "method", "told"), OPERATIONS, ids=[f"{m.upper()} {p}" for p, m, _ in OPERATIONS])
@@ -64,7 +68,7 @@ def test_every_operation_says_which_scope_a_key_needs(path, method, told):
     people, *keys = told["security"]
     assert people == {"accessToken": []}
     rule = next((case.rule for name, case in CASES.items() if name.split("?")[0] == route), None)
-    needed = [*({rule and TABLE[rule].scope} - {None}), *BESIDES.get(route, ())]
+    needed = sorted([*({rule and TABLE[rule].scope} - {None}), *BESIDES.get(route, ())])
     assert keys == ([{"apiKey": needed}] if needed else [])
     said = " and ".join(f"`{scope}`" for scope in needed)
     assert (f"An API key needs {said}." if needed else "no API key may") in told["description"]

@@ -154,6 +154,7 @@ def test_only_sign_in_sweeps_and_operators_leave_the_scope():
         "cards/models/budgets.py", "cards/models/cards.py", "cards/models/requests.py", "cards/tasks.py", "companies/models.py",
         "reports/models.py", "reports/tasks.py",
         "reports/verification/tenancy.py", "reports/verification/walking.py", "spendtrackr/admin.py", "spendtrackr/events.py",
+        "spendtrackr/webhooks/deliveries.py",
         "spendtrackr/idempotency.py", "spendtrackr/tenancy.py", "transactions/models/purchases.py", "transactions/models/receipts.py",
         "transactions/tasks.py", "users/authentication.py", "users/models.py", "users/operations/access.py",
         "users/operations/links.py", "users/queries.py",

@@ -27,6 +27,7 @@ from spendtrackr import events
 from spendtrackr.models import Event
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
+from spendtrackr.webhooks import endpoints
 from tests.factories import swipe
 from tests.papers import picture
 from tests.routes import all_routes
@@ -129,6 +130,20 @@ BY_ID = {
     "PATCH /api/v1/api-keys/{public_id}/": ("key", {"name": "Mine"}),
     "POST /api/v1/api-keys/{public_id}/rotate/": ("key", {}),
     "POST /api/v1/api-keys/{public_id}/revoke/": ("key", {}),
+    "GET /api/v1/webhook-endpoints/{public_id}/": ("webhook", None),
+    "PATCH /api/v1/webhook-endpoints/{public_id}/": ("webhook", {"description": "Mine"}),
+    "DELETE /api/v1/webhook-endpoints/{public_id}/": ("webhook", None),
+    "POST /api/v1/webhook-endpoints/{public_id}/rotate/": ("webhook", {}),
+    "POST /api/v1/webhook-endpoints/{public_id}/test/": ("webhook", {}),
+    "POST /api/v1/webhook-endpoints/{public_id}/switch-off/": ("webhook", {}),
+    "POST /api/v1/webhook-endpoints/{public_id}/switch-on/": ("webhook", {}),
+    "POST /api/v1/webhook-endpoints/{public_id}/replay/": ("webhook", {"after": 0}),
+    "GET /api/v1/webhook-deliveries/{public_id}/": ("sent", None),
+    "POST /api/v1/webhook-deliveries/{public_id}/replay/": ("sent", {}),
+    "GET /webhooks/{public_id}/": ("webhook", None),
+    "POST /webhooks/{public_id}/": ("webhook", {"do": "remove"}),
+    "GET /webhook-deliveries/{public_id}/": ("sent", None),
+    "POST /webhook-deliveries/{public_id}/": ("sent", {}),
     "GET /api-keys/{public_id}/": ("key", None),
     "POST /api-keys/{public_id}/": ("key", {"do": "revoke"}),
     "GET /api/v1/tags/{public_id}/": ("tag", None),
@@ -284,6 +299,9 @@ BY_READING = {
     "GET /api/v1/events/": "?limit=200",
     "GET /api/v1/api-keys/": "",
     "GET /api-keys/": "",
+    "GET /api/v1/webhook-endpoints/": "",
+    "GET /api/v1/webhook-deliveries/": "",
+    "GET /webhooks/": "",
     "GET /api/v1/tags/": "",
     "GET /api/v1/company/": "",
     "GET /people/": "",
@@ -367,6 +385,8 @@ BY_BODY = {
     "POST /api/v1/invitations/": lambda acme: {"email": "bob@acme.example", "role": "employee"},
     "POST /api/v1/api-keys/": lambda acme: {"name": "Hers", "scopes": ["cards:read"]},
     "POST /api-keys/": lambda acme: {"name": "Hers", "scopes": ["cards:read"]},
+    "POST /api/v1/webhook-endpoints/": lambda acme: {"url": "https://hers.example/"},
+    "POST /webhooks/": lambda acme: {"url": "https://hers.example/"},
     "POST /api/v1/tags/": lambda acme: {"name": "Hers"},
     "GET /settings/tags/new/": lambda acme: {},
     "POST /settings/tags/new/": lambda acme: {"name": "Hers"},
@@ -440,6 +460,7 @@ FILTERS = {
     "/api/v1/payouts/": {"member": "member", "claim": "unpaid", "reimbursement": "reimbursement"},
     "/api/v1/repayments/": {"member": "member", "transaction": "transaction"},
     "/api/v1/cards/": {"holder": "member", "budget": "budget"},
+    "/api/v1/webhook-deliveries/": {"endpoint": "webhook", "event": "event"},
     "/api/v1/budgets/": {"parent": "budget", "owner": "member"},
     "/api/v1/card-requests/": {"requester": "member"},
     "/api/v1/transactions/": {
@@ -578,6 +599,7 @@ def everything_of(world) -> dict[str, str]:
         limited = cards.Controls(limits=cards.monthly(Money(678_90, "USD")))
         second = cards.issue(world.bob, name="Acme limited", currency="USD", controls=limited, actor=world.alice, at=AT)
         authorize(second, swipe(678_91, at=AT, merchant_name="Acme declined", network_id="declined"))
+        endpoint, _ = endpoints.create(url="https://acme.example/hooks", description="Acme books", actor=world.alice, at=AT)
         events.seal_all()
         tasks.notify(AT)
         return {
@@ -592,6 +614,8 @@ def everything_of(world) -> dict[str, str]:
             "category": Category.objects.get(name="Acme Category").public_id,
             "event": Event.objects.filter(sequence__isnull=False).latest("pk").public_id,
             "key": operations.create_key(name="Acme payroll", scopes=["cards:read"], actor=world.alice, at=AT)[0].public_id,
+            "webhook": endpoint.public_id,
+            "sent": endpoints.test(endpoint, actor=world.alice, at=AT).public_id,
             "tag": companies.add_tag(name="Acme project", actor=world.alice, at=AT).public_id,
             "department": operations.add_department(name="Acme Sales", actor=world.alice, at=AT).public_id,
             "transaction": purchase.public_id,

@@ -33,6 +33,7 @@ from spendtrackr.ids import new_id
 from spendtrackr.models import Event
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
+from spendtrackr.webhooks import endpoints
 from tests.factories import NOON, PASSWORD, swipe
 from tests.papers import picture
 from tests.routes import all_routes
@@ -81,6 +82,8 @@ SEEN_BY = {
     "notification": "notifications.own",
     "policy": "policies.see",
     "key": "keys.see",
+    "webhook": "webhooks.see",
+    "sent": "webhooks.see",
     "event": "activity.see",
     "backtest": "backtests.see",
     "export": "exports.own",
@@ -106,7 +109,7 @@ NEVER_OWN = {"repayments.settle"}
 # Nobody's in particular: the company's, or another company's.
 COMPANYS = {
     "invitation", "category", "department", "account", "import", "policy", "backtest", "tag", "reimbursement", "payout", "batch",
-    "key", "event",
+    "key", "event", "webhook", "sent",
 }  # fmt: skip
 OWN, REPORT, STRANGER, FOREIGN = "own", "a report's", "a stranger's", "another company's"
 MONEY = {"minor": 1_00, "currency": "USD"}
@@ -287,6 +290,25 @@ CASES: dict[str, Case] = {
     "PATCH /api/v1/api-keys/{public_id}/": Case("keys.change", "key", {"name": "Other"}),
     "POST /api/v1/api-keys/{public_id}/rotate/": Case("keys.change", "key", {}),
     "POST /api/v1/api-keys/{public_id}/revoke/": Case("keys.change", "key", {}),
+    "GET /api/v1/webhook-endpoints/": Case("webhooks.see", lists="webhook"),
+    "POST /api/v1/webhook-endpoints/": Case("webhooks.change", body={"url": "https://erp.example/"}),
+    "GET /api/v1/webhook-endpoints/{public_id}/": Case("webhooks.see", "webhook"),
+    "PATCH /api/v1/webhook-endpoints/{public_id}/": Case("webhooks.change", "webhook", {"description": "Other"}),
+    "DELETE /api/v1/webhook-endpoints/{public_id}/": Case("webhooks.change", "webhook"),
+    "POST /api/v1/webhook-endpoints/{public_id}/rotate/": Case("webhooks.change", "webhook", {}),
+    "POST /api/v1/webhook-endpoints/{public_id}/test/": Case("webhooks.change", "webhook", {}),
+    "POST /api/v1/webhook-endpoints/{public_id}/switch-off/": Case("webhooks.change", "webhook", {}),
+    "POST /api/v1/webhook-endpoints/{public_id}/switch-on/": Case("webhooks.change", "webhook", {}),
+    "POST /api/v1/webhook-endpoints/{public_id}/replay/": Case("webhooks.change", "webhook", {"after": 0}),
+    "GET /api/v1/webhook-deliveries/": Case("webhooks.see", lists="sent"),
+    "GET /api/v1/webhook-deliveries/{public_id}/": Case("webhooks.see", "sent"),
+    "POST /api/v1/webhook-deliveries/{public_id}/replay/": Case("webhooks.change", "sent", {}),
+    "GET /webhooks/": Case("webhooks.see", lists="webhook"),
+    "POST /webhooks/": Case("webhooks.change", body={"url": "https://erp.example/"}),
+    "GET /webhooks/{public_id}/": Case("webhooks.see", "webhook"),
+    "POST /webhooks/{public_id}/": Case("webhooks.change", "webhook", {"do": "test"}),
+    "GET /webhook-deliveries/{public_id}/": Case("webhooks.see", "sent"),
+    "POST /webhook-deliveries/{public_id}/": Case("webhooks.change", "sent", {}),
     "GET /api-keys/": Case("keys.see", lists="key"),
     "POST /api-keys/": Case("keys.change", body={"name": "New", "scopes": ["cards:read"]}),
     "GET /api-keys/{public_id}/": Case("keys.see", "key"),
@@ -481,6 +503,8 @@ CASES: dict[str, Case] = {
     "GET /companies/new/": Case("profile.own"),
     "POST /companies/new/": Case("profile.own", body=FOUND),
 }  # fmt: skip
+# Whoever has events sent somewhere reads them.
+ALSO_NEEDS |= {route: "events:read" for route in CASES if "/api/v1/webhook-" in route}
 BOSS = lambda: Membership.across_companies.get(user__name="Boss").public_id  # noqa: E731 -- who is there later
 PREFERENCES = {f"{kind.value}-mail": "daily" for kind in Kind}
 PROFILE = {
@@ -606,11 +630,17 @@ class Cast:
             "tag": companies.add_tag(name="Trip", actor=owner, at=NOON).public_id,
             "event": self._sealed(owner),
             "key": people.create_key(name="Payroll", scopes=["cards:read"], actor=owner, at=NOON)[0].public_id,
+            **self._sent(owner),
             "account": FundingAccount.objects.get().public_id,
             "import": import_statement(owner.company, file, actor=owner, at=NOON).public_id,
             "policy": policy.public_id,
             "backtest": backtests.try_policy(policy, Days(NOON.date(), NOON.date()), actor=owner, at=NOON).public_id,
         }
+
+    def _sent(self, owner: Membership) -> dict[str, str]:
+        """An endpoint, and what is on its way there."""
+        endpoint, _ = endpoints.create(url="https://erp.example/hooks", actor=owner, at=NOON)
+        return {"webhook": endpoint.public_id, "sent": endpoints.test(endpoint, actor=owner, at=NOON).public_id}
 
     def _sealed(self, owner: Membership) -> str:
         """The first of the company's log."""

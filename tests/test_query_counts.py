@@ -21,7 +21,9 @@ from reports import operations as exports
 from reports.tasks import run_exports as write_exports
 from spendtrackr import events
 from spendtrackr.money import Money
+from spendtrackr.models import AttemptOutcome, WebhookAttempt
 from spendtrackr.tenancy import company_scope
+from spendtrackr.webhooks import endpoints
 from tests.buying import bought
 from tests.factories import NOON, PASSWORD, swipe
 from tests.papers import picture
@@ -55,6 +57,8 @@ COUNTS = {
     "/api/v1/exports/": 2,
     "/api/v1/events/": 4,
     "/api/v1/api-keys/": 2,
+    "/api/v1/webhook-endpoints/": 2,
+    "/api/v1/webhook-deliveries/": 2,
     "/api/v1/auth/me/": 2,
     "/api/v1/reports/spend/?group_by=month&from=2026-01-01&to=2026-12-31": 2,
     "/api/v1/auth/sessions/": 2,
@@ -94,6 +98,7 @@ COUNTS = {
 PAGES = {
     "/people/": 8,
     "/api-keys/": 5,
+    "/webhooks/": 4,
     "/settings/": 8,
     "/notifications/": 4,
     "/notifications/preferences/": 4,
@@ -185,6 +190,9 @@ def fill(world, rounds: int, start: int) -> None:
             people.invite(email=f"p{number}@acme.example", role="employee", actor=world.alice, at=NOON)
             key, _ = people.create_key(name=f"Program {number}", scopes=["cards:read"], actor=world.alice, at=NOON)
             people.rotate_key(key, actor=world.alice, at=NOON)
+            endpoint, _ = endpoints.create(url=f"https://hooks{number}.example/", actor=world.alice, at=NOON)
+            sent = endpoints.test(endpoint, actor=world.alice, at=NOON)
+            WebhookAttempt.objects.create(delivery=sent, at=NOON, took_ms=12, outcome=AttemptOutcome.REFUSED, answered=500, answer="Oh")
             people.add_department(name=f"Team {number}", head=world.bob, actor=world.alice, at=NOON)
             world.hire(f"Hand{number}", "employee")
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"

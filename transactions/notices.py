@@ -12,12 +12,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db.models import QuerySet
 
 from cards.models import Budget, Card, CardRequest, FreezeSource, RequestKind
 from spendtrackr import locales
-from spendtrackr.models import Event
+from spendtrackr.models import Event, WebhookEndpoint
 from spendtrackr.money import Money
 from transactions.models import Approval, Comment, Delegation, Payout, Reimbursement, Transaction
 from users import queries
@@ -114,6 +115,7 @@ _READING: dict[str, Callable[[], QuerySet[Any]]] = {
     "bud": Budget.objects.all,
     "pay": lambda: Payout.objects.select_related("reimbursement"),
     "rmb": lambda: Reimbursement.objects.prefetch_related("payouts__member"),
+    "whe": WebhookEndpoint.objects.all,
     "mem": lambda: Membership.objects.select_related("user"),
 }
 
@@ -303,6 +305,13 @@ def _threshold(news: News) -> Iterator[Said]:
 _FORMATS = {"xlsx": "Excel"}
 
 
+def _webhook_failed(news: News) -> Iterator[Said]:
+    """To whoever runs the company: it is theirs to repair."""
+    why = "it answered that it is gone" if news.details["because"] == "gone" else "nothing could be delivered for three days"
+    text = f"The webhook to {urlsplit(news.subject.url).hostname} was switched off: {why}."
+    yield Said(news.members, Kind.WEBHOOK, text, About.WEBHOOK, news.subject.public_id)
+
+
 def _export(text: str) -> Callable[[News], Iterator[Said]]:
     """What became of a file, for whoever asked for it. All of it is in the event: the file expires, and its row with it."""
 
@@ -346,5 +355,6 @@ _SAYING: dict[str, Callable[[News], Iterator[Said]]] = {
     "budget.threshold_reached": _threshold,
     "export.finished": _export("is ready to be downloaded."),
     "export.failed": _export("could not be written: your exports say why."),
+    "webhook.failed": _webhook_failed,
 }
 TYPES = frozenset(_SAYING)

@@ -27,6 +27,7 @@ class Kind(models.TextChoices):
     DELEGATION = "delegation"
     BUDGET = "budget"
     EXPORT = "export"
+    WEBHOOK = "webhook"
 
 
 # As a form says it: the kind, and a word more.
@@ -45,6 +46,7 @@ SAYS: dict[Kind, tuple[str, str]] = {
     Kind.DELEGATION: ("Stand-ins", "You decide for somebody, or somebody for you"),
     Kind.BUDGET: ("Budgets", "A budget of yours nears its limit"),
     Kind.EXPORT: ("Exports", "A file that you asked for is ready, or could not be written"),
+    Kind.WEBHOOK: ("Webhooks", "Events could not be delivered, and their endpoint was switched off"),
 }
 
 
@@ -82,6 +84,7 @@ class About(models.TextChoices):
     DELEGATION = "delegation"
     REIMBURSEMENT = "reimbursement"
     EXPORT = "export"
+    WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class Notice:
     text: str
 
 
-_PAGES = {About.TRANSACTION: "transaction", About.CARD: "card", About.BUDGET: "budget"}
+_PAGES = {About.TRANSACTION: "transaction", About.CARD: "card", About.BUDGET: "budget", About.WEBHOOK: "webhook"}
 
 
 def page_of(about: str, about_id: str) -> str:

@@ -58,6 +58,12 @@ def approvers_of_all(members: Iterable[Membership]) -> dict[int, list[Membership
     return {pk: [found] if found else [other for other in runs if other.pk != pk] for pk, found in nearest.items()}
 
 
+def runners() -> MembershipQuerySet:
+    """Who runs the company, and is there."""
+    rows: MembershipQuerySet = Membership.objects.active().filter(user__is_active=True, role__in=RUNS)
+    return rows
+
+
 def deciders() -> MembershipQuerySet:
     """Who may decide at all: active, able to sign in, and not an auditor, who reads everything and changes nothing."""
     rows: MembershipQuerySet = Membership.objects.active().select_related("user").filter(user__is_active=True).exclude(role=Role.AUDITOR)

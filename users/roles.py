@@ -111,6 +111,8 @@ TABLE: dict[str, Grant] = {
     "simulator.use": Grant("Act as the simulator's bank and card network", BOOKS, scope="simulator:write"),
     "reports.see": Grant("See reports of spend", SEES, own=True, below=True, scope="reports:read"),
     "activity.see": Grant("See who did what in the company", SEES, scope="events:read"),
+    "webhooks.see": Grant("See where events are sent, and what came of it", RUNS | {Role.AUDITOR}, scope="webhooks:read"),
+    "webhooks.change": Grant("Make, change and switch endpoints of webhooks; send and replay events", RUNS, scope="webhooks:write"),
     "exports.own": Grant("Export lists and reports that one sees, and download one's own files", EVERYBODY, scope="exports:write"),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -14,6 +15,7 @@ from cards.models import Budget, Card, CardRequest
 from companies.models import Category, Department, Tag
 from reports.activity.sentences import Told, is_id
 from spendtrackr.events import SYSTEM
+from spendtrackr.models import WebhookEndpoint
 from transactions.models import Backtest, FundingAccount, Policy, Reimbursement, Transaction
 from users.models import ApiKey, Membership
 
@@ -69,6 +71,7 @@ _THINGS: dict[str, Thing] = {
     "card": Thing("a card", Card.objects.all, _card, _to("card"), "cards"),
     "mem": Thing("somebody", lambda: Membership.objects.select_related("user"), lambda row: str(row.user.name), _person, "people"),
     "key": Thing("an API key", None, lambda row: f"the API key {row.name}", _to("api-key"), "keys"),
+    "whe": Thing("a webhook", None, lambda row: f"the webhook to {urlsplit(row.name).hostname}", _to("webhook"), "webhooks"),
     "req": Thing("a request", lambda: CardRequest.objects.select_related("requester__user"), _wish, _to("request"), "requests"),
     "bud": Thing("a budget", None, lambda row: f"the budget {row.name}", _to("budget"), "budgets"),
     "pol": Thing("a policy", Policy.objects.all, lambda row: f"version {row.version} of the policy", _to("policy"), "policies"),
@@ -92,6 +95,7 @@ _THINGS: dict[str, Thing] = {
     "dlg": Thing("a stand-in"), "cmt": Thing("a comment"), "pay": Thing("a payout"), "rpy": Thing("a repayment"),
     "grant": Thing("a grant"), "mer": Thing("a merchant"), "msg": Thing("a message of the network"), "ent": Thing("an entry"),
     "src": Thing("a source of statements"), "imp": Thing("a statement"), "ntf": Thing("a notification"), "evt": Thing("an event"),
+    "whd": Thing("a delivery"),
 }  # fmt: skip
 
 
@@ -111,6 +115,7 @@ _NAMED: dict[str, tuple[Any, str]] = {
     "dep": (Department, "name"),
     "tag": (Tag, "name"),
     "key": (ApiKey, "integration__membership__user__name"),
+    "whe": (WebhookEndpoint, "url"),
 }
 
 

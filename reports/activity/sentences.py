@@ -46,6 +46,7 @@ KINDS = {
     "statement": "Statements",
     "tag": "Tags",
     "transaction": "Transactions",
+    "webhook": "Webhooks",
 }
 
 # What happened, in a sentence. A name in braces is who did it, what it is about, or what the event says under that name.
@@ -180,6 +181,16 @@ SENTENCES = {
     "transaction.refund_reversed": "The refund of {subject} was taken back",
     "transaction.refunded": "The merchant gave {subject} back",
     "transaction.reversed": "The merchant let {subject} go",
+    "webhook.changed": "{actor} changed {subject}",
+    "webhook.created": "{actor} has events sent to {subject}",
+    "webhook.failed": "{subject} was switched off: nothing could be delivered for three days",
+    "webhook.failed:gone": "{subject} was switched off: it answered that it is gone",
+    "webhook.removed": "{actor} removed {subject}",
+    "webhook.replayed": "{actor} had events sent to {subject} again",
+    "webhook.rotated": "{actor} gave {subject} another secret",
+    "webhook.switched_off": "{actor} switched {subject} off",
+    "webhook.switched_on": "{actor} switched {subject} on",
+    "webhook.tested": "{actor} sent a test to {subject}",
 }
 
 

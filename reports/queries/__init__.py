@@ -45,6 +45,7 @@ from reports.queries.spend import (
     within,
 )
 from reports.queries.subscriptions import subscriptions
+from reports.queries.webhooks import webhook_attempts, webhook_deliveries, webhook_endpoints
 
 __all__ = [
     "AGAINST_BUDGET",
@@ -93,5 +94,8 @@ __all__ = [
     "rows_behind",
     "spend",
     "subscriptions",
+    "webhook_attempts",
+    "webhook_deliveries",
+    "webhook_endpoints",
     "within",
 ]

@@ -65,16 +65,16 @@ class Actor:
     name: str | None
 
 
-def actors_of(told: Sequence[Event], reader: Membership) -> dict[str, Actor]:
-    """By their ids, in one question: people and programs of the company, operators, and the system itself."""
+def actors_of(told: Sequence[Event], reader: Membership | None) -> dict[str, Actor]:
+    """By their ids, in one question: people and programs of the company, operators, and the system itself. Nobody reads no names."""
     ids = {str(event.actor_id) for event in told}
     found = {row.public_id: row for row in Membership.objects.select_related("user").filter(public_id__in=ids)}
-    sees = reader.sees("people")
-    return {id_: _actor(id_, found.get(id_), sees=sees) for id_ in ids}
+    names = [row for row in found.values() if reader and (row.is_program or reader.sees("people"))]
+    return {id_: _actor(id_, found.get(id_), names) for id_ in ids}
 
 
-def _actor(id_: str, row: Membership | None, *, sees: bool) -> Actor:
+def _actor(id_: str, row: Membership | None, named: Collection[Membership]) -> Actor:
     if row is not None:
         kind = "integration" if row.is_program else "member"
-        return Actor(id_, kind, str(row.user.name) if sees or row.is_program else None)
+        return Actor(id_, kind, str(row.user.name) if row in named else None)
     return Actor(id_, "system" if id_ == SYSTEM else "operator", None)

@@ -18,6 +18,7 @@ from reports.verification.papers import approval_steps, approvals, missing_items
 from reports.verification.spend import coding, day_rollup, month_rollup, month_rollup_within, spend_lines, split_parts
 from reports.verification.tenancy import relations
 from reports.verification.walking import Check, Told
+from reports.verification.webhooks import webhooks
 
 COMPANY_CHECKS: dict[str, Check] = {
     "postings": postings,
@@ -52,6 +53,7 @@ COMPANY_CHECKS: dict[str, Check] = {
     "owners": owners,
     "managers": chains,
     "programs": programs,
+    "webhooks": webhooks,
 }
 
 __all__ = [

@@ -14,6 +14,7 @@ from django.db import DatabaseError, close_old_connections
 from cards import tasks as cards
 from reports import tasks as reports
 from spendtrackr import events, idempotency
+from spendtrackr.webhooks.sender import Sender
 from transactions import tasks as transactions
 from users import tasks as users
 
@@ -24,9 +25,9 @@ FOLLOW_EVERY, PRUNE_EVERY = 60, 600
 
 class Command(BaseCommand):
     help = (
-        "Seal events, tell people of them, send mails, have issuers make pending cards, let go of old holds, chase what is missing, "
-        "remind and escalate, begin and end delegations, try drafts on the past, write and forget exports, forget old idempotency keys. "
-        "Stops at SIGTERM after the round."
+        "Seal events, send them to webhooks, tell people of them, send mails, have issuers make pending cards, let go of old holds, "
+        "chase what is missing, remind and escalate, begin and end delegations, try drafts on the past, write and forget exports, "
+        "forget old idempotency keys. Stops at SIGTERM after the round."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,24 +39,32 @@ class Command(BaseCommand):
         if not once:
             for name in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(name, lambda *_: stop.set())
+        sender = Sender(reports.TELLING)
+        if once:
+            self._round(0)
+            sender.send_due()
+        else:
+            sender.start()
+            self._rounds(stop, every)
+            sender.stop()
+        reports.let_go()
+
+    def _rounds(self, stop: threading.Event, every: float) -> None:
         rounds = 0
         while not stop.is_set():
             self._round(rounds)
             rounds += 1
-            if once:
-                break
             close_old_connections()
             stop.wait(every)
-        reports.let_go()
 
     def _round(self, number: int) -> None:
         works: list[Callable[[], int]] = [
-            events.seal_all, transactions.notify, users.send_due, users.post_due, cards.complete_pending, transactions.expire_holds,
-            transactions.turn_delegations, transactions.chase_missing, transactions.remind_approvers, transactions.escalate_steps,
-            transactions.run_backtests, reports.run_exports,
+            events.seal_all, reports.hand_out_webhooks, transactions.notify, users.send_due, users.post_due, cards.complete_pending,
+            transactions.expire_holds, transactions.turn_delegations, transactions.chase_missing, transactions.remind_approvers,
+            transactions.escalate_steps, transactions.run_backtests, reports.run_exports,
         ]  # fmt: skip
         if number % FOLLOW_EVERY == 0:
-            works += [transactions.follow_people, reports.forget_exports]
+            works += [transactions.follow_people, reports.forget_exports, reports.forget_deliveries]
         if number % PRUNE_EVERY == 0:
             works.append(idempotency.prune)
         for work in works:

@@ -1,9 +1,7 @@
-"""Reports, as the API shows them: all in one shape; and files of them, and of any list."""
+"""Reports, as the API shows them: all in one shape."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,13 +9,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from reports.exports import SUBJECTS
-from reports.models import Export, ExportFormat
-from reports.queries import EVENT_TYPES, Actor
 from reports.shape import Report, Row, Value
-from spendtrackr.models import Event
 from spendtrackr.money import Money
-from spendtrackr.serializers import PlainCharField, PlainChoiceField, StrictSerializer
 
 KINDS = {
     "money": "an amount",
@@ -147,99 +140,3 @@ class OfferedSerializer(serializers.Serializer[Any]):
 
 class CatalogueSerializer(serializers.Serializer[Any]):
     data = OfferedSerializer(many=True)  # type: ignore[assignment]  # a field of the answer, not of this class
-
-
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample(
-            "Transactions of March",
-            request_only=True,
-            value={"what": "transactions", "format": "csv", "filters": {"from": "2026-03-01", "to": "2026-03-31", "status": "posted"}},
-        ),
-        OpenApiExample(
-            "Receipts of March", request_only=True, value={"what": "receipt-files", "format": "zip", "filters": {"month": "2026-03"}}
-        ),
-    ]
-)
-class ExportBody(StrictSerializer):
-    what = PlainChoiceField(list(SUBJECTS), help_text="A list, or `reports/` and the name of a report.")
-    format = PlainChoiceField(ExportFormat.choices, help_text="`csv` or `xlsx`; of `receipt-files` `zip`.")
-    filters = serializers.DictField(
-        child=PlainCharField(max_length=200, allow_blank=True),
-        required=False,
-        default=dict,
-        help_text="As in the address of the list or report.",
-    )
-
-
-class ExportSerializer(serializers.ModelSerializer[Export]):
-    id = serializers.CharField(source="public_id", read_only=True)
-    filters = serializers.DictField(source="given", child=serializers.CharField(), read_only=True)
-    reason = serializers.CharField(read_only=True, help_text="Why it failed; blank otherwise.")
-    rows_expected = serializers.IntegerField(read_only=True, allow_null=True, help_text="Null before they are counted.")
-    size = serializers.SerializerMethodField(help_text="In bytes, once it is done.")
-    expires_at = serializers.DateTimeField(read_only=True, allow_null=True, help_text="When file and row go; null while it is written.")
-
-    class Meta:
-        model = Export
-        fields = [
-            "id", "what", "format", "filters", "status", "reason", "rows_done", "rows_expected", "size", "asked_at", "finished_at",
-            "expires_at",
-        ]  # fmt: skip
-        read_only_fields = fields
-
-    def get_size(self, export: Export) -> int | None:
-        return export.size or None
-
-
-@dataclass(frozen=True, slots=True)
-class SealedEvent:
-    """An event and who did it."""
-
-    event: Event
-    actor: Actor
-
-
-class ActorSerializer(serializers.Serializer[Actor]):
-    """`integration`: a program, by its API key. `operator`: whoever looks after all companies. `system`: the clock, or the network."""
-
-    id = serializers.CharField()
-    kind = serializers.ChoiceField(["member", "integration", "operator", "system"])
-    name = serializers.CharField(allow_null=True, help_text="Of a program; of a member where the reader sees people; else null.")
-
-
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample(
-            "A card was frozen",
-            response_only=True,
-            value={
-                "id": "evt_01m8mgywn4xpje52z5qnmr3p9w",
-                "sequence": 4711,
-                "type": "card.frozen",
-                "at": "2026-03-10T12:00:00Z",
-                "subject": "card_01m8mgywt3xpje52z5qnmr3p9w",
-                "actor": {"id": "mem_01m8mgywv2xpje52z5qnmr3p9w", "kind": "integration", "name": "Payroll"},
-                "details": {"source": "admin"},
-            },
-        )
-    ]
-)
-class EventSerializer(serializers.Serializer[SealedEvent]):
-    id = serializers.CharField(source="event.public_id")
-    sequence = serializers.IntegerField(source="event.sequence", help_text="The company's own numbers: 1, 2, 3, …")
-    type = serializers.CharField(source="event.type", help_text=f"One of {len(EVENT_TYPES)}, such as `card.frozen`.")
-    at = serializers.DateTimeField(source="event.at")
-    subject = serializers.CharField(source="event.subject_id", help_text="The id of what it happened to.")
-    actor = ActorSerializer()
-    details = serializers.SerializerMethodField()
-
-    @extend_schema_field({"type": "object", "additionalProperties": True})
-    def get_details(self, one: SealedEvent) -> Any:
-        return json.loads(one.event.details)
-
-
-class EventFeedSerializer(serializers.Serializer[Any]):
-    data = EventSerializer(many=True)  # type: ignore[assignment]  # a field of the answer, not of this class
-    next_after = serializers.IntegerField(help_text="Give it as `after` the next time.")
-    has_more = serializers.BooleanField(help_text="Whether there are more by now.")
