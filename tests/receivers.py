@@ -50,8 +50,8 @@ def answers(status: int = 200, body: bytes = b"ok", *, after: float = 0.0, **hea
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
         handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
+        handler._headers_buffer.append(b"\r\n" + body)  # in one packet, as servers do
+        handler.flush_headers()
 
     return say
 

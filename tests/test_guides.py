@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import threading
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from django.db import connection
 from django.utils import timezone
 
 from conftest import build_world
+from reports import tasks
 from spendtrackr import events
 from spendtrackr.tenancy import company_scope
+from spendtrackr.webhooks.sender import Sender
 from users import operations as people
 from users.roles import SCOPES
 
@@ -29,13 +32,16 @@ pytestmark = [
 
 
 @pytest.fixture
-def sealing():
+def sealing(settings):
     """What the worker does all the time."""
+    settings.WEBHOOK_NETWORKS = [ip_network("127.0.0.0/8")]
     stopped = threading.Event()
 
     def work() -> None:
         while not stopped.wait(0.3):
             events.seal_all()
+            tasks.hand_out_webhooks()
+            Sender(tasks.TELLING).send_due()
         connection.close()
 
     worker = threading.Thread(target=work)

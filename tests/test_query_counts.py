@@ -20,8 +20,8 @@ from conftest import build_world, client_of
 from reports import operations as exports
 from reports.tasks import run_exports as write_exports
 from spendtrackr import events
-from spendtrackr.money import Money
 from spendtrackr.models import AttemptOutcome, WebhookAttempt
+from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from spendtrackr.webhooks import endpoints
 from tests.buying import bought

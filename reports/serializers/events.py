@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from reports.queries import EVENT_TYPES, Actor, actors_of
 from spendtrackr.models import Event
+from spendtrackr.serializers import represent
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,6 @@ def messages_of(events: Sequence[Event]) -> list[dict[str, Any]]:
     `type`, `timestamp` and `data` as Standard Webhooks proposes.
     """
     actors = actors_of(events, None)
-    return [
-        {
-            "type": event.type,
-            "timestamp": event.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            "data": EventSerializer(SealedEvent(event, actors[str(event.actor_id)])).data,
-        }
-        for event in events
-    ]
+    with timezone.override(UTC):
+        said = [represent(EventSerializer, SealedEvent(event, actors[str(event.actor_id)]), {}) for event in events]
+    return [{"type": one["type"], "timestamp": one["at"], "data": one} for one in said]

@@ -7,9 +7,9 @@ from reports.views.contract import DocsView, SchemaView
 from reports.views.files import export, exports
 from reports.views.overview import my_spend, overview_page
 from reports.views.reports import report, reports
-from reports.views.webhooks import delivery, webhook, webhooks
+from reports.views.webhooks import delivery, webhook, webhooks_page
 
 __all__ = [
     "DocsView", "SchemaView", "activity_page", "delivery", "export", "exports", "my_spend", "overview_page", "report", "reports", "webhook",
-    "webhooks",
+    "webhooks_page",
 ]  # fmt: skip

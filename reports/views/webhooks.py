@@ -30,7 +30,7 @@ OVERLAPS = {"0": "at once", "1": "in an hour", "24": "in a day", "168": "in a we
 
 
 @form_page
-def webhooks(request: HttpRequest, member: Membership) -> HttpResponse:
+def webhooks_page(request: HttpRequest, member: Membership) -> HttpResponse:
     """Where events are sent, and the form of another endpoint."""
     require("webhooks.see", member)
     form, secret = WebhookForm(), ""

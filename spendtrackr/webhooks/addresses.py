@@ -39,6 +39,8 @@ def open_socket(host: str, port: int, *, is_encrypted: bool, timeout: float) -> 
     for family, kind, protocol, _, target in allowed[:MOST_TRIED]:
         opened = socket.socket(family, kind, protocol)
         try:
+            # Headers and body are written one after the other: without it, each would wait for the other side's acknowledgement.
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             opened.settimeout(timeout)
             opened.connect(target)
         except OSError as error:

@@ -10,6 +10,7 @@ import json
 import random
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -53,8 +54,8 @@ JITTER = 0.1
 GIVES_UP_AFTER = timedelta(days=3)
 # After so many failures in a row an endpoint rests between single tries, twice as long each time, up to a limit: seconds.
 RESTS_FROM, FIRST_REST, LONGEST_REST = 3, 5, 600
-# At once to one endpoint; in one turn; and seconds until the turn begins nothing more.
-LANES, MOST_OF_A_TURN, SLICE = 8, 200, 4.0
+# At once to one endpoint; before it is noted what came of them; in one turn; and seconds until the turn begins nothing more.
+LANES, MOST_UNNOTED, MOST_OF_A_TURN, SLICE = 8, 32, 400, 4.0
 # Longer than a turn can take: its slice, and one message that resolves, connects and answers as slowly as it may.
 LEASE = timedelta(minutes=2)
 # Events that are looked at in one step of making deliveries.
@@ -161,7 +162,7 @@ def take_turn(endpoint_id: int, telling: Telling, *, now: Callable[[], datetime]
         with _Lanes(WebhookEndpoint.objects.get(pk=endpoint_id), telling, now) as lanes:
             while tried < MOST_OF_A_TURN and time.monotonic() < until:
                 endpoint = WebhookEndpoint.objects.get(pk=endpoint_id)
-                sent = lanes.send(endpoint, _due(endpoint, at=now()))
+                sent = lanes.send(endpoint, _due(endpoint, at=now()), until)
                 tried += len(sent)
                 if not sent or not _note(endpoint_id, sent, key, telling):
                     break
@@ -183,11 +184,11 @@ def _mine(endpoint_id: int, key: str) -> QuerySet[WebhookEndpoint]:
 
 
 def _due(endpoint: WebhookEndpoint, *, at: datetime) -> list[WebhookDelivery]:
-    """The next few, the oldest first; one alone to an endpoint that fails, to see whether it is back."""
+    """The next, the oldest first; few to an endpoint that failed just now, and one alone, to see whether it is back, after that."""
     if endpoint.status != EndpointStatus.ACTIVE or endpoint.removed_at or (endpoint.rests_until and endpoint.rests_until > at):
         return []
     rows = WebhookDelivery.objects.filter(endpoint=endpoint, due_at__lte=at, event__sequence__isnull=False)
-    most = LANES if endpoint.failures < RESTS_FROM else 1
+    most = MOST_UNNOTED if not endpoint.failures else LANES if endpoint.failures < RESTS_FROM else 1
     return list(rows.select_related("event").order_by("due_at", "pk")[:most])
 
 
@@ -207,16 +208,27 @@ class _Lanes:
         for line in self.lines:
             line.close()
 
-    def send(self, endpoint: WebhookEndpoint, due: Sequence[WebhookDelivery]) -> list[Sent]:
-        """Each on a line of its own; the threads touch no database."""
-        at = self.now()
-        salts = salts_of(endpoint, at=at)
-        bodies = [body_of(one) for one in self.messages([row.event for row in due])]
-        sent = [
-            self.pool.submit(line.post, body, signing.headers(row.event.public_id, body, salts=salts, at=at))
-            for line, row, body in zip(self.lines, due, bodies, strict=False)
-        ]
-        return [Sent(row, at, one.result()) for row, one in zip(due, sent, strict=True)]
+    def send(self, endpoint: WebhookEndpoint, due: Sequence[WebhookDelivery], until: float) -> list[Sent]:
+        """What each line takes is the next one, until one fails or the time is over: answers what was sent, and what came of it.
+
+        The threads touch no database.
+        """
+        salts = salts_of(endpoint, at=self.now())
+        left = deque(zip(due, map(body_of, self.messages([row.event for row in due])), strict=True))
+        sent: list[Sent] = []
+
+        def work(line: Line) -> None:
+            while left and time.monotonic() < until and all(one.answer.outcome == AttemptOutcome.DELIVERED for one in sent[-LANES:]):
+                try:
+                    row, body = left.popleft()
+                except IndexError:
+                    return
+                at = self.now()
+                sent.append(Sent(row, at, line.post(body, signing.headers(row.event.public_id, body, salts=salts, at=at))))
+
+        for one in [self.pool.submit(work, line) for line in self.lines[: len(due)]]:
+            one.result()
+        return sent
 
 
 def body_of(message: dict[str, Any]) -> bytes:
