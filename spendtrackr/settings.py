@@ -252,6 +252,9 @@ SPECTACULAR_SETTINGS = {
         "PayoutStatusEnum": "transactions.models.PayoutStatus",
         "RepaymentStatusEnum": "transactions.models.RepaymentStatus",
         "EntryKindEnum": "transactions.models.EntryKind",
+        "StatementFormatEnum": "transactions.statements.formats.FORMATS",
+        "StatementAccountEnum": "transactions.statements.entries.ACCOUNTS",
+        "ExportFormatEnum": "reports.models.ExportFormat",
         "WebhookEndpointStatusEnum": "spendtrackr.models.EndpointStatus",
         "WebhookDeliveryStatusEnum": "spendtrackr.models.DeliveryStatus",
         "WebhookOutcomeEnum": "spendtrackr.models.AttemptOutcome",
@@ -266,5 +269,6 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING" if MODE == "test" else "INFO"},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    # What a bank sends is nothing for logs: the reader of MT940 would repeat each line that it cannot read.
+    "loggers": {"django.request": {"level": "ERROR"}, "mt940": {"level": "CRITICAL", "propagate": False}},
 }

@@ -409,6 +409,7 @@ BY_BODY = {
     "GET /cards/new/": lambda acme: {},
     "POST /cards/new/": lambda acme: {"holder": acme["member"], "name": "Hers"},
     "POST /api/v1/imports/propose/": lambda acme: {"file": _file()},
+    "POST /api/v1/imports/preview/": lambda acme: {"file": _file()},
     "POST /api/v1/auth/logout/": lambda acme: {},
     "POST /api/v1/auth/password/": lambda acme: {"current": "x", "new": "x"},
     "POST /api/v1/auth/switch/": lambda acme: {"company": acme["company"]},

@@ -382,6 +382,7 @@ CASES: dict[str, Case] = {
     "GET /api/v1/imports/": Case("imports.see", lists="import"),
     "POST /api/v1/imports/": Case("imports.book", body=lambda: {"file": statement()}),
     "POST /api/v1/imports/propose/": Case("imports.book", body=lambda: {"file": statement()}),
+    "POST /api/v1/imports/preview/": Case("imports.book", body=lambda: {"file": statement()}),
     "GET /api/v1/imports/{public_id}/": Case("imports.see", "import"),
     "POST /api/v1/simulator/topups/": Case("simulator.use", body={"amount": MONEY}),
     "POST /api/v1/simulator/withdrawals/": Case("simulator.use", body={"amount": MONEY}),

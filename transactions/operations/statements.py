@@ -39,18 +39,29 @@ from transactions.models import (
     TransactionStatus,
 )
 from transactions.purchases import Move
+from transactions.queries.statements import known_transfers
 from transactions.statements import mapping as mappings
+from transactions.statements.entries import BANK
+from transactions.statements.formats import Format, open_statement
 from transactions.statements.lines import Issue, Line, Reading, identities, read_lines
 from transactions.statements.mapping import Mapping
-from transactions.statements.table import Table, plain, read
+from transactions.statements.table import Table, plain
 from users.models import Membership
 
 DEFAULT_SOURCE = "Statement"
 # The most that one file may add up to in a currency: ten of them still fit the ledger.
 MOST_MINOR = 10**17
 _BATCH = 500
+IN_ALREADY = "This row is in already."
 
 Progress = Callable[[int, int], None]
+# Which lines of a bank's statement are spend: money that went out (`spend`), all of them (`all`), or those that begin on these lines.
+SPEND, ALL = "spend", "all"
+Accept = str | frozenset[int] | None
+_ASK = (
+    "This is the statement of a bank account: say which of its lines are spend. `spend` takes those by which money went out, `all` takes "
+    "credits, too, and a list of line numbers takes these."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,9 @@ class Proposal:
     mapping: Mapping
     is_kept: bool
     is_given: bool = False
+    format: Format = Format.CSV
+    # `bank` or `card` where the format says so. Of a bank's lines only those are booked that somebody takes for spend.
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +107,13 @@ def propose(company: Company, content: bytes, given: Any = None, *, partly: bool
     """
     if len(content) > settings.IMPORT_MAX_BYTES:
         raise errors.TooLarge(f"A statement may have {settings.IMPORT_MAX_BYTES // 1024 // 1024} MB.", field="file")
-    table = read(content, known=_known_columns(given))
+    statement = open_statement(content, known=_known_columns(given), country=company.country)
+    table = statement.table
+    if statement.mapping:
+        if given is not None:
+            raise errors.Invalid(f"A file of {statement.format.upper()} says itself what is what: leave the mapping out.", field="mapping")
+        fixed = replace(statement.mapping, notes=(*table.notes, *statement.mapping.notes))
+        return Proposal(table, fixed, is_kept=False, format=statement.format, account=statement.account)
     if given is not None:
         columns = given.get("columns") if isinstance(given, dict) else None
         return Proposal(table, Mapping.from_dict(given, table, otherwise=_detected(table, columns, company)), is_kept=False, is_given=True)
@@ -129,20 +149,26 @@ def import_statement(
     actor: Membership | None,
     at: datetime,
     mapping: Any = None,
+    accept: Accept = None,
     progress: Progress | None = None,
 ) -> StatementImport:
     """Read the file, then book it in one transaction. Raises `Invalid` when the file as a whole cannot be read."""
     with company_scope(company.pk):
-        return book(prepare(company, file, actor=actor, at=at, mapping=mapping), actor=actor, at=at, progress=progress)
+        prepared = prepare(company, file, actor=actor, at=at, mapping=mapping, accept=accept)
+        return book(prepared, actor=actor, at=at, progress=progress)
 
 
-def prepare(company: Company, file: StatementFile, *, actor: Membership | None, at: datetime, mapping: Any = None) -> Prepared:
+def prepare(
+    company: Company, file: StatementFile, *, actor: Membership | None, at: datetime, mapping: Any = None, accept: Accept = None
+) -> Prepared:
     """Read the file, and commit the merchants, categories and accounts that it names before any of it is booked.
 
     A swipe at a merchant that is new in the file would otherwise wait for the whole import to commit.
     """
     proposal = propose(company, file.content, mapping)
-    reading = read_lines(proposal.table, proposal.mapping, company_currency=company.currency)
+    if proposal.account == BANK and accept is None:
+        raise errors.Invalid(_ASK, field="accept", code="required")
+    reading = _taken(proposal, read_lines(proposal.table, proposal.mapping, company_currency=company.currency), accept)
     for currency, total in reading.totals().items():
         if abs(total) > MOST_MINOR:
             raise errors.Invalid(f"The {currency} amounts add up to more than we can book.", field="file")
@@ -155,6 +181,66 @@ def prepare(company: Company, file: StatementFile, *, actor: Membership | None, 
         categories=_categories(sorted({line.category for line in reading.lines if line.category}), actor=actor, at=at),
         accounts={currency: ledger.funding_account(currency) for currency in sorted(reading.totals())},
     )
+
+
+def _taken(proposal: Proposal, reading: Reading, accept: Accept) -> Reading:
+    """What is left to book of a reading, when somebody said what of it is spend; the other lines are skipped, each with its reason.
+
+    Known transfers are never spend by themselves: only whoever names their line says so. Raises `Invalid` for a line that is not there.
+    """
+    if accept is None and proposal.account != BANK:
+        return reading
+    named = accept if isinstance(accept, frozenset) else frozenset()
+    if missing := sorted(named - {line.line for line in reading.lines}):
+        raise errors.Invalid(f"There is nothing to book on line {missing[0]}.", field="accept")
+    known = known_transfers(reading.lines) if proposal.account == BANK else {}
+    taken: list[Line] = []
+    for place, line in enumerate(reading.lines):
+        usual = not isinstance(accept, frozenset) and place not in known and (accept == ALL or line.amount.minor > 0)
+        if line.line in named or usual:
+            taken.append(line)
+        else:
+            why = f"It is {known[place].says}, which is in the books." if place in known else "It was not taken for spend."
+            reading.issues.append(Issue(line.line, "skipped", why))
+    reading.lines = taken
+    return reading
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an import would make of one row: `book`, `duplicate`, `skipped` or `rejected`, and why."""
+
+    line: int
+    verdict: str
+    reason: str = ""
+    field: str = ""
+    booked: Line | None = None
+
+
+def preview(company: Company, file: StatementFile, mapping: Any = None, accept: Accept = None) -> tuple[Proposal, Reading, list[Verdict]]:
+    """What would become of each row, in the order of the file, with nothing booked. Of a bank's lines as with `spend` by default."""
+    proposal = propose(company, file.content, mapping)
+    accept = SPEND if accept is None and proposal.account == BANK else accept
+    reading = _taken(proposal, read_lines(proposal.table, proposal.mapping, company_currency=company.currency), accept)
+    source = StatementSource.objects.filter(name_key=category_key(_source_name(file))).first()
+    marks = identities(reading.lines, source=source.public_id) if source else [""] * len(reading.lines)
+    known = _known_identities(marks) if source else set()
+    verdicts = [Verdict(issue.line, issue.kind, issue.reason, issue.field) for issue in reading.issues]
+    for line, mark in zip(reading.lines, marks, strict=True):
+        verdicts.append(Verdict(line.line, "duplicate", IN_ALREADY) if mark in known else Verdict(line.line, "book", booked=line))
+    return proposal, reading, sorted(verdicts, key=lambda one: one.line)
+
+
+def _source_name(file: StatementFile) -> str:
+    return " ".join(file.source.split())[:80] or DEFAULT_SOURCE
+
+
+def _known_identities(marks: list[str]) -> set[str]:
+    """Those that are in already."""
+    known: set[str] = set()
+    for start in range(0, len(marks), _BATCH):
+        known.update(ImportedLine.objects.filter(identity__in=marks[start : start + _BATCH]).values_list("identity", flat=True))
+    return known
 
 
 @operation
@@ -199,7 +285,7 @@ class Booking:
         return record
 
     def _locked_source(self) -> StatementSource:
-        name = " ".join(self.prepared.file.source.split())[:80] or DEFAULT_SOURCE
+        name = _source_name(self.prepared.file)
         key = category_key(name)
         try:
             with transaction.atomic():
@@ -215,7 +301,7 @@ class Booking:
     def _keep_mapping(self) -> None:
         """Keep what somebody said in full; of our own proposal only the columns. Signs and marks are looked at in each file anew."""
         proposal = self.prepared.proposal
-        if proposal.is_kept:
+        if proposal.is_kept or proposal.format != Format.CSV:
             return
         written = proposal.mapping.as_dict() if proposal.is_given else {"columns": proposal.mapping.columns}
         StatementMapping.objects.update_or_create(
@@ -226,10 +312,7 @@ class Booking:
     def _split(self, source: StatementSource) -> tuple[list[tuple[Line, str]], list[Line]]:
         """Lines that are new, with their identities, and lines that are in already."""
         marked = list(zip(self.prepared.reading.lines, identities(self.prepared.reading.lines, source=source.public_id), strict=True))
-        known: set[str] = set()
-        for start in range(0, len(marked), _BATCH):
-            wanted = [identity for _, identity in marked[start : start + _BATCH]]
-            known.update(ImportedLine.objects.filter(identity__in=wanted).values_list("identity", flat=True))
+        known = _known_identities([identity for _, identity in marked])
         return [pair for pair in marked if pair[1] not in known], [line for line, identity in marked if identity in known]
 
     def _categoriser(self) -> Callable[[Line], Category | None]:
@@ -265,7 +348,7 @@ class Booking:
         return record
 
     def _report(self, new: list[Line], duplicates: list[Line]) -> dict[str, Any]:
-        repeated = [Issue(line.line, "duplicate", "This row is in already.") for line in duplicates]
+        repeated = [Issue(line.line, "duplicate", IN_ALREADY) for line in duplicates]
         return {
             "issues": [asdict(issue) for issue in sorted([*self.prepared.reading.issues, *repeated], key=lambda issue: issue.line)],
             "notes": [

@@ -111,10 +111,11 @@ class Reading:
 
 def read_lines(table: Table, mapping: Mapping, *, company_currency: str) -> Reading:
     """Read every row below and above the header."""
-    reading = Reading(rows=len(table.rows) + len(table.preamble))
-    if "currency" not in mapping.columns and not header_currency(mapping):
+    reading = Reading(rows=len(table.rows) + len(table.preamble) + len(table.left_out))
+    if table.rows and not header_currency(mapping) and not any(cell(row, table, mapping, "currency") for row in table.rows):
         reading.assumed_currency = company_currency
     reading.issues += [Issue(row.line, "skipped", "It stands above the header.") for row in table.preamble]
+    reading.issues += [Issue(line, "skipped", reason) for line, reason in table.left_out]
     reader = RowReader(table, mapping, company_currency)
     for row in table.rows:
         if row.is_blank:

@@ -7,7 +7,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spendtrackr import errors
 
@@ -38,6 +38,9 @@ class Table:
     rows: list[Row]
     # Rows above the header, such as a bank's letterhead.
     preamble: list[Row]
+    # Lines that tell of nothing to book, with the reason, and what to say of the file: formats other than CSV.
+    left_out: list[tuple[int, str]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     def is_header(self, row: Row) -> bool:
         """A header that was repeated further down, as joined files have it."""
@@ -51,9 +54,9 @@ def plain(name: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", folded).split())
 
 
-def read(content: bytes, *, known: frozenset[str]) -> Table:
-    """Find the table in a file. `known` are the plain column names that make a row a header. Raises `Invalid` for `file`."""
-    rows = list(_rows(_decode(content)))
+def read(text: str, *, known: frozenset[str]) -> Table:
+    """The table in the text of a CSV file. `known` are the plain column names that make a row a header. Raises `Invalid` for `file`."""
+    rows = list(_rows(text))
     position = next((i for i, row in enumerate(rows) if sum(bool(cell) and plain(cell) in known for cell in row.cells) >= 2), None)
     if position is None:
         raise errors.Invalid(
@@ -63,7 +66,8 @@ def read(content: bytes, *, known: frozenset[str]) -> Table:
     return Table(_unique(header.cells), header.line, rows[position + 1 :], rows[:position])
 
 
-def _decode(content: bytes) -> str:
+def decode(content: bytes) -> str:
+    """The text of a file, in whichever of the usual encodings. Raises `Invalid` for `file`."""
     if not content.strip():
         raise errors.Invalid("The file is empty.", field="file")
     for encoding in ("utf-16",) if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else ("utf-8-sig", "cp1252"):
@@ -73,7 +77,7 @@ def _decode(content: bytes) -> str:
             continue
         if "\0" not in text:
             return text
-    raise errors.Invalid("This is not a text file. Export the statement as CSV.", field="file")
+    raise errors.Invalid("This is not a text file. Export the statement as CSV, OFX, MT940 or CAMT.", field="file")
 
 
 def _rows(text: str) -> Iterator[Row]:

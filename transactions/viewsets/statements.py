@@ -39,6 +39,7 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         "retrieve": "imports.see",
         "create": "imports.book",
         "propose": "imports.book",
+        "preview": "imports.book",
     }
 
     def rows(self) -> QuerySet[Any]:
@@ -49,8 +50,8 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     @extend_schema(
         summary="Import a statement",
-        description="Books each row of a CSV file once, and reports every row that it did not book with its line and reason. "
-        "The same file again adds nothing; equal rows within one file are kept.",
+        description="Books each row once, and reports every row that it did not book with its line and reason. The same file again adds "
+        "nothing; equal rows within one file are kept. Of the statement of a bank account `accept` says which lines are spend.",
         request={"multipart/form-data": shapes.ImportBody},
         responses={201: shapes.ImportReportSerializer},
     )
@@ -68,8 +69,22 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
             source=body.get("source") or statements.DEFAULT_SOURCE,
             attribution=body.get("attribution", ""),
         )
-        mapping = _json(body.get("mapping"))
-        self.prepared = statements.prepare(member.company, file, actor=member, at=timezone.now(), mapping=mapping)
+        said = {"mapping": _json(body.get("mapping"), "mapping"), "accept": _accepted(body.get("accept"))}
+        self.prepared = statements.prepare(member.company, file, actor=member, at=timezone.now(), **said)
+
+    @extend_schema(
+        summary="Preview an import",
+        description="What would become of each row, with nothing booked: `book`, `duplicate`, `skipped` or `rejected`, and why. The counts "
+        "are of all rows, `rows` are the first thousand.",
+        request={"multipart/form-data": shapes.ImportPreviewBody},
+        responses={200: shapes.ImportPreviewSerializer},
+    )
+    @action(detail=False, methods=["post"])
+    def preview(self, request: APIRequest) -> Response:
+        body = self.body(shapes.ImportPreviewBody)
+        file = statements.StatementFile(_content(body["file"]), body["file"].name, body.get("source") or statements.DEFAULT_SOURCE)
+        said = {"mapping": _json(body.get("mapping"), "mapping"), "accept": _accepted(body.get("accept"))}
+        return Response(shapes.previewed(*statements.preview(request.membership.company, file, **said)))
 
     @extend_schema(
         summary="Propose a mapping",
@@ -82,6 +97,8 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         content = _content(self.body(shapes.ProposalBody)["file"])
         proposal = statements.propose(request.membership.company, content, partly=True)
         shown = {
+            "format": proposal.format,
+            "account": proposal.account,
             "header": proposal.table.columns,
             "mapping": proposal.mapping.as_dict(),
             "is_kept": proposal.is_kept,
@@ -100,10 +117,20 @@ def _content(uploaded: Any) -> bytes:
     return content
 
 
-def _json(text: str | None) -> Any:
+def _json(text: str | None, field: str) -> Any:
     if text is None:
         return None
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise errors.Invalid(f"The mapping is not JSON: {error}.", field="mapping") from error
+        raise errors.Invalid(f"This is not JSON: {error}.", field=field) from error
+
+
+def _accepted(text: str | None) -> statements.Accept:
+    """`spend`, `all`, or line numbers as a list of JSON."""
+    if text is None or text in {statements.SPEND, statements.ALL}:
+        return text
+    lines = _json(text, "accept")
+    if not isinstance(lines, list) or not all(isinstance(line, int) and not isinstance(line, bool) for line in lines):
+        raise errors.Invalid("Write `spend`, `all`, or a list of line numbers such as [3, 7].", field="accept")
+    return frozenset(lines)

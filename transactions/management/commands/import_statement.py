@@ -20,7 +20,10 @@ from transactions.operations import statements
 
 
 class Command(BaseCommand):
-    help = "Import a CSV statement. Every row is booked, or reported with its line and reason; the same file twice adds nothing."
+    help = (
+        "Import a statement (CSV, OFX, MT940, CAMT or QIF). Every row is booked, or reported with its line and reason; the same file twice "
+        "adds nothing."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="+", type=Path)
@@ -28,6 +31,9 @@ class Command(BaseCommand):
         parser.add_argument("--source", default=statements.DEFAULT_SOURCE, help="Where it comes from; rows are recognised within it.")
         parser.add_argument("--attribution", default="", help="Shown wherever the rows are shown, such as a licence.")
         parser.add_argument("--mapping", type=Path, help="A JSON file that says how to read the columns.")
+        parser.add_argument(
+            "--accept", choices=[statements.SPEND, statements.ALL], help="Of a bank account's lines: those by which money went out, or all."
+        )
         parser.add_argument("--show", action="store_true", help="Show how the file would be read, and book nothing.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,7 +54,8 @@ class Command(BaseCommand):
         if options["show"]:
             self._show(company, file, mapping)
             return
-        record = statements.import_statement(company, file, actor=None, at=timezone.now(), mapping=mapping, progress=self._progress)
+        said = {"mapping": mapping, "accept": options["accept"]}
+        record = statements.import_statement(company, file, actor=None, at=timezone.now(), progress=self._progress, **said)
         self._tell(record)
 
     def _show(self, company: Company, file: statements.StatementFile, mapping: Any) -> None:
