@@ -112,9 +112,15 @@ class WebhookEndpoint(TenantModel):
     replay_from = models.PositiveBigIntegerField(null=True)
     replay_to = models.PositiveBigIntegerField(null=True)
     replays_all = models.BooleanField(default=False)
+    # When a delivery is due next, or was: for whoever looks whose turn it is.
+    next_due_at = models.DateTimeField(null=True)
+    # Since it was switched on: what waits for longer is due now; what was queued before is left out. Null when that is done.
+    hurries_since = models.DateTimeField(null=True)
+    skips_before = models.DateTimeField(null=True)
     # In a row, since the last success.
     failures = models.PositiveIntegerField(default=0)
     failing_since = models.DateTimeField(null=True)
+    last_failed_at = models.DateTimeField(null=True)
     rests_until = models.DateTimeField(null=True)
     last_delivered_at = models.DateTimeField(null=True)
     # Who is sending to it just now, so that no two do.
@@ -123,7 +129,7 @@ class WebhookEndpoint(TenantModel):
 
     class Meta:
         db_table = "webhook_endpoints"
-        indexes = [models.Index(fields=["status", "company"], name="webhook_endpoints_active")]
+        indexes = [models.Index(fields=["status", "next_due_at"], name="webhook_endpoints_due")]
 
     def __str__(self) -> str:
         return str(self.public_id)
@@ -162,6 +168,7 @@ class WebhookDelivery(TenantModel):
         indexes = [
             models.Index(fields=["endpoint", "due_at"], name="webhook_deliveries_due"),
             models.Index(fields=["endpoint", "status"], name="webhook_deliveries_status"),
+            models.Index(fields=["company", "status"], name="webhook_deliveries_of_all"),
             models.Index(fields=["created_at"], name="webhook_deliveries_age"),
         ]
 

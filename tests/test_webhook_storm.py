@@ -31,6 +31,7 @@ from spendtrackr.models import AttemptOutcome, DeliveryStatus, EndpointStatus, W
 from spendtrackr.tenancy import company_scope
 from spendtrackr.webhooks import deliveries, endpoints
 from tests.receivers import Receiver, answers, drips, receiving
+from tests.test_races import at_once, outcomes
 
 EVENTS, WORKERS = 1_000, 3
 WITHIN = 120.0
@@ -267,3 +268,12 @@ def test_a_worker_that_is_killed_loses_nothing(world):
     bodies = {}
     for got in receiver.got:
         assert bodies.setdefault(got.headers["webhook-id"], json.loads(got.body)) == json.loads(got.body)
+
+
+def test_of_many_that_make_an_endpoint_at_once_no_more_than_twenty_do(world):
+    for _ in range(18):
+        make(world, "https://erp.example/")
+    answers = at_once(world, lambda _: endpoints.create(url="https://erp.example/", actor=world.alice, at=timezone.now())[0].public_id)
+    assert outcomes(answers)["InvalidState"] == 6
+    with company_scope(world.acme.pk):
+        assert WebhookEndpoint.objects.count() == 20

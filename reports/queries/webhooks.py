@@ -20,5 +20,5 @@ def webhook_deliveries() -> QuerySet[WebhookDelivery]:
 
 
 def webhook_attempts(delivery: WebhookDelivery) -> list[WebhookAttempt]:
-    """The first one first."""
-    return list(WebhookAttempt.objects.filter(delivery=delivery).order_by("pk")[:MOST_ATTEMPTS])
+    """The newest of them, in their order."""
+    return list(reversed(WebhookAttempt.objects.filter(delivery=delivery).order_by("-pk")[:MOST_ATTEMPTS]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
@@ -63,9 +64,7 @@ class WebhookEndpointSerializer(serializers.ModelSerializer[WebhookEndpoint]):
     url = serializers.CharField(read_only=True)
     types = serializers.ListField(child=serializers.CharField(), read_only=True, help_text="Empty: all events.")
     replay = serializers.SerializerMethodField(help_text="The replay under way, or null.")
-    previous_secret_until = serializers.DateTimeField(
-        source="previous_until", read_only=True, allow_null=True, help_text="Until then the secret before signs, too."
-    )
+    previous_secret_until = serializers.SerializerMethodField(help_text="Until then the secret before signs, too; else null.")
 
     class Meta:
         model = WebhookEndpoint
@@ -81,6 +80,11 @@ class WebhookEndpointSerializer(serializers.ModelSerializer[WebhookEndpoint]):
             "handed_to": {"help_text": "The number of the last event that became a delivery, or that it does not ask for."},
             "failing_since": {"help_text": "When the first try failed of those that failed in a row; null when the last one succeeded."},
         }
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_previous_secret_until(self, endpoint: WebhookEndpoint) -> Any:
+        until = endpoint.previous_until
+        return serializers.DateTimeField().to_representation(until) if until and until > timezone.now() else None
 
     @extend_schema_field(ReplaySerializer(allow_null=True))
     def get_replay(self, endpoint: WebhookEndpoint) -> Any:
@@ -132,7 +136,11 @@ class SwitchOnBody(StrictSerializer):
 
 class ReplayBody(StrictSerializer):
     after = StrictIntegerField(min_value=0, max_value=2**63 - 1, help_text="The number of the last event that is not sent again.")
-    everything = StrictBooleanField(required=False, default=False, help_text="True: also what was delivered. False: what was not.")
+    everything = StrictBooleanField(
+        required=False,
+        default=False,
+        help_text="True: all that it asks for, also what was delivered or let go of. False: what is on record as failed.",
+    )
 
 
 class WebhookAttemptSerializer(serializers.ModelSerializer[WebhookAttempt]):
@@ -186,7 +194,7 @@ class WebhookDeliveryDetailSerializer(WebhookDeliverySerializer):
     """With what was sent and what came of each try."""
 
     message = MessageSerializer(read_only=True)
-    attempts = WebhookAttemptSerializer(many=True, read_only=True, help_text="The first one first; a hundred at most.")
+    attempts = WebhookAttemptSerializer(many=True, read_only=True, help_text="In their order; the newest hundred.")
 
     class Meta(WebhookDeliverySerializer.Meta):
         fields = [*WebhookDeliverySerializer.Meta.fields, "message", "attempts"]

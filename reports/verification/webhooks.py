@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 
 from reports.verification.walking import NOBODY, Told, hanging_on, parts
 from spendtrackr import events
@@ -16,6 +16,9 @@ def webhooks(told: Told = NOBODY) -> Iterator[str]:
     last = events.last_sequence()
     for endpoint in WebhookEndpoint.objects.filter(Q(handed_to__gt=last) | Q(replay_to__gt=F("handed_to"))).order_by("pk"):
         yield f"endpoint {endpoint.public_id} was handed events up to {endpoint.handed_to}, and the last is {last}"
+    due = WebhookDelivery.objects.filter(endpoint=OuterRef("pk"), due_at__isnull=False)
+    for endpoint in WebhookEndpoint.objects.filter(Exists(due), next_due_at=None, removed_at=None).order_by("pk"):
+        yield f"endpoint {endpoint.public_id} has deliveries that wait, and does not say when the next one is due"
     for part in parts(WebhookDelivery.objects.all(), told=told):
         yield from _differences(list(part.order_by("pk")))
 

@@ -78,6 +78,7 @@ def webhook(request: HttpRequest, member: Membership, public_id: str) -> HttpRes
         "may_change": member.may("webhooks.change"),
         "is_on": endpoint.status == EndpointStatus.ACTIVE,
         "overlaps": OVERLAPS.items(),
+        "previous_lasts": endpoint.previous_until is not None and endpoint.previous_until > timezone.now(),
     }
     return render(request, "reports/webhook.html", context, status=form.answer_status)
 

@@ -69,7 +69,7 @@ class WebhookEndpointViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @extend_schema(
         summary="Rotate a webhook endpoint's secret",
         description="Another secret. For `overlap_hours` messages are signed with both, so that none is refused while the new one is "
-        "brought where it is needed.",
+        "brought where it is needed. 409 while the one before still lasts, unless `overlap_hours` is 0.",
         request=shapes.WebhookRotateBody,
         responses={201: shapes.NewWebhookEndpointSerializer},
     )
@@ -113,7 +113,7 @@ class WebhookEndpointViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     @extend_schema(
         summary="Replay events to a webhook endpoint",
-        description="Sends again what is numbered beyond `after` and was not delivered, or with `everything` what was delivered, too. "
+        description="Sends again what failed of the events numbered beyond `after`, or `everything` that the endpoint asks for. "
         "In the background: `replay` of the endpoint says how far it has come.",
         request=shapes.ReplayBody,
         responses={200: shapes.WebhookEndpointSerializer},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from ipaddress import ip_network
 
 import pytest
@@ -99,7 +100,7 @@ def test_a_name_that_leads_inside_is_blocked_before_anything_is_opened(monkeypat
     leads_to(monkeypatch, address.partition("%")[0])
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("it was connected to"))
     with pytest.raises(Blocked):
-        open_socket("innocent.example", 443, is_encrypted=True, timeout=1)
+        open_socket("innocent.example", 443, is_encrypted=True, until=time.monotonic() + 1)
 
 
 def test_of_many_addresses_only_those_that_are_allowed_are_tried_and_only_a_few(monkeypatch):
@@ -112,7 +113,7 @@ def test_of_many_addresses_only_those_that_are_allowed_are_tried_and_only_a_few(
     asked = leads_to(monkeypatch, "10.0.0.1", "8.8.8.1", "::1", "8.8.8.2", "8.8.8.3", "8.8.8.4", "8.8.8.5", "8.8.8.6")
     monkeypatch.setattr(socket.socket, "connect", refuse)
     with pytest.raises(ConnectionRefusedError):
-        open_socket("many.example", 443, is_encrypted=True, timeout=1)
+        open_socket("many.example", 443, is_encrypted=True, until=time.monotonic() + 1)
     assert asked == ["many.example"]
     assert tried == ["8.8.8.1", "8.8.8.2", "8.8.8.3", "8.8.8.4"]
 
@@ -122,3 +123,26 @@ def test_python_calls_some_of_them_public_and_we_do_not():
     from ipaddress import ip_address
 
     assert not any(is_public(ip_address(one)) for one in ("64:ff9b::7f00:1", "2002:7f00:1::", "ff0e::1", "192.88.99.1"))
+
+
+def test_a_name_that_is_not_known_in_time_is_given_up(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1) or [])
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        open_socket("slow.example", 443, is_encrypted=True, until=began + 0.2)
+    assert time.monotonic() - began < 0.6
+
+
+def test_no_door_is_knocked_at_when_the_time_is_over(monkeypatch):
+    leads_to(monkeypatch, *["8.8.8.8"] * 4)
+    knocks: list[float] = []
+
+    def nobody(self, target):
+        knocks.append(self.gettimeout())
+        time.sleep(self.gettimeout())
+        raise TimeoutError
+
+    monkeypatch.setattr(socket.socket, "connect", nobody)
+    with pytest.raises(TimeoutError):
+        open_socket("many.example", 443, is_encrypted=True, until=time.monotonic() + 0.3)
+    assert len(knocks) == 1

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from datetime import timedelta
 from ipaddress import ip_network
 
 import pytest
 import time_machine
+from django.db import InterfaceError, connection
+from django.test.utils import CaptureQueriesContext
 from standardwebhooks.webhooks import Webhook
 
 from conftest import client_of
-from reports import verification
+from reports import queries, verification
 from reports.tasks import TELLING
 from spendtrackr import errors, events
 from spendtrackr.models import (
@@ -25,7 +28,7 @@ from spendtrackr.models import (
     WebhookEndpoint,
 )
 from spendtrackr.tenancy import company_scope
-from spendtrackr.webhooks import deliveries, endpoints
+from spendtrackr.webhooks import deliveries, endpoints, signing
 from spendtrackr.webhooks.deliveries import GIVES_UP_AFTER, WAITS
 from spendtrackr.webhooks.sender import Sender
 from tests.factories import NOON
@@ -214,10 +217,10 @@ def test_a_rest_that_it_asks_for_is_granted(acme):
 
 def fail_for(world, endpoint: WebhookEndpoint, length: timedelta):
     """Nothing arrives from noon on; the last try is so long after it."""
-    turn(endpoint)
-    WebhookEndpoint.objects.update(rests_until=None)
-    WebhookDelivery.objects.filter(status=DeliveryStatus.PENDING).update(due_at=NOON + length)
-    turn(endpoint, NOON + length)
+    for at in [*(NOON + timedelta(hours=hours) for hours in range(0, 72, 20)), NOON + length]:
+        WebhookEndpoint.objects.update(rests_until=None)
+        WebhookDelivery.objects.filter(status=DeliveryStatus.PENDING).update(due_at=at)
+        turn(endpoint, at)
 
 
 def test_after_three_days_without_success_it_is_switched_off_and_whoever_runs_the_company_is_told(acme):
@@ -309,7 +312,7 @@ def test_a_replay_begins_behind_the_number_and_makes_what_was_let_go_of_anew(acm
         assert deliveries.forget_old(at=NOON + timedelta(days=31)) == 5
         assert WebhookAttempt.objects.count() == 0
         made[2].refresh_from_db()
-        endpoints.replay(endpoint, after=made[2].sequence, actor=acme.alice, at=NOON)
+        endpoints.replay(endpoint, after=made[2].sequence, everything=True, actor=acme.alice, at=NOON)
         deliveries.hand_out(at=NOON)
         receiver.got.clear()
         turn(endpoint)
@@ -318,7 +321,6 @@ def test_a_replay_begins_behind_the_number_and_makes_what_was_let_go_of_anew(acm
 
 def test_a_long_replay_goes_on_block_by_block_and_says_how_far_it_is(acme, monkeypatch):
     monkeypatch.setattr(deliveries, "BLOCK", 3)
-    monkeypatch.setattr(deliveries, "BLOCKS_OF_A_ROUND", 2)
     endpoint = make(acme, "http://127.0.0.1:9/", "card.*")
     begin = events.last_sequence()
     happen(acme, *["card.frozen"] * 20)
@@ -327,7 +329,8 @@ def test_a_long_replay_goes_on_block_by_block_and_says_how_far_it_is(acme, monke
     WebhookDelivery.objects.update(status=DeliveryStatus.FAILED, due_at=None)
     endpoints.replay(endpoint, after=begin, actor=acme.alice, at=NOON)
     assert (again(endpoint).replay_from, again(endpoint).replay_to) == (begin, begin + 21)
-    assert deliveries.hand_out(at=NOON) == 6
+    deliveries._hand_block(endpoint.pk, at=NOON)
+    deliveries._hand_block(endpoint.pk, at=NOON)
     assert (again(endpoint).replay_from, again(endpoint).replay_to) == (begin + 6, begin + 21)
     with pytest.raises(errors.InvalidState, match="under way"):
         endpoints.replay(endpoint, after=begin, actor=acme.alice, at=NOON)
@@ -482,14 +485,267 @@ class TestWhoseTurnItIs:
         assert self.chosen([(1, 1), (2, 2), (3, 1)], room=3, sender=sender) == [(3, 1), (2, 2), (1, 1)]
 
 
-def test_an_answer_says_so_even_if_another_worker_failed_meanwhile(acme):
-    """Delivered stays delivered: a late failure of whoever lost the lease does not undo it."""
-    endpoint = make(acme, "http://127.0.0.1:9/", "card.*")
-    happen(acme, "card.frozen")
-    deliveries.hand_out(at=NOON)
-    row = WebhookDelivery.objects.get()
+def test_delivered_stays_delivered_whatever_a_worker_says_that_lost_its_lease(acme):
+    endpoint, row = one_that_waits(acme)
     WebhookDelivery.objects.update(status=DeliveryStatus.DELIVERED, due_at=None, tries=1)
-    late = deliveries.Sent(row, NOON, deliveries.Answer(AttemptOutcome.TIMED_OUT))
-    deliveries._note(endpoint.pk, [late], "another", TELLING)
-    row.refresh_from_db()
-    assert (row.status, row.due_at) == (DeliveryStatus.DELIVERED, None)
+    say(endpoint, row, AttemptOutcome.TIMED_OUT)
+    assert (state(row).status, state(row).due_at) == (DeliveryStatus.DELIVERED, None)
+    assert WebhookAttempt.objects.count() == 1
+
+
+def one_that_waits(world) -> tuple[WebhookEndpoint, WebhookDelivery]:
+    """A delivery as a worker has read it, before it is sent."""
+    endpoint = make(world, "http://127.0.0.1:9/", "card.*")
+    happen(world, "card.frozen")
+    deliveries.hand_out(at=NOON)
+    return endpoint, WebhookDelivery.objects.get()
+
+
+def say(endpoint: WebhookEndpoint, row: WebhookDelivery, outcome: AttemptOutcome, at=NOON, url="") -> bool:
+    """What came of it is noted, later."""
+    return deliveries._note(endpoint.pk, [deliveries.Sent(row, url or endpoint.url, at, deliveries.Answer(outcome))], "another", TELLING)
+
+
+def state(row: WebhookDelivery) -> WebhookDelivery:
+    return WebhookDelivery.objects.get(pk=row.pk)
+
+
+def test_a_replay_that_is_asked_for_while_it_is_on_its_way_is_not_lost(acme):
+    endpoint, row = one_that_waits(acme)
+    row.tries = len(WAITS)
+    WebhookDelivery.objects.update(tries=row.tries)
+    endpoints.replay_one(row, actor=acme.alice, at=NOON)
+    say(endpoint, row, AttemptOutcome.REFUSED)
+    assert (state(row).status, state(row).tries) == (DeliveryStatus.PENDING, 0)
+
+
+def test_what_was_left_out_while_it_was_on_its_way_stays_left_out(acme):
+    endpoint, row = one_that_waits(acme)
+    endpoints.switch_off(endpoint, actor=acme.alice, at=NOON)
+    endpoints.switch_on(endpoint, skip_missed=True, actor=acme.alice, at=NOON)
+    deliveries.hand_out(at=NOON)
+    say(endpoint, row, AttemptOutcome.REFUSED)
+    assert state(row).status == DeliveryStatus.FAILED
+
+
+def test_what_is_left_out_is_not_sent_before_the_worker_has_come_by_it(acme):
+    with receiving() as receiver:
+        endpoint = make(acme, receiver.url, "card.*")
+        happen(acme, "card.frozen")
+        deliveries.hand_out(at=NOON)
+        endpoints.switch_off(endpoint, actor=acme.alice, at=NOON)
+        endpoints.switch_on(endpoint, skip_missed=True, actor=acme.alice, at=NOON)
+        assert turn(endpoint) == 0
+    assert receiver.got == []
+
+
+def test_what_waited_for_long_is_due_when_it_is_switched_on(acme, monkeypatch):
+    monkeypatch.setattr(deliveries, "BLOCK", 2)
+    endpoint = make(acme, "http://127.0.0.1:9/", "card.*")
+    happen(acme, *["card.frozen"] * 5)
+    deliveries.hand_out(at=NOON)
+    WebhookDelivery.objects.update(tries=10, due_at=NOON + timedelta(days=1))
+    endpoints.switch_off(endpoint, actor=acme.alice, at=NOON)
+    endpoints.switch_on(endpoint, actor=acme.alice, at=NOON)
+    deliveries.hand_out(at=NOON)
+    assert set(WebhookDelivery.objects.values_list("tries", "due_at")) == {(0, NOON)}
+    assert (again(endpoint).hurries_since, again(endpoint).next_due_at) == (None, NOON)
+    assert deliveries.waiting(at=NOON) == [(endpoint.pk, acme.acme.pk)]
+
+
+def test_a_new_address_is_held_nothing_against_and_a_test_comes_before_all_that_waits(acme):
+    with receiving(answers(503, Retry_After="3600")) as away, receiving() as back:
+        endpoint = make(acme, away.url, "card.*")
+        happen(acme, *["card.frozen"] * 60)
+        deliveries.hand_out(at=NOON)
+        turn(endpoint)
+        assert deliveries.waiting(at=NOON + timedelta(minutes=10)) == []
+        endpoints.change(endpoint, {"url": back.url}, actor=acme.alice, at=NOON)
+        state = again(endpoint)
+        assert (state.failures, state.failing_since, state.rests_until) == (0, None, None)
+        tested = endpoints.test(endpoint, actor=acme.alice, at=NOON)
+        events.seal()
+        assert deliveries.waiting(at=NOON) == [(endpoint.pk, acme.acme.pk)]
+        turn(endpoint, NOON + timedelta(seconds=5))
+    assert tested.event.public_id in back.ids[: deliveries.LANES]
+
+
+def test_a_test_reaches_one_that_rests(acme):
+    with receiving(answers(503, Retry_After="3600")) as receiver:
+        endpoint = make(acme, receiver.url, "card.*")
+        happen(acme, *["card.frozen"] * 30)
+        deliveries.hand_out(at=NOON)
+        turn(endpoint)
+        receiver.got.clear()
+        tested = endpoints.test(endpoint, actor=acme.alice, at=NOON)
+        events.seal()
+        turn(endpoint)
+    assert tested.event.public_id in receiver.ids[: deliveries.LANES]
+
+
+def test_an_address_that_changes_during_a_turn_ends_it_and_the_old_one_has_no_say(acme, monkeypatch):
+    note = deliveries._note
+    with receiving() as new, receiving(in_turn(*[answers(200)] * 20, answers(410))) as old:
+        endpoint = make(acme, old.url, "card.*")
+        happen(acme, *["card.frozen"] * 200)
+        deliveries.hand_out(at=NOON)
+
+        def moved_meanwhile(*args):
+            WebhookEndpoint.objects.update(url=new.url)
+            return note(*args)
+
+        monkeypatch.setattr(deliveries, "_note", moved_meanwhile)
+        turn(endpoint)
+        assert len(old.got) <= deliveries.MOST_UNNOTED
+        assert again(endpoint).status == EndpointStatus.ACTIVE
+        turn(endpoint, NOON + timedelta(seconds=10))
+        assert len(old.got) <= deliveries.MOST_UNNOTED
+    assert len(new.got) >= 200 - deliveries.MOST_UNNOTED
+
+
+def test_what_failed_long_ago_counts_no_more(acme):
+    """One message that nobody can take, given up just before three days; and weeks later a hiccup."""
+    with receiving(answers(500)) as receiver:
+        endpoint = make(acme, receiver.url, "card.*")
+        happen(acme, "card.frozen")
+        deliveries.hand_out(at=NOON)
+        at = NOON
+        for wait in WAITS:
+            turn(endpoint, at)
+            WebhookEndpoint.objects.update(rests_until=None)
+            at += wait
+        turn(endpoint, at)
+        assert again(endpoint).status == EndpointStatus.ACTIVE
+        happen(acme, "card.closed")
+        deliveries.hand_out(at=NOON + timedelta(days=20))
+        assert turn(endpoint, NOON + timedelta(days=20)) == 1
+    assert (again(endpoint).status, again(endpoint).failures) == (EndpointStatus.ACTIVE, 1)
+    assert again(endpoint).failing_since == NOON + timedelta(days=20)
+
+
+def test_a_replay_of_what_failed_sends_nothing_that_was_delivered_or_never_its_own(acme):
+    happen(acme, *["card.frozen"] * 3)
+    with receiving() as receiver:
+        endpoint = make(acme, receiver.url, "card.*")
+        happen(acme, "card.frozen")
+        deliveries.hand_out(at=NOON)
+        turn(endpoint)
+        deliveries.forget_old(at=NOON + timedelta(days=31))
+        endpoints.replay(endpoint, after=0, actor=acme.alice, at=NOON)
+        deliveries.hand_out(at=NOON)
+        assert turn(endpoint, NOON + timedelta(minutes=1)) == 0
+    assert len(receiver.got) == 1
+
+
+def test_another_rotation_waits_until_the_secret_before_has_ended(acme):
+    endpoint, first = endpoints.create(url="https://erp.example/", actor=acme.alice, at=NOON)
+    endpoints.rotate(endpoint, overlap=timedelta(hours=24), actor=acme.alice, at=NOON)
+    with pytest.raises(errors.InvalidState, match="still signs"):
+        endpoints.rotate(endpoint, overlap=timedelta(hours=1), actor=acme.alice, at=NOON + timedelta(minutes=1))
+    signs = [signing.secret(salt) for salt in deliveries.salts_of(again(endpoint), at=NOON + timedelta(hours=1))]
+    assert first in signs
+    endpoints.rotate(endpoint, overlap=timedelta(0), actor=acme.alice, at=NOON + timedelta(minutes=1))
+    assert len(deliveries.salts_of(again(endpoint), at=NOON + timedelta(minutes=1))) == 1
+    endpoints.rotate(endpoint, overlap=timedelta(hours=1), actor=acme.alice, at=NOON + timedelta(minutes=2))
+
+
+def test_one_endpoint_that_cannot_be_handed_anything_is_in_no_other_s_way(acme, monkeypatch):
+    first, second = make(acme), make(acme, "http://127.0.0.1:9/second")
+    happen(acme, "card.frozen")
+    block = deliveries._hand_block
+
+    def broken(pk, *, at):
+        if pk == first.pk:
+            raise RuntimeError("of this endpoint alone")
+        return block(pk, at=at)
+
+    monkeypatch.setattr(deliveries, "_hand_block", broken)
+    deliveries.hand_out(at=NOON)
+    assert "card.frozen" in handed(second)
+
+
+def test_handing_out_ends_with_its_time_and_goes_on_in_the_next_round(acme, monkeypatch):
+    monkeypatch.setattr(deliveries, "BLOCK", 1)
+    endpoint = make(acme, "http://127.0.0.1:9/", "card.*")
+    happen(acme, *["card.frozen"] * 10)
+    assert deliveries.hand_out(at=NOON, seconds=0) == 0
+    while deliveries.hand_out(at=NOON, seconds=0.01):
+        pass
+    assert len(handed(endpoint)) == 10
+
+
+def test_a_turn_that_goes_wrong_is_not_begun_again_at_once(acme, monkeypatch):
+    endpoint, _ = one_that_waits(acme)
+
+    def broken(events):
+        raise RuntimeError("of ours")
+
+    with pytest.raises(RuntimeError):
+        deliveries.take_turn(endpoint.pk, deliveries.Telling(broken, list), now=lambda: NOON)
+    assert deliveries.waiting(at=NOON + timedelta(minutes=9)) == []
+    assert deliveries.waiting(at=NOON + timedelta(minutes=11)) == [(endpoint.pk, acme.acme.pk)]
+    assert again(endpoint).lease_key == ""
+
+
+def test_what_is_queued_again_while_old_rows_are_let_go_of_stays(acme):
+    endpoint, row = one_that_waits(acme)
+    WebhookDelivery.objects.update(status=DeliveryStatus.FAILED, due_at=None)
+    endpoints.replay_one(row, actor=acme.alice, at=NOON)
+    deliveries._forget([row.pk])
+    assert state(row).status == DeliveryStatus.PENDING
+    assert again(endpoint).next_due_at < endpoint.created_at
+
+
+def test_of_a_removed_endpoint_nothing_is_left_in_the_end(acme):
+    endpoint, row = one_that_waits(acme)
+    endpoints.remove(endpoint, actor=acme.alice, at=NOON)
+    deliveries.forget_old(at=NOON)
+    say(endpoint, row, AttemptOutcome.REFUSED)
+    assert WebhookAttempt.objects.count() == 0, "no try of a delivery that is gone"
+    deliveries.forget_old(at=NOON + timedelta(hours=1))
+    assert WebhookEndpoint.objects.count() == 0
+
+
+def test_looking_whose_turn_it_is_looks_at_no_delivery(acme, django_assert_num_queries):
+    endpoint = make(acme, "http://127.0.0.1:9/", "card.*")
+    happen(acme, *["card.frozen"] * 20)
+    deliveries.hand_out(at=NOON)
+    with CaptureQueriesContext(connection) as asked:
+        assert deliveries.waiting(at=NOON) == [(endpoint.pk, acme.acme.pk)]
+    assert len(asked) == 1
+    assert "webhook_deliveries" not in asked[0]["sql"]
+    turn(endpoint)
+    WebhookDelivery.objects.update(due_at=None, status=DeliveryStatus.FAILED)
+    WebhookEndpoint.objects.update(next_due_at=None)
+    assert deliveries.waiting(at=NOON) == []
+    assert sound() == []
+    WebhookDelivery.objects.update(due_at=NOON, status=DeliveryStatus.PENDING)
+    assert len(sound()) == 1
+
+
+def test_the_thread_survives_whatever_a_look_comes_upon(acme, monkeypatch):
+    looks = []
+
+    def broken(*, at):
+        looks.append(at)
+        raise InterfaceError(0, "")
+
+    monkeypatch.setattr(deliveries, "waiting", broken)
+    monkeypatch.setattr("spendtrackr.webhooks.sender.LOOKS_EVERY", 0.01)
+    sender = Sender(TELLING)
+    sender.start()
+    while len(looks) < 3:
+        time.sleep(0.01)
+    assert sender.is_alive
+    sender.stop()
+    assert not sender.is_alive
+
+
+def test_the_newest_hundred_tries_are_shown_in_their_order(acme):
+    _, row = one_that_waits(acme)
+    WebhookAttempt.objects.bulk_create(
+        WebhookAttempt(delivery=row, at=NOON + timedelta(seconds=second), took_ms=1, outcome=AttemptOutcome.REFUSED)
+        for second in range(103)
+    )
+    shown = queries.webhook_attempts(row)
+    assert [one.at for one in shown] == [NOON + timedelta(seconds=second) for second in range(3, 103)]

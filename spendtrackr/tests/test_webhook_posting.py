@@ -212,3 +212,78 @@ def test_a_secret_has_as_many_bytes_as_the_standard_asks_for_and_another_install
     assert 24 <= len(base64.b64decode(secret.removeprefix("whsec_"))) <= 64
     settings.WEBHOOK_KEY = "another"
     assert signing.secret(salt) != secret
+
+
+def test_the_time_counts_from_the_lookup_on_whatever_comes_late(monkeypatch):
+    """A name that is known late, and an answer that drips: together no longer than one of them may take."""
+    real = socket.getaddrinfo
+
+    def late(*args, **kwargs):
+        time.sleep(0.5)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(posting, "ANSWERS_WITHIN", 0.8)
+    monkeypatch.setattr(socket, "getaddrinfo", late)
+    with receiving(drips(b"")) as receiver:
+        began = time.monotonic()
+        assert post(receiver.url).outcome == AttemptOutcome.TIMED_OUT
+        assert time.monotonic() - began < 1.5
+
+
+def test_one_that_is_connected_too_late_is_cut_off_before_anything_is_said(monkeypatch):
+    """The watch has run out while there was no socket to cut."""
+    real = posting.open_socket
+
+    def late(*args, **kwargs):
+        time.sleep(0.5)
+        return real(*args, **kwargs | {"until": time.monotonic() + 5})
+
+    monkeypatch.setattr(posting, "ANSWERS_WITHIN", 0.2)
+    monkeypatch.setattr(posting, "open_socket", late)
+    with receiving() as receiver:
+        assert post(receiver.url).outcome == AttemptOutcome.TIMED_OUT
+    assert receiver.got == []
+
+
+def test_headers_without_end_are_not_read(monkeypatch):
+    def say(receiver, handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        for number in range(95):
+            handler.wfile.write(f"X-{number}: {'x' * 60_000}\r\n".encode())
+        handler.wfile.write(b"Content-Length: 0\r\n\r\n")
+
+    with receiving(say) as receiver:
+        assert post(receiver.url).outcome == AttemptOutcome.UNREACHABLE
+
+
+def test_answers_that_say_wait_for_ever_are_not_waited_for(monkeypatch):
+    with receiving(lambda receiver, handler: handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 20_000)) as receiver:
+        assert post(receiver.url).outcome == AttemptOutcome.UNREACHABLE
+
+
+@pytest.mark.parametrize("rest", [b"\r\n\r\nok", b"\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"\r\nContent-Length: 50\r\n\r\nok"])
+def test_a_yes_is_a_yes_whatever_its_body_does(monkeypatch, rest):
+    """Without a length, broken, or too short, and left open: what counts is said."""
+    monkeypatch.setattr(posting, "BODY_WITHIN", 0.2)
+
+    def say(receiver, handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK" + rest)
+        time.sleep(1)
+
+    with receiving(say) as receiver:
+        answer = post(receiver.url)
+    assert (answer.outcome, answer.status) == (AttemptOutcome.DELIVERED, 200)
+    assert answer.took_ms < 800
+
+
+@pytest.mark.parametrize(("host", "leads"), [("[2606:4700::6810:85e5]", "2606:4700::6810:85e5"), ("[2606:4700::1111]", "2606:4700::1111")])
+def test_an_address_of_ipv6_is_one_and_its_end_no_port(monkeypatch, host, leads):
+    asked = []
+
+    def look(name, port, **kwargs):
+        asked.append((name, port))
+        raise socket.gaierror("no network here")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look)
+    assert post(f"https://{host}/hooks").outcome == AttemptOutcome.UNREACHABLE
+    assert asked == [(leads, 443)]

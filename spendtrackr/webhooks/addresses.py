@@ -6,8 +6,12 @@ elsewhere a moment later changes nothing. Addresses are compared as numbers, so 
 
 from __future__ import annotations
 
+import queue
 import socket
+import threading
+import time
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
@@ -15,6 +19,8 @@ from django.conf import settings
 from spendtrackr import errors
 
 MOST_CHARACTERS = 500
+# Seconds until a name is known, and until somebody answers the door.
+LOOKS_UP_WITHIN = CONNECTS_WITHIN = 5.0
 # Of all that a name leads to: somebody could make it lead to thousands that keep us waiting.
 MOST_TRIED = 4
 # 6to4 relays (RFC 7526): withdrawn, and still called global.
@@ -28,20 +34,23 @@ class Blocked(Exception):
     """Nothing that this name leads to may be connected to."""
 
 
-def open_socket(host: str, port: int, *, is_encrypted: bool, timeout: float) -> socket.socket:
-    """A connection to the first address of this name that answers. Raises `Blocked`, or OSError where none does.
+def open_socket(host: str, port: int, *, is_encrypted: bool, until: float) -> socket.socket:
+    """A connection to the first address of this name that answers, before `until` on the monotonic clock.
 
-    Without encryption only to the operator's own networks: what a company tells its programs is not for everybody on the way.
+    Raises `Blocked`, TimeoutError, or OSError where none answers. Without encryption only to the operator's own networks: what a company
+    tells its programs is not for everybody on the way.
     """
     failed: OSError | None = None
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = _looked_up(host, port, until - time.monotonic())
     allowed = [one for one in found if may_connect(str(one[4][0]), is_encrypted=is_encrypted)]
     for family, kind, protocol, _, target in allowed[:MOST_TRIED]:
+        if (left := until - time.monotonic()) <= 0:
+            raise TimeoutError
         opened = socket.socket(family, kind, protocol)
         try:
             # Headers and body are written one after the other: without it, each would wait for the other side's acknowledgement.
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            opened.settimeout(timeout)
+            opened.settimeout(min(left, CONNECTS_WITHIN))
             opened.connect(target)
         except OSError as error:
             opened.close()
@@ -49,6 +58,26 @@ def open_socket(host: str, port: int, *, is_encrypted: bool, timeout: float) -> 
             continue
         return opened
     raise failed or Blocked
+
+
+def _looked_up(host: str, port: int, seconds: float) -> list[Any]:
+    """What a name leads to. A resolver cannot be told to hurry: one that is late is left to itself."""
+    told: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
+
+    def look() -> None:
+        try:
+            told.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as error:  # noqa: BLE001 -- raised again where it is awaited
+            told.put(error)
+
+    threading.Thread(target=look, name="lookup", daemon=True).start()
+    try:
+        found = told.get(timeout=min(seconds, LOOKS_UP_WITHIN))
+    except (queue.Empty, ValueError) as error:
+        raise TimeoutError from error
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def may_connect(address: str, *, is_encrypted: bool) -> bool:

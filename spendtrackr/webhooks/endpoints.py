@@ -8,7 +8,7 @@ from typing import Any
 
 from spendtrackr import errors, events
 from spendtrackr.events import HasPublicId
-from spendtrackr.models import DeliveryStatus, EndpointStatus, WebhookDelivery, WebhookEndpoint
+from spendtrackr.models import EndpointStatus, EventChain, WebhookDelivery, WebhookEndpoint
 from spendtrackr.retry import operation
 from spendtrackr.webhooks import signing
 from spendtrackr.webhooks.addresses import checked_url
@@ -26,6 +26,9 @@ def create(
 
     Raises `Invalid` naming `url`, and `InvalidState` with `MOST_ENDPOINTS`.
     """
+    # The company's own row of the log is what two that make one take turns at.
+    EventChain.objects.get_or_create()
+    EventChain.objects.select_for_update().get()
     if WebhookEndpoint.objects.filter(removed_at=None).count() >= MOST_ENDPOINTS:
         raise errors.InvalidState(f"There are {MOST_ENDPOINTS} endpoints, and no company has more: remove one first.")
     endpoint = WebhookEndpoint.objects.create(
@@ -43,12 +46,13 @@ def change(endpoint: WebhookEndpoint, changes: dict[str, Any], *, actor: HasPubl
     told: dict[str, Any] = {}
     if "url" in changes and changes["url"] != endpoint.url:
         endpoint.url, told["url"] = checked_url(changes["url"]), "changed"
+        _is_new(endpoint)
     if "description" in changes:
         endpoint.description = " ".join(changes["description"].split())
     if "types" in changes and _joined(changes["types"]) != endpoint.wanted:
         endpoint.wanted = _joined(changes["types"])
         told["types"] = endpoint.types
-    endpoint.save(update_fields=["url", "description", "wanted"])
+    endpoint.save(update_fields=["url", "description", "wanted", *_FRESH])
     if told:
         events.record("webhook.changed", endpoint, actor=actor, at=at, **told)
     return endpoint
@@ -60,11 +64,14 @@ def rotate(
 ) -> tuple[WebhookEndpoint, str]:
     """Another secret. Until the overlap ends, messages carry a signature by each of the two.
 
-    Raises `Invalid` for an overlap beyond `LONGEST_OVERLAP`.
+    Raises `Invalid` for an overlap beyond `LONGEST_OVERLAP`, and `InvalidState` while another still lasts: the secret that the receiver has
+    may be the one before. Without an overlap both end at once, which somebody who lost them wants.
     """
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise errors.Invalid(f"The overlap is between 0 and {LONGEST_OVERLAP // timedelta(hours=1)} hours.", field="overlap_hours")
     endpoint = _locked(endpoint)
+    if overlap and endpoint.previous_until and at < endpoint.previous_until:
+        raise errors.InvalidState("The secret before still signs, too: wait until it ends, or rotate without an overlap.")
     endpoint.previous_secret_salt, endpoint.previous_until = endpoint.secret_salt, at + overlap
     endpoint.secret_salt = signing.new_salt()
     endpoint.save(update_fields=["secret_salt", "previous_secret_salt", "previous_until"])
@@ -78,7 +85,8 @@ def test(endpoint: WebhookEndpoint, *, actor: HasPublicId, at: datetime) -> Webh
     endpoint = _locked(endpoint)
     _must_be_on(endpoint)
     event = events.record("webhook.tested", endpoint, actor=actor, at=at)
-    return WebhookDelivery.objects.create(endpoint=endpoint, event=event, due_at=at, created_at=at)
+    _comes_first(endpoint)
+    return WebhookDelivery.objects.create(endpoint=endpoint, event=event, due_at=_first(endpoint), created_at=at)
 
 
 @operation
@@ -98,14 +106,13 @@ def switch_on(endpoint: WebhookEndpoint, *, skip_missed: bool = False, actor: Ha
     endpoint = _locked(endpoint)
     if endpoint.status == EndpointStatus.ACTIVE:
         raise errors.InvalidState("This endpoint is switched on already.")
-    endpoint.status, endpoint.failures, endpoint.failing_since, endpoint.rests_until = EndpointStatus.ACTIVE, 0, None, None
-    waits = WebhookDelivery.objects.filter(endpoint=endpoint, status=DeliveryStatus.PENDING)
+    endpoint.status = EndpointStatus.ACTIVE
+    _is_new(endpoint)
     if skip_missed:
-        endpoint.handed_to = events.last_sequence()
+        endpoint.handed_to, endpoint.skips_before = events.last_sequence(), at
         endpoint.replay_from = endpoint.replay_to = None
-        waits.update(status=DeliveryStatus.FAILED, due_at=None)
     else:
-        queue_again(waits, at=at)
+        endpoint.hurries_since = at
     endpoint.save()
     events.record("webhook.switched_on", endpoint, actor=actor, at=at, skips_missed=skip_missed)
     return endpoint
@@ -113,7 +120,7 @@ def switch_on(endpoint: WebhookEndpoint, *, skip_missed: bool = False, actor: Ha
 
 @operation
 def replay(endpoint: WebhookEndpoint, *, after: int, everything: bool = False, actor: HasPublicId, at: datetime) -> WebhookEndpoint:
-    """Send again what is numbered beyond `after`: what was not delivered, or everything. In the background, the oldest first.
+    """Send again what is numbered beyond `after`: what failed, or everything that it asks for. In the background, the oldest first.
 
     Raises `Invalid` for a number that is not given out yet, `InvalidState` while one is under way or nothing is sent.
     """
@@ -135,7 +142,8 @@ def replay_one(delivery: WebhookDelivery, *, actor: HasPublicId, at: datetime) -
     """Send one again, whatever came of it, from the first try on. One that waits is due at once."""
     endpoint = _locked(delivery.endpoint)
     _must_be_on(endpoint)
-    queue_again(WebhookDelivery.objects.filter(pk=delivery.pk), at=at)
+    queue_again(WebhookDelivery.objects.filter(pk=delivery.pk), at=_first(endpoint))
+    _comes_first(endpoint)
     events.record("webhook.replayed", endpoint, actor=actor, at=at, delivery=delivery.public_id)
     return WebhookDelivery.objects.select_related("endpoint", "event").get(pk=delivery.pk)
 
@@ -154,6 +162,26 @@ def _locked(endpoint: WebhookEndpoint) -> WebhookEndpoint:
     if found is None:
         raise errors.Missing
     return found
+
+
+# What is known of how it fares.
+_FRESH = ["failures", "failing_since", "last_failed_at", "rests_until"]
+
+
+def _is_new(endpoint: WebhookEndpoint) -> None:
+    """Nothing is held against it."""
+    endpoint.failures, endpoint.failing_since, endpoint.last_failed_at, endpoint.rests_until = 0, None, None, None
+
+
+def _first(endpoint: WebhookEndpoint) -> datetime:
+    """Due before all that can wait for it."""
+    return endpoint.created_at - timedelta(seconds=1)
+
+
+def _comes_first(endpoint: WebhookEndpoint) -> None:
+    """Whatever it rests for, somebody asks now."""
+    endpoint.rests_until, endpoint.next_due_at = None, _first(endpoint)
+    endpoint.save(update_fields=["rests_until", "next_due_at"])
 
 
 def _must_be_on(endpoint: WebhookEndpoint) -> None:

@@ -40,16 +40,14 @@ class Sender:
         if self._thread.is_alive():
             self._thread.join()
 
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def send_due(self) -> int:
         """All that is due, by the thread of the caller; answer how many were tried. For a command that ends, and for tests."""
         tried = 0
-        while found := deliveries.waiting(at=timezone.now()):
-            count = 0
-            for endpoint, company in found:
-                with company_scope(company):
-                    count += deliveries.take_turn(endpoint, self.telling)
-            if not count:
-                break
+        while count := sum(self._turn(*one) for one in deliveries.waiting(at=timezone.now())):
             tried += count
         return tried
 
@@ -57,15 +55,23 @@ class Sender:
         under_way: dict[Future[int], tuple[int, int]] = {}
         with ThreadPoolExecutor(TURNS, thread_name_prefix="turn") as pool:
             while not self._stop.is_set():
-                for one in self._next(list(under_way.values())):
-                    under_way[pool.submit(self._turn, *one)] = one
-                if not under_way:
+                try:
+                    self._pass(pool, under_way)
+                except Exception:
+                    log.exception("webhooks could not be looked after; the next look tries again")
                     self._stop.wait(LOOKS_EVERY)
-                    continue
-                done, _ = wait(under_way, timeout=LOOKS_EVERY, return_when=FIRST_COMPLETED)
-                for turn in done:
-                    del under_way[turn]
         connections.close_all()
+
+    def _pass(self, pool: ThreadPoolExecutor, under_way: dict[Future[int], tuple[int, int]]) -> None:
+        """Begin the turns that there is room for, and wait a little for one that ends."""
+        for one in self._next(list(under_way.values())):
+            under_way[pool.submit(self._turn_of_a_thread, *one)] = one
+        if not under_way:
+            self._stop.wait(LOOKS_EVERY)
+            return
+        done, _ = wait(under_way, timeout=LOOKS_EVERY, return_when=FIRST_COMPLETED)
+        for turn in done:
+            del under_way[turn]
 
     def _next(self, under_way: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Whose turn it is: endpoints of the company that was served longest ago come first."""
@@ -73,12 +79,7 @@ class Sender:
         if room <= 0:
             return []
         close_old_connections()
-        try:
-            found = [one for one in deliveries.waiting(at=timezone.now()) if one not in under_way]
-        except DatabaseError:
-            log.warning("webhooks could not be looked for; the next look tries again", exc_info=True)
-            self._stop.wait(LOOKS_EVERY)
-            return []
+        found = [one for one in deliveries.waiting(at=timezone.now()) if one not in under_way]
         return self._in_turn(found, Counter(company for _, company in under_way), room)
 
     def _in_turn(self, found: list[tuple[int, int]], busy: Counter[int], room: int) -> list[tuple[int, int]]:
@@ -102,6 +103,10 @@ class Sender:
             log.warning("the turn of endpoint %s broke off; it is due again", endpoint, exc_info=True)
         except Exception:
             log.exception("the turn of endpoint %s failed", endpoint)
+        return 0
+
+    def _turn_of_a_thread(self, endpoint: int, company: int) -> int:
+        try:
+            return self._turn(endpoint, company)
         finally:
             connections.close_all()
-        return 0

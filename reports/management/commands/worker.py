@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 
 from cards import tasks as cards
@@ -45,13 +45,15 @@ class Command(BaseCommand):
             sender.send_due()
         else:
             sender.start()
-            self._rounds(stop, every)
+            self._rounds(stop, every, sender)
             sender.stop()
         reports.let_go()
 
-    def _rounds(self, stop: threading.Event, every: float) -> None:
+    def _rounds(self, stop: threading.Event, every: float, sender: Sender) -> None:
         rounds = 0
         while not stop.is_set():
+            if not sender.is_alive:
+                raise CommandError("The thread that sends webhooks is gone: start the worker again.")
             self._round(rounds)
             rounds += 1
             close_old_connections()
