@@ -68,6 +68,13 @@ class InvalidState(DomainError):
     message = "The object's state does not allow this."
 
 
+class Stale(DomainError):
+    """What somebody decides about is another by now than what they read."""
+
+    status, code = 412, "stale"
+    message = "This has changed since you read it. Read it again, and decide anew."
+
+
 class StillRunning(DomainError):
     status, code, retry_after = 409, "still_running", 1
     message = "A request with this idempotency key is still running."

@@ -12,6 +12,7 @@ from rest_framework.permissions import AllowAny
 from spendtrackr.idempotency import HEADER
 from spendtrackr.serializers import ErrorSerializer
 from spendtrackr.tenancy import company_scope
+from spendtrackr.viewsets import IF_MATCH, is_conditional
 
 _MEANING = {
     "400": "A value, field or parameter cannot be accepted; `field` names it.",
@@ -54,6 +55,8 @@ class ContractSchema(AutoSchema):
         for status in self._refusals():
             operation["responses"].setdefault(status, self._refusal(status))
         operation["responses"] = dict(sorted(operation["responses"].items()))
+        if self.method == "GET" and getattr(self.view, "action", None) == "retrieve":
+            operation["responses"]["200"]["headers"] = {"ETag": {"description": "Give it as `If-Match`.", "schema": {"type": "string"}}}
         if not self._is_open():
             operation["description"] = " ".join([operation.get("description", ""), _scope_of(operation)]).strip()
         return operation
@@ -70,7 +73,20 @@ class ContractSchema(AutoSchema):
                     description="Repeat a request with the same key and it takes effect once; the first answer comes again.",
                 ),
             ]
+        if self._is_conditional():
+            parameters = [
+                *parameters,
+                OpenApiParameter(
+                    IF_MATCH,
+                    {"type": "string", "minLength": 1, "maxLength": 1000},
+                    OpenApiParameter.HEADER,
+                    description="The `ETag` of what was read: 412 when it is another by now, and nothing is changed.",
+                ),
+            ]
         return parameters
+
+    def _is_conditional(self) -> bool:
+        return not self._is_open() and is_conditional(self.view, self.method, is_detail="{" in self.path)
 
     def _is_open(self) -> bool:
         return any(permission is AllowAny for permission in getattr(self.view, "permission_classes", []))
@@ -86,6 +102,8 @@ class ContractSchema(AutoSchema):
             statuses += ["409", "413", "415"]
         if self.method == "DELETE":
             statuses.append("409")
+        if self._is_conditional():
+            statuses.append("412")
         if self.method == "POST" and not self._is_open():
             statuses.append("422")
         return statuses

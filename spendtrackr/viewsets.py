@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db.models import Model, QuerySet
 from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -17,6 +19,7 @@ from spendtrackr import errors, idempotency
 from spendtrackr.filters import refuse_unknown_parameters
 from spendtrackr.permissions import Rule, require
 from spendtrackr.serializers import StrictSerializer, represent, validated
+from spendtrackr.tenancy import TenantModel
 from spendtrackr.throttles import Allowance, allow
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -80,6 +83,8 @@ class TenantViewSet(GenericViewSet[Any]):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
+        if self.action == "retrieve" and response.status_code == 200:
+            response["ETag"] = version_of(response.data)
         for name, value in (self.allowance.headers if self.allowance else {}).items():
             response[name] = value
         return response
@@ -104,9 +109,38 @@ class TenantViewSet(GenericViewSet[Any]):
 
         def run(request: APIRequest, *args: Any, **kwargs: Any) -> Response:
             self.before_transaction()
-            return idempotency.once(request, request.membership.public_id, lambda: handler(request, *args, **kwargs))
+            return idempotency.once(request, request.membership.public_id, lambda: self._as_read(handler, request, *args, **kwargs))
 
         setattr(self, method, run)
+
+    def _as_read(self, handler: Callable[..., Response], request: APIRequest, *args: Any, **kwargs: Any) -> Response:
+        """Do it, under the condition of `If-Match` if there is one. Raises `Stale`, and `Invalid` where there is no version to compare."""
+        wanted = request.headers.get(IF_MATCH)
+        if wanted is not None:
+            if not is_conditional(self, str(request.method), is_detail=bool(kwargs)):
+                raise errors.Invalid("This route changes nothing that has a version.", field=IF_MATCH)
+            self._lock()
+            if self._version() not in (known := [one.strip() for one in wanted.split(",")]) and "*" not in known:
+                raise errors.Stale
+        return handler(request, *args, **kwargs)
+
+    def _lock(self) -> None:
+        """The row, before it is read: of two that read the same version, one finds another. A single one is all of its company's."""
+        rows: QuerySet[Any] = self.model.objects.all()  # type: ignore[attr-defined]  # as every model of ours has
+        if self.kwargs:
+            rows = rows.filter(public_id=self.kwargs[self.lookup_field])
+        elif not issubclass(self.model, TenantModel):
+            rows = rows.filter(pk=self.request.membership.company_id)
+        list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
+
+    def _version(self) -> str:
+        """Of what `GET` of the same address would answer now."""
+        asked, self.action = self.action, "retrieve"
+        try:
+            shown: Response = self.retrieve(self.request, **self.kwargs)  # type: ignore[attr-defined]  # of views that are conditional
+        finally:
+            self.action = asked
+        return version_of(shown.data)
 
     def before_transaction(self) -> None:
         """For work that must not wait in the transaction, or keep others waiting for it. Runs once, whatever is retried."""
@@ -158,6 +192,20 @@ class TenantViewSet(GenericViewSet[Any]):
         response = Response(represent(self.get_serializer_class(), result, self.get_serializer_context()), status=status)
         response.secrets = secrets or set()  # type: ignore[attr-defined]
         return response
+
+
+IF_MATCH = "If-Match"
+
+
+def is_conditional(view: Any, method: str, *, is_detail: bool) -> bool:
+    """Whether a write changes something that has a version: what `GET` shows at the same place."""
+    makes_anew = method == "POST" and not is_detail
+    return method not in _SAFE and not makes_anew and hasattr(view, "retrieve")
+
+
+def version_of(shown: Any) -> str:
+    """The entity tag (RFC 9110) of an answer: another as soon as anything in it is."""
+    return f'"{hashlib.sha256(JSONRenderer().render(shown)).hexdigest()[:32]}"'
 
 
 def with_secrets(shown: dict[str, Any], *secrets: str, status: int = 200) -> Response:

@@ -49,7 +49,17 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(path, method, told
     # Without a credential there is nobody to keep a key for: those routes open one, and are all under /auth/.
     opens = not any(told.get("security", []))
     assert not opens or method != "post" or "/auth/" in path
-    assert keyed == (["Idempotency-Key"] if method == "post" and not opens else [])
+    changes = method != "get" and not opens and ("{" in path or method != "post") and shown_at(path)
+    assert keyed == [*(["Idempotency-Key"] if method == "post" and not opens else []), *(["If-Match"] if changes else [])]
+    assert ("412" in told["responses"]) == changes
+    if "ETag" in told["responses"].get("200", {}).get("headers", {}):
+        assert method == "get"
+
+
+def shown_at(path: str) -> bool:
+    """Whether what is at an address, or above its verb, has a version."""
+    base = path.partition("}/")[0] + "}/" if "{" in path else path
+    return "ETag" in CONTRACT["paths"].get(base, {}).get("get", {}).get("responses", {}).get("200", {}).get("headers", {})
 
 
 BESIDES = {

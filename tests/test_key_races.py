@@ -12,7 +12,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from companies import operations as companies
-from companies.models import Tag
+from companies.models import Category, Tag
 from conftest import build_world, client_of
 from reports import queries, verification
 from spendtrackr import events
@@ -148,3 +148,28 @@ def test_the_feed_leaves_nothing_out_while_many_write_and_several_seal(world):
         assert found == [public_id for public_id, _ in sealed]
         assert list(verification.COMPANY_CHECKS["events"]()) == []
     connection.close()
+
+
+CATEGORIES = "/api/v1/categories/"
+
+
+def test_of_eight_who_read_the_same_version_one_changes_it(world):
+    with company_scope(world.acme.pk):
+        category = Category.objects.order_by("pk").first()
+    path = f"{CATEGORIES}{category.public_id}/"
+    version = client_of(world.alice).get(path)["ETag"]
+
+    def change(number: int) -> int:
+        return client_of(world.alice).patch(path, {"ledger_code": f"62{number:02d}"}, headers={"If-Match": version}).status_code
+
+    assert Counter(at_once(world, change, 8)) == {200: 1, 412: 7}
+    assert client_of(world.alice).get(path)["ETag"] != version
+
+
+def test_a_repetition_gets_the_first_answer_whatever_has_changed_since(world):
+    client = client_of(world.alice)
+    card = f"/api/v1/cards/{world.card.public_id}/"
+    once = {"If-Match": client.get(card)["ETag"], "Idempotency-Key": "once"}
+    first, second = (client.post(f"{card}freeze/", headers=once) for _ in range(2))
+    assert (first.status_code, second.status_code, second["Idempotent-Replayed"]) == (200, 200, "true")
+    assert client.post(f"{card}unfreeze/", headers={"If-Match": once["If-Match"]}).json()["code"] == "stale"

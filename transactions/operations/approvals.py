@@ -41,10 +41,9 @@ class ItemsMissing(errors.InvalidState):
     code = "items_missing"
 
 
-class Stale(errors.DomainError):
+class Stale(errors.Stale):
     """What is decided about is not what was looked at."""
 
-    status, code = 412, "stale"
     message = "This purchase changed since you looked at it. Look again, then decide."
 
 
