@@ -7,8 +7,6 @@ from html import unescape
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from ofxtools.Parser import TreeBuilder
-
 from spendtrackr import errors
 from transactions.statements.entries import BANK, CARD, Found, Said, broken, last4, lines_of, one_line
 
@@ -40,6 +38,8 @@ def _tree(text: str) -> Element:
     last = text.count("\n") + 1
     if "</OFX>" not in text.upper():
         raise broken(last, "the file ends before </OFX>: it may be cut off.")
+    from ofxtools.Parser import TreeBuilder  # noqa: PLC0415 -- takes most of a second, and few processes ever read OFX
+
     parser = TreeBuilder()
     try:
         parser.feed(text[start.start() :])
