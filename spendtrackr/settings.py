@@ -216,6 +216,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "SpendTrackr API",
     "VERSION": "1",
     "DESCRIPTION": "Companies, cards, swipes, statements and spend reports. Money is `{minor, currency}`; lists are cursor pages.",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "spendtrackr.examples.add_examples"],
     "DEFAULT_GENERATOR_CLASS": "spendtrackr.schema.ContractGenerator",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 import schemathesis
@@ -10,6 +11,7 @@ from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from hypothesis import HealthCheck, given, settings
+from jsonschema import Draft202012Validator
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 
@@ -82,6 +84,29 @@ def test_every_operation_says_which_scope_a_key_needs(path, method, told):
     assert keys == ([{"apiKey": needed}] if needed else [])
     said = " and ".join(f"`{scope}`" for scope in needed)
     assert (f"An API key needs {said}." if needed else "no API key may") in told["description"]
+
+
+JSON = "application/json"
+
+
+def examples_of(part: dict) -> list[tuple[dict, Any]]:
+    """Every example of a body or an answer, with its shape."""
+    found = []
+    for kind, content in part.get("content", {}).items():
+        if kind in {JSON, "multipart/form-data"}:
+            told = [one["value"] for one in content.get("examples", {}).values()] or [content["example"]]
+            found += [(content["schema"], one) for one in told]
+    return found
+
+
+@pytest.mark.parametrize(("path", "method", "told"), OPERATIONS, ids=[f"{m.upper()} {p}" for p, m, _ in OPERATIONS])
+def test_every_operation_has_examples_and_they_are_as_the_contract_says(path, method, told):
+    [answer] = [answer for status, answer in told["responses"].items() if status.startswith("2")]
+    shown = examples_of(answer) + examples_of(told.get("requestBody", {}))
+    assert shown or JSON not in {**answer.get("content", {}), **told.get("requestBody", {}).get("content", {})}
+    for schema, example in shown:
+        problems = [error.message for error in Draft202012Validator({**schema, "components": CONTRACT["components"]}).iter_errors(example)]
+        assert problems == [], example
 
 
 def test_money_is_one_shape_everywhere():
