@@ -135,6 +135,8 @@ class TenantViewSet(GenericViewSet[Any]):
 
     def _version(self) -> str:
         """Of what `GET` of the same address would answer now."""
+        if hasattr(self, "as_shown"):
+            return version_of(self.as_shown().data)
         asked, self.action = self.action, "retrieve"
         try:
             shown: Response = self.retrieve(self.request, **self.kwargs)  # type: ignore[attr-defined]  # of views that are conditional
@@ -198,9 +200,12 @@ IF_MATCH = "If-Match"
 
 
 def is_conditional(view: Any, method: str, *, is_detail: bool) -> bool:
-    """Whether a write changes something that has a version: what `GET` shows at the same place."""
+    """Whether a write changes something that has a version: what `GET` shows at the same place.
+
+    A view whose things another one shows says as what, in `as_shown`.
+    """
     makes_anew = method == "POST" and not is_detail
-    return method not in _SAFE and not makes_anew and hasattr(view, "retrieve")
+    return method not in _SAFE and not makes_anew and (hasattr(view, "retrieve") or hasattr(view, "as_shown"))
 
 
 def version_of(shown: Any) -> str:

@@ -389,7 +389,7 @@ def test_every_promise_is_asked_for():
         "requests", "spend lines", "day rollup", "month rollup", "month rollup within",
         "coding", "splits", "claims", "repayments", "closed books", "accounting", "approvals", "approval steps",
         "missing items", "receipts", "receipt files", "backtests", "exports",
-        "events", "notifications", "owners", "managers", "programs",
+        "events", "notifications", "owners", "managers", "programs", "webhooks",
     ]  # fmt: skip
 
 

@@ -165,6 +165,9 @@ class MemberStandingViewSet(TenantViewSet):
     def rows(self) -> QuerySet[Any]:
         return Membership.objects.visible_to(self.request.membership).with_names()
 
+    def as_shown(self) -> Response:
+        return self.reply(self.get_object())
+
     def _stand(self, change: Any) -> Response:
         member = change(self.get_object(), actor=self.request.membership, at=timezone.now())
         return self.reply(self.rows().get(pk=member.pk))
