@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -12,6 +11,7 @@ from rest_framework import serializers
 from companies.models import Department
 from companies.serializers import CompanySerializer
 from spendtrackr.locales import REGIONS
+from spendtrackr.rotation import LONGEST_HOURS
 from spendtrackr.serializers import (
     CountryField,
     CurrencyField,
@@ -26,7 +26,7 @@ from spendtrackr.serializers import (
 from users import queries
 from users.models import ApiKey, Invitation, KeyStatus, Membership, Notification, Session
 from users.notices import MAY_BE_SILENT, SAYS, About, Delivery, Kind
-from users.operations import LONGEST_OVERLAP, MOST_NETWORKS, SignedIn
+from users.operations import MOST_NETWORKS, SignedIn
 from users.roles import SCOPES, Role
 
 
@@ -309,7 +309,7 @@ class RotateBody(StrictSerializer):
         required=False,
         default=24,
         min_value=0,
-        max_value=LONGEST_OVERLAP // timedelta(hours=1),
+        max_value=LONGEST_HOURS,
         help_text="For how long the secret of before goes on working.",
     )
 

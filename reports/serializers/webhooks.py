@@ -11,9 +11,9 @@ from rest_framework import serializers
 from reports.queries import EVENT_KINDS, EVENT_TYPES
 from reports.serializers.events import EventSerializer
 from spendtrackr.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from spendtrackr.rotation import LONGEST_HOURS
 from spendtrackr.serializers import PlainCharField, PlainListField, StrictBooleanField, StrictIntegerField, StrictSerializer
 from spendtrackr.webhooks.addresses import MOST_CHARACTERS
-from spendtrackr.webhooks.endpoints import LONGEST_OVERLAP
 
 
 class TypeField(PlainCharField):
@@ -123,7 +123,7 @@ class WebhookRotateBody(StrictSerializer):
         required=False,
         default=24,
         min_value=0,
-        max_value=int(LONGEST_OVERLAP.total_seconds()) // 3600,
+        max_value=LONGEST_HOURS,
         help_text="How long messages are signed with the secret before, too.",
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,13 +19,13 @@ from spendtrackr import errors
 from spendtrackr.models import DeliveryStatus, EndpointStatus, WebhookDelivery, WebhookEndpoint
 from spendtrackr.pagination import take_page
 from spendtrackr.permissions import find, require
+from spendtrackr.rotation import OVERLAPS, chosen_overlap
 from spendtrackr.webhooks import endpoints
 from spendtrackr.webhooks.deliveries import body_of
 from users.models import Membership
 from users.views import form_page
 
 _ON_A_PAGE = 50
-OVERLAPS = {"0": "at once", "1": "in an hour", "24": "in a day", "168": "in a week"}
 
 
 @form_page
@@ -149,10 +148,8 @@ def _test(request: HttpRequest, endpoint: WebhookEndpoint, member: Membership) -
 
 
 def _rotate(request: HttpRequest, endpoint: WebhookEndpoint, member: Membership) -> Answer:
-    hours = request.POST.get("overlap", "24")
-    if hours not in OVERLAPS:
-        raise errors.Invalid("Choose when the secret of before ends.", field="overlap")
-    changed, secret = endpoints.rotate(endpoint, overlap=timedelta(hours=int(hours)), actor=member, at=timezone.now())
+    overlap = chosen_overlap(request.POST.get("overlap", "24"))
+    changed, secret = endpoints.rotate(endpoint, overlap=overlap, actor=member, at=timezone.now())
     return WebhookForm.of(changed), changed, secret
 
 

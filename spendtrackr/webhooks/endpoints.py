@@ -10,12 +10,12 @@ from spendtrackr import errors, events
 from spendtrackr.events import HasPublicId
 from spendtrackr.models import EndpointStatus, EventChain, WebhookDelivery, WebhookEndpoint
 from spendtrackr.retry import operation
+from spendtrackr.rotation import require_overlap
 from spendtrackr.webhooks import signing
 from spendtrackr.webhooks.addresses import checked_url
 from spendtrackr.webhooks.deliveries import queue_again
 
 MOST_ENDPOINTS = 20
-LONGEST_OVERLAP = timedelta(days=7)
 
 
 @operation
@@ -67,8 +67,7 @@ def rotate(
     Raises `Invalid` for an overlap beyond `LONGEST_OVERLAP`, and `InvalidState` while another still lasts: the secret that the receiver has
     may be the one before. Without an overlap both end at once, which somebody who lost them wants.
     """
-    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
-        raise errors.Invalid(f"The overlap is between 0 and {LONGEST_OVERLAP // timedelta(hours=1)} hours.", field="overlap_hours")
+    require_overlap(overlap)
     endpoint = _locked(endpoint)
     if overlap and endpoint.previous_until and at < endpoint.previous_until:
         raise errors.InvalidState("The secret before still signs, too: wait until it ends, or rotate without an overlap.")

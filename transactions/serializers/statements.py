@@ -94,7 +94,6 @@ class ImportBody(StrictSerializer):
     mapping = serializers.CharField(
         required=False, max_length=20_000, help_text="JSON; by default what was kept for this header, else what the header suggests."
     )
-
     accept = serializers.CharField(
         required=False,
         max_length=200_000,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from spendtrackr import errors
 from transactions.statements import camt, mt940, ofx, qif
-from transactions.statements.entries import COLUMNS, Found, Said
+from transactions.statements.entries import COLUMNS, Said
 from transactions.statements.mapping import Mapping, detect
 from transactions.statements.table import Row, Table, decode, read
 
@@ -63,7 +62,7 @@ def open_statement(content: bytes, *, known: frozenset[str], country: str) -> St
     table = _table(said)
     mapping = _FIXED
     if found == Format.QIF:
-        # It alone leaves open how days and numbers are written.
+        # It alone leaves open how days and numbers are written; which way money went it says, and there is nothing to guess.
         guessed = detect(table, {**COLUMNS, "direction": COLUMNS["card"]}, country=country)
         mapping = replace(_FIXED, date_format=guessed.date_format, decimal_mark=guessed.decimal_mark, notes=guessed.notes)
     return Statement(found, table, said.account, mapping)
@@ -73,12 +72,8 @@ def _table(said: Said) -> Table:
     return Table(
         list(COLUMNS.values()),
         0,
-        [Row(one.line, list(one.cells())) for one in _kept(said.entries)],
+        [Row(one.line, list(one.cells())) for one in said.entries if not one.left_out],
         [],
         left_out=[(one.line, one.left_out) for one in said.entries if one.left_out],
         notes=tuple(said.notes) or (() if said.entries else ("It lists no entries.",)),
     )
-
-
-def _kept(entries: Iterable[Found]) -> Iterable[Found]:
-    return (one for one in entries if not one.left_out)

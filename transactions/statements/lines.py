@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,6 +13,7 @@ from cards.controls import merchant_key
 from companies.merchant_categories import normalise_code
 from spendtrackr.money import KNOWN_CURRENCIES, MAX_MINOR, Money, NotRepresentable, parse_amount
 from transactions.merchants import clean_name
+from transactions.statements.entries import last4
 from transactions.statements.mapping import DIRECTIONS, SYNONYMS, Mapping, cell, header_currency, parse_date, readable
 from transactions.statements.table import Row, Table, plain
 
@@ -167,7 +167,7 @@ class RowReader:
             is_unbilled=billed is None and amount.currency != currency,
             descriptor=clean_name(texts["merchant"]),
             merchant_code=_code(texts["merchant_code"]),
-            card_last4=_last4(texts["card"]),
+            card_last4=last4(texts["card"]),
             category=clean_name(texts["category"])[:80],
             reference=texts["reference"][:120],
         )
@@ -242,12 +242,6 @@ def _code(text: str) -> str:
         return normalise_code(text)
     except ValueError as error:
         raise BadCell("merchant_code", f"{text[:20]!r} is not a merchant category code.") from error
-
-
-def _last4(text: str) -> str:
-    """Only ever the last four digits: the rest of a card number is not ours to keep."""
-    digits = re.sub(r"\D", "", text)
-    return digits[-4:] if len(digits) >= 4 else ""
 
 
 def identities(lines: list[Line], *, source: str) -> list[str]:

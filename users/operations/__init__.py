@@ -18,7 +18,7 @@ from users.operations.access import (
     switch,
 )
 from users.operations.departments import add_department, change_department
-from users.operations.keys import LONGEST_OVERLAP, MOST_NETWORKS, change_key, create_key, note_use, revoke_key, rotate_key
+from users.operations.keys import MOST_NETWORKS, change_key, create_key, note_use, revoke_key, rotate_key
 from users.operations.links import (
     MAIL_ATTEMPTS,
     LinkDead,
@@ -63,7 +63,6 @@ from users.operations.people import (
 
 __all__ = [
     "INVITATION_LIFETIME",
-    "LONGEST_OVERLAP",
     "MAIL_ATTEMPTS",
     "MOST_IN_A_MAIL",
     "MOST_NETWORKS",

@@ -15,6 +15,7 @@ from companies.models import Company
 from spendtrackr import errors, events
 from spendtrackr.ids import new_id
 from spendtrackr.retry import operation, without_waiting
+from spendtrackr.rotation import require_overlap
 from users import tokens
 from users.models import ApiKey, Integration, Membership, User
 from users.roles import INTEGRATION, SCOPES, rules_of
@@ -26,7 +27,6 @@ MOST_OPEN, MOST_NETWORKS = 100, 20
 USED_EVERY = timedelta(minutes=1)
 # As far as instants of requests go.
 _LATEST = datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC)
-LONGEST_OVERLAP = timedelta(days=7)
 
 
 @operation
@@ -90,8 +90,7 @@ def rotate_key(key: ApiKey, *, overlap: timedelta = timedelta(days=1), actor: Me
     The new one lives as long as the one before did from when it was made. Raises `Invalid` for an overlap beyond `LONGEST_OVERLAP`, and
     `InvalidState` for a key that was rotated already: of two that replace it one would be forgotten.
     """
-    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
-        raise errors.Invalid(f"The overlap is between 0 and {LONGEST_OVERLAP // timedelta(hours=1)} hours.", field="overlap_hours")
+    require_overlap(overlap)
     key = _locked(key, at=at)
     if key.rotated_at:
         raise errors.InvalidState("This key was rotated already: rotate the one that replaces it.")

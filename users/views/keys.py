@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from spendtrackr import errors
 from spendtrackr.permissions import find, require
+from spendtrackr.rotation import OVERLAPS, chosen_overlap
 from users import operations, queries
 from users.forms import KeyForm
 from users.models import ApiKey, Membership
@@ -21,7 +22,6 @@ from users.views.session import form_page
 
 # Of those that have ended; there are no more open ones than a company may have.
 MOST_SHOWN = 100
-_OVERLAPS = {"0": "at once", "1": "in an hour", "24": "in a day", "168": "in a week"}
 
 
 @form_page
@@ -78,7 +78,7 @@ def api_key(request: HttpRequest, member: Membership, public_id: str) -> HttpRes
         "resources": resources(form),
         "secret": secret,
         "may_change": member.may("keys.change") and status == "active",
-        "overlaps": _OVERLAPS.items(),
+        "overlaps": OVERLAPS.items(),
     }
     return render(request, "users/api_key.html", context, status=form.answer_status)
 
@@ -96,10 +96,8 @@ def _save(request: HttpRequest, key: ApiKey, member: Membership) -> Answer:
 
 
 def _rotate(request: HttpRequest, key: ApiKey, member: Membership) -> Answer:
-    hours = request.POST.get("overlap", "24")
-    if hours not in _OVERLAPS:
-        raise errors.Invalid("Choose when the secret of before ends.", field="overlap")
-    new, secret = operations.rotate_key(key, overlap=timedelta(hours=int(hours)), actor=member, at=timezone.now())
+    overlap = chosen_overlap(request.POST.get("overlap", "24"))
+    new, secret = operations.rotate_key(key, overlap=overlap, actor=member, at=timezone.now())
     new = queries.api_keys().get(pk=new.pk)
     return KeyForm(initial=_as_form(new, member)), new, secret
 
