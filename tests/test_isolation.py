@@ -645,6 +645,13 @@ def everything_of(world) -> dict[str, str]:
 
 
 SECRETS = ["Acme", "acme.example", "Bob", "123.45", "12345", "678.90", "67890"]
+_RANDOM = re.compile(r"[A-Za-z0-9_-]{20,}")
+
+
+def secrets_of_acme(told: str, theirs: dict[str, str]) -> list[str]:
+    """What of Acme's is told. One-time tokens and ids are no words: one page in some thousands has a token with `Bob` in it."""
+    words = _RANDOM.sub("", told)
+    return [*(secret for secret in SECRETS if secret in words), *(id_ for id_ in theirs.values() if id_ in told)]
 
 
 @pytest.fixture
@@ -711,7 +718,7 @@ def test_what_her_program_reads_holds_nothing_of_acmes(world, theirs, route):
     answer = _program_of(world.mallory).get(route.split()[1] + BY_READING[route])
     assert answer.status_code == 200 or answer.json()["code"] == "scope_missing"
     told = answer.content.decode()
-    assert not [secret for secret in [*SECRETS, *theirs.values()] if secret in told]
+    assert not secrets_of_acme(told, theirs)
 
 
 def _program_of(member) -> APIClient:
@@ -741,7 +748,7 @@ def test_what_mallory_reads_holds_nothing_of_acmes(world, theirs, api, pages, ro
     answer = api(world.mallory).get(path) if path.startswith("/api/") else pages(world.mallory).get(path)
     assert answer.status_code == 200
     told = answer.content.decode()
-    assert not [secret for secret in [*SECRETS, *theirs.values()] if secret in told]
+    assert not secrets_of_acme(told, theirs)
 
 
 # The list of reports is the same for every company.
@@ -754,7 +761,7 @@ def test_what_alice_reads_there_holds_something_of_acmes(world, theirs, api, pag
     path = route.split()[1] + BY_READING[route]
     answer = api(world.alice).get(path) if path.startswith("/api/") else pages(world.alice).get(path)
     told = answer.content.decode()
-    assert [secret for secret in [*SECRETS, *theirs.values()] if secret in told]
+    assert secrets_of_acme(told, theirs)
 
 
 @pytest.mark.parametrize(("path", "name", "kind"), [(path, name, kind) for path, names in FILTERS.items() for name, kind in names.items()])

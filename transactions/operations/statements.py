@@ -20,6 +20,7 @@ from spendtrackr import errors, events, retry
 from spendtrackr.money import Money
 from spendtrackr.periods import noon
 from spendtrackr.retry import operation
+from spendtrackr.tabular import plain
 from spendtrackr.tenancy import company_scope
 from transactions import ledger, merchants, rollups
 from transactions.models import (
@@ -45,7 +46,7 @@ from transactions.statements.entries import BANK
 from transactions.statements.formats import Format, open_statement
 from transactions.statements.lines import Issue, Line, Reading, identities, read_lines
 from transactions.statements.mapping import Mapping
-from transactions.statements.table import Table, plain
+from transactions.statements.table import Table
 from users.models import Membership
 
 DEFAULT_SOURCE = "Statement"

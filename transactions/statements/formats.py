@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from spendtrackr import errors
+from spendtrackr.tabular import Row
 from transactions.statements import camt, mt940, ofx, qif
 from transactions.statements.entries import COLUMNS, Said
 from transactions.statements.mapping import Mapping, detect
-from transactions.statements.table import Row, Table, decode, read
+from transactions.statements.table import Table, open_file, read
 
 
 class Format(StrEnum):
@@ -52,13 +53,15 @@ def format_of(text: str) -> Format:
 
 def open_statement(content: bytes, *, known: frozenset[str], country: str) -> Statement:
     """Raises `Invalid` for `file`, with the place where it breaks, when it cannot be read as a whole."""
-    text = decode(content)
-    found = format_of(text)
+    file = open_file(content)
+    with file.open() as beginning:
+        near = beginning.read(_NEAR)
+    found = format_of(near)
     if found == Format.CSV:
-        if text.lstrip().startswith("<"):
+        if near.lstrip().startswith("<"):
             raise errors.Invalid("This is a file of XML, but neither OFX nor CAMT.052, CAMT.053 or CAMT.054.", field="file")
-        return Statement(found, read(text, known=known))
-    said = _READ[found](text)
+        return Statement(found, read(file, known=known))
+    said = _READ[found](file.text)
     table = _table(said)
     mapping = _FIXED
     if found == Format.QIF:

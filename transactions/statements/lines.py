@@ -12,10 +12,11 @@ from decimal import Decimal
 from cards.controls import merchant_key
 from companies.merchant_categories import normalise_code
 from spendtrackr.money import KNOWN_CURRENCIES, MAX_MINOR, Money, NotRepresentable, parse_amount
+from spendtrackr.tabular import Row, plain
 from transactions.merchants import clean_name
 from transactions.statements.entries import last4
 from transactions.statements.mapping import DIRECTIONS, SYNONYMS, Mapping, cell, header_currency, parse_date, readable
-from transactions.statements.table import Row, Table, plain
+from transactions.statements.table import Table
 
 
 @dataclass(frozen=True, slots=True)

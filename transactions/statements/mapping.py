@@ -12,7 +12,8 @@ from typing import Any
 
 from spendtrackr import errors
 from spendtrackr.money import parse_decimal
-from transactions.statements.table import Row, Table, plain
+from spendtrackr.tabular import Row, plain
+from transactions.statements.table import Table
 
 # The names that banks and card programmes give to each column, best first.
 SYNONYMS: dict[str, tuple[str, ...]] = {

@@ -20,7 +20,7 @@ from transactions.operations import accounts, statements
 from transactions.operations.statements import StatementFile
 from transactions.statements.formats import Format, format_of, open_statement
 from transactions.statements.lines import read_lines
-from transactions.statements.table import decode
+from transactions.statements.table import open_file
 
 DATA = Path(settings.BASE_DIR).parent / "shared" / "data" / "statements"
 
@@ -359,7 +359,7 @@ def test_every_real_file_books_exactly_or_says_why_not(acme, name):
 def test_no_file_of_the_formats_is_forgotten():
     there = {path.relative_to(DATA).as_posix() for path in DATA.rglob("*") if path.is_file()}
     assert {name for name in there if not name.startswith("csv/")} == set(REAL)
-    assert all(format_of(decode((DATA / name).read_bytes())) != Format.CSV for name in REAL)
+    assert all(format_of(open_file((DATA / name).read_bytes()).text) != Format.CSV for name in REAL)
 
 
 class TestWhatIsSpend:

@@ -20,7 +20,7 @@ from transactions.models import (
 )
 from transactions.operations.statements import StatementFile, import_statement, propose
 from transactions.statements import mapping as mappings
-from transactions.statements.table import decode, read
+from transactions.statements.table import open_file, read
 
 ASSUMED = "The file names no currency; USD was assumed."
 HEADER = "Date,Amount,Currency,Description,MCC,Card Number\n"
@@ -187,7 +187,7 @@ def test_where_charges_are_negative_the_sign_is_turned(acme):
     ],
 )
 def test_date_formats_are_told_from_the_dates_and_then_from_the_country(dates, country, fmt):
-    table = read(decode(("Date;Amount\n" + "".join(f"{day};1.00\n" for day in dates)).encode()), known=mappings.KNOWN)
+    table = read(open_file(("Date;Amount\n" + "".join(f"{day};1.00\n" for day in dates)).encode()), known=mappings.KNOWN)
     assert mappings.propose(table, country=country).date_format == fmt
 
 
