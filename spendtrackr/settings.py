@@ -197,6 +197,8 @@ STORAGES = {
 RECEIPT_MAX_BYTES = 10 * 1024 * 1024
 RECEIPT_MAX_PIXELS = 50_000_000
 IMPORT_MAX_BYTES = 20 * 1024 * 1024
+# What is booked while somebody waits for it; more rows go by an upload.
+IMPORT_MAX_ROWS_AT_ONCE = 10_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 REST_FRAMEWORK = {
@@ -255,6 +257,8 @@ SPECTACULAR_SETTINGS = {
         "EntryKindEnum": "transactions.models.EntryKind",
         "StatementFormatEnum": "transactions.statements.formats.FORMATS",
         "StatementAccountEnum": "transactions.statements.entries.ACCOUNTS",
+        "StatementIssueKindEnum": "transactions.models.IssueKind",
+        "StatementUploadStatusEnum": "transactions.models.UploadStatus",
         "ExportFormatEnum": "reports.models.ExportFormat",
         "WebhookEndpointStatusEnum": "spendtrackr.models.EndpointStatus",
         "WebhookDeliveryStatusEnum": "spendtrackr.models.DeliveryStatus",

@@ -1,4 +1,4 @@
-"""Papers for tests: a picture in each format, a PDF, and what may be attached to them."""
+"""Papers for tests: a picture in each format, a PDF, what may be attached to them, and statements that were uploaded."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import zlib
 from io import BytesIO
 
 from PIL import Image
+
+from spendtrackr.tenancy import company_scope
+from transactions.models import StatementUpload
+from transactions.operations import statement_uploads
+from transactions.operations.statement_uploads import Said
+from transactions.operations.statements import StatementFile
 
 
 def picture(codec: str = "PNG", *, size: tuple[int, int] = (8, 8), colour: str = "white", **options) -> bytes:
@@ -52,3 +58,18 @@ def stream(content: bytes, *, entries: bytes = b"") -> bytes:
     """A compressed stream of a PDF."""
     packed = zlib.compress(content)
     return b"<</Length %d/Filter/FlateDecode%s>>\nstream\n%s\nendstream" % (len(packed), entries, packed)
+
+
+def uploaded(content: bytes, *, actor, at, said: Said | None = None, book: bool = False, name="s.csv", source="Bank") -> StatementUpload:
+    """A statement that somebody uploaded, and that nobody has read yet."""
+    file = StatementFile(content, name, source)
+    with company_scope(actor.company_id):
+        stored_as = statement_uploads.store(file, actor.company)
+        return statement_uploads.add(file, stored_as, said or Said(), is_to_book=book, actor=actor, at=at)
+
+
+def read_upload(content: bytes, *, actor, at, **about) -> StatementUpload:
+    """The same, small, and read."""
+    upload = uploaded(content, actor=actor, at=at, **about)
+    with company_scope(actor.company_id):
+        return statement_uploads.finish_now(upload, at=at)

@@ -19,7 +19,7 @@ OURS = ["spendtrackr", "companies", "users", "cards", "transactions", "reports"]
 # What belongs to no single company.
 GLOBAL = {"companies.Company", "users.User", "users.EmailLink", "spendtrackr.ThrottleCounter"}
 APPEND_ONLY = {
-    "Event", "CardControls", "Message", "Draw", "Entry", "Posting", "SpendLine", "StatementImport", "ImportedLine", "Policy",
+    "Event", "CardControls", "Message", "Draw", "Entry", "Posting", "SpendLine", "StatementIssue", "ImportedLine", "Policy",
     "PolicyActivation", "ApprovalDecision", "Comment", "RepaymentPart", "BookClosing", "AccountingRow",
 }  # fmt: skip
 # Inside an app every file has one of a few names, and each name means the same everywhere.

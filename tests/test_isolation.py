@@ -29,7 +29,7 @@ from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from spendtrackr.webhooks import endpoints
 from tests.factories import swipe
-from tests.papers import picture
+from tests.papers import picture, read_upload
 from tests.routes import all_routes
 from tests.rules import adopt, decide, document, rule, try_out
 from transactions import tasks
@@ -188,6 +188,14 @@ BY_ID = {
     "GET /api/v1/accounts/{public_id}/statement/": ("account", None),
     "GET /api/v1/accounts/{public_id}/entries/": ("account", None),
     "GET /api/v1/imports/{public_id}/": ("import", None),
+    "GET /api/v1/imports/{public_id}/issues/": ("import", None),
+    "GET /api/v1/statement-uploads/{public_id}/": ("upload", None),
+    "PATCH /api/v1/statement-uploads/{public_id}/": ("upload", {"source": "Other"}),
+    "DELETE /api/v1/statement-uploads/{public_id}/": ("upload", None),
+    "POST /api/v1/statement-uploads/{public_id}/book/": ("upload", {}),
+    "GET /imports/{public_id}/": ("import", None),
+    "GET /imports/uploads/{public_id}/": ("upload", None),
+    "POST /imports/uploads/{public_id}/": ("upload", {"do": "book"}),
     "GET /api/v1/exports/{public_id}/": ("export", None),
     "GET /api/v1/exports/{public_id}/file/": ("export", None),
     "POST /api/v1/notifications/{public_id}/read/": ("notification", {}),
@@ -328,6 +336,8 @@ BY_READING = {
     "GET /activity/": "",
     "GET /api/v1/accounts/": "",
     "GET /api/v1/imports/": "",
+    "GET /api/v1/statement-uploads/": "",
+    "GET /imports/": "",
     "GET /api/v1/exports/": "",
     "GET /exports/": "",
     "GET /api/v1/auth/me/": "",
@@ -406,6 +416,8 @@ BY_BODY = {
     "POST /api/v1/receipts/": lambda acme: {"transaction": acme["transaction"], "file": _file()},
     "POST /receipts/": lambda acme: {},
     "POST /api/v1/imports/": lambda acme: {"file": _file()},
+    "POST /api/v1/statement-uploads/": lambda acme: {"file": _file()},
+    "POST /imports/": lambda acme: {"file": _file()},
     "GET /cards/new/": lambda acme: {},
     "POST /cards/new/": lambda acme: {"holder": acme["member"], "name": "Hers"},
     "POST /api/v1/imports/propose/": lambda acme: {"file": _file()},
@@ -637,6 +649,7 @@ def everything_of(world) -> dict[str, str]:
             "merchant": purchase.merchant.public_id,
             "account": FundingAccount.objects.get().public_id,
             "import": record.public_id,
+            "upload": read_upload(b"Date,Amount,Merchant\n2026-01-06,678.90,Acme Draft\n", actor=world.alice, at=AT).public_id,
             "company": world.acme.public_id,
             "session": Session.objects.create(
                 membership=world.alice, kind="api", created_at=timezone.now(), expires_at=timezone.now() + timedelta(days=1)
@@ -804,6 +817,7 @@ DOING = [
     "PATCH /api/v1/block-list/", "POST /budgets/new/", "POST /requests/new/",
     "POST /cards/new/",
     "POST /api/v1/invitations/", "POST /api/v1/simulator/topups/", "POST /api/v1/simulator/withdrawals/", "POST /api/v1/imports/",
+    "POST /api/v1/statement-uploads/", "POST /imports/",
     "POST /api/v1/categories/", "POST /api/v1/tags/", "POST /transactions/describe/",
     "POST /settings/tags/new/", "POST /approvals/approve/", "POST /approvals/delegate/",
     "POST /policies/new/", "POST /api/v1/exports/", "POST /exports/",

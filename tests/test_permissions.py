@@ -35,7 +35,7 @@ from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from spendtrackr.webhooks import endpoints
 from tests.factories import NOON, PASSWORD, swipe
-from tests.papers import picture
+from tests.papers import picture, read_upload
 from tests.routes import all_routes
 from tests.rules import document
 from tests.test_isolation import OPEN
@@ -78,6 +78,7 @@ SEEN_BY = {
     "department": "departments.see",
     "account": "accounts.see",
     "import": "imports.see",
+    "upload": "imports.book",
     "session": "profile.own",
     "notification": "notifications.own",
     "policy": "policies.see",
@@ -108,7 +109,7 @@ OWN_ALONE = {"export"}
 NEVER_OWN = {"repayments.settle"}
 # Nobody's in particular: the company's, or another company's.
 COMPANYS = {
-    "invitation", "category", "department", "account", "import", "policy", "backtest", "tag", "reimbursement", "payout", "batch",
+    "invitation", "category", "department", "account", "import", "upload", "policy", "backtest", "tag", "reimbursement", "payout", "batch",
     "key", "event", "webhook", "sent",
 }  # fmt: skip
 OWN, REPORT, STRANGER, FOREIGN = "own", "a report's", "a stranger's", "another company's"
@@ -384,6 +385,18 @@ CASES: dict[str, Case] = {
     "POST /api/v1/imports/propose/": Case("imports.book", body=lambda: {"file": statement()}),
     "POST /api/v1/imports/preview/": Case("imports.book", body=lambda: {"file": statement()}),
     "GET /api/v1/imports/{public_id}/": Case("imports.see", "import"),
+    "GET /api/v1/imports/{public_id}/issues/": Case("imports.see", "import"),
+    "GET /api/v1/statement-uploads/": Case("imports.book", lists="upload"),
+    "POST /api/v1/statement-uploads/": Case("imports.book", body=lambda: {"file": statement()}),
+    "GET /api/v1/statement-uploads/{public_id}/": Case("imports.book", "upload"),
+    "PATCH /api/v1/statement-uploads/{public_id}/": Case("imports.book", "upload", {"source": "Other"}),
+    "DELETE /api/v1/statement-uploads/{public_id}/": Case("imports.book", "upload"),
+    "POST /api/v1/statement-uploads/{public_id}/book/": Case("imports.book", "upload", {}),
+    "GET /imports/": Case("imports.see", lists="import"),
+    "POST /imports/": Case("imports.book", body=lambda: {"file": statement()}),
+    "GET /imports/{public_id}/": Case("imports.see", "import"),
+    "GET /imports/uploads/{public_id}/": Case("imports.book", "upload"),
+    "POST /imports/uploads/{public_id}/": Case("imports.book", "upload", {"do": "book"}),
     "POST /api/v1/simulator/topups/": Case("simulator.use", body={"amount": MONEY}),
     "POST /api/v1/simulator/withdrawals/": Case("simulator.use", body={"amount": MONEY}),
     "POST /api/v1/simulator/authorizations/": Case("simulator.use", "card", SWIPE, names="card"),
@@ -634,6 +647,7 @@ class Cast:
             **self._sent(owner),
             "account": FundingAccount.objects.get().public_id,
             "import": import_statement(owner.company, file, actor=owner, at=NOON).public_id,
+            "upload": read_upload(file.content.replace(b"1.00", b"2.00"), actor=owner, at=NOON).public_id,
             "policy": policy.public_id,
             "backtest": backtests.try_policy(policy, Days(NOON.date(), NOON.date()), actor=owner, at=NOON).public_id,
         }

@@ -26,7 +26,7 @@ from spendtrackr.tenancy import company_scope
 from spendtrackr.webhooks import endpoints
 from tests.buying import bought
 from tests.factories import NOON, PASSWORD, swipe
-from tests.papers import picture
+from tests.papers import picture, read_upload
 from tests.rules import adopt, decide, try_out
 from transactions import tasks
 from transactions.documents import inspect
@@ -53,6 +53,7 @@ COUNTS = {
     "/api/v1/receipts/": 4,
     "/api/v1/accounts/": 2,
     "/api/v1/imports/": 2,
+    "/api/v1/statement-uploads/": 2,
     "/api/v1/backtests/": 2,
     "/api/v1/exports/": 2,
     "/api/v1/events/": 4,
@@ -109,6 +110,7 @@ PAGES = {
     "/reports/": 3,
     "/exports/": 4,
     "/reports/spend/": 10,
+    "/imports/": 6,
     "/activity/": 14,
     "/reports/movers/?from=2026-03-01&to=2026-03-31": 10,
     "/reports/new-merchants/?from=2026-02-01&to=2026-03-31": 10,
@@ -198,6 +200,7 @@ def fill(world, rounds: int, start: int) -> None:
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"
             import_statement(world.acme, StatementFile(rows.encode(), "s.csv"), actor=world.alice, at=NOON)
             try_out(world)
+            read_upload(b"Date,Amount,Merchant\n2026-03-10,1.00,Sushi\nx,1.00,Sushi\n", actor=world.alice, at=NOON, book=bool(number % 2))
             exports.ask("transactions", "csv", {"status": "posted"}, actor=world.alice, at=NOON)
             write_exports()
     events.seal_all()

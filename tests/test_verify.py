@@ -147,6 +147,7 @@ def test_a_posting_that_was_deleted_is_missed(books, capsys):
         ("UPDATE postings SET to_account = 'owed' WHERE from_account = 'external'", "bank transfers", "of another kind of entry"),
         ("UPDATE entries SET kind = 'refund' WHERE kind = 'topup'", "bank transfers", "of another kind of entry"),
         ("UPDATE transactions SET amount_minor = amount_minor + 1 WHERE source = 'statement'", "imported lines", "its entry moved"),
+        ("UPDATE statement_imports SET booked = booked - 1, waiting = waiting + 1", "imported lines", "rows (booked, in already"),
         ("UPDATE transactions SET held_minor = held_minor + 1 WHERE held_minor > 0", "holds", "its transactions hold"),
         ("UPDATE limit_counters SET held_minor = held_minor + 1", "limit counters", "its draws say"),
         ("UPDATE limit_counters SET posted_minor = posted_minor + 1", "limit windows", "its purchases say"),

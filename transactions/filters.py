@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_filters import rest_framework as filters
@@ -18,9 +18,11 @@ from transactions.models import (
     BacktestOutcome,
     BacktestRow,
     Dimension,
+    IssueKind,
     Receipt,
     RepaymentStatus,
     SpendLine,
+    StatementIssue,
     TransactionSource,
     TransactionStatus,
 )
@@ -244,6 +246,16 @@ _NAMED = {
     "missing": "What would be missing: `receipt`, `memo` or `category`.",
     "code": "Of swipes, the code of a decline.",
 }
+
+
+class IssueFilter(filters.FilterSet):  # type: ignore[misc]
+    """Rows of an import that were not booked."""
+
+    kind = filters.ChoiceFilter(choices=IssueKind.choices)
+
+    class Meta:
+        model = StatementIssue
+        fields: ClassVar[list[str]] = []
 
 
 class BacktestRowFilter(filters.FilterSet):  # type: ignore[misc]

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from companies.models import Company
+from companies.models import Company, CompanyStatus
 from spendtrackr.tenancy import company_scope
 from transactions import notices
-from transactions.models import UNFINISHED, ApprovalStep, Backtest, Delegation, DelegationState, Transaction
-from transactions.operations import backtests, chasing, clearing, delegations, steps
+from transactions.models import AT_WORK, UNFINISHED, ApprovalStep, Backtest, Delegation, DelegationState, StatementUpload, Transaction
+from transactions.operations import backtests, chasing, clearing, delegations, statement_uploads, steps
 from users import operations as people
 from users.queries import companies_with_news
 
@@ -123,6 +123,53 @@ def _blocks(run: backtests.Run, at: datetime | None, until: float) -> int:
     else:
         backtests.release(run)
     return done
+
+
+def run_uploads(at: datetime | None = None, *, seconds: float = SLICE) -> int:
+    """Go on with the statements that are to be read or booked; answer how many blocks. Each is looked at in every round."""
+    done, until = 0, time.monotonic() + seconds
+    due = StatementUpload.across_companies.filter(status__in=AT_WORK, company__status=CompanyStatus.ACTIVE)
+    for stale in _begun.keys() - set(due.values_list("pk", flat=True)):
+        _begun.pop(stale)
+    for upload in _in_turn(due, 100):
+        with company_scope(upload.company_id):
+            if run := _begun.pop(upload.pk, None) or statement_uploads.claim(upload, at=at or timezone.now()):
+                done += _statement_blocks(run, at, until)
+    return done
+
+
+# What this process is at, by the upload's database id: a file that was gone through to a place is gone on with from there.
+_begun: dict[int, statement_uploads.Run] = {}
+
+
+def _statement_blocks(run: statement_uploads.Run, at: datetime | None, until: float) -> int:
+    done = 0
+    try:
+        while statement_uploads.go_on(run, at=at or timezone.now()):
+            done += 1
+            if time.monotonic() >= until:
+                _begun[run.upload.pk] = run
+                return done
+    except Exception:
+        log.exception("%s could not go on", run.upload)
+        statement_uploads.fail(run, at=at or timezone.now())
+    else:
+        statement_uploads.release(run)
+    return done + 1
+
+
+def let_go() -> None:
+    """Before this process ends: another goes on at once."""
+    for run in _begun.values():
+        with company_scope(run.upload.company_id):
+            statement_uploads.release(run)
+    _begun.clear()
+
+
+def forget_uploads(at: datetime | None = None) -> int:
+    """Remove statements whose time is over, file and row; answer how many."""
+    at = at or timezone.now()
+    return _each(StatementUpload.across_companies.filter(expires_at__lte=at).exclude(status__in=AT_WORK), statement_uploads.forget, at=at)
 
 
 def _each(rows: QuerySet[Any], work: Work, *, at: datetime, size: int = 500) -> int:

@@ -19,6 +19,7 @@ from transactions.views import (
     reimbursements,
     repayments,
     settings,
+    statements,
 )
 from transactions.viewsets.accounting import (
     AccountingBatchViewSet,
@@ -39,7 +40,7 @@ from transactions.viewsets.policies import PolicyViewSet
 from transactions.viewsets.purchases import TransactionViewSet
 from transactions.viewsets.receipts import ReceiptViewSet
 from transactions.viewsets.simulator import AuthorizationViewSet, MessageViewSet, TopUpViewSet, WithdrawalViewSet
-from transactions.viewsets.statements import ImportViewSet
+from transactions.viewsets.statements import ImportIssueViewSet, ImportViewSet, StatementUploadViewSet
 
 router = SimpleRouter()
 router.register("transactions", TransactionViewSet, basename="transaction")
@@ -56,6 +57,7 @@ router.register("backtests", BacktestViewSet, basename="backtest")
 router.register("receipts", ReceiptViewSet, basename="receipt")
 router.register("accounts", FundingAccountViewSet, basename="account")
 router.register("imports", ImportViewSet, basename="import")
+router.register("statement-uploads", StatementUploadViewSet, basename="statement-upload")
 router.register("simulator/topups", TopUpViewSet, basename="simulator-topup")
 router.register("simulator/messages", MessageViewSet, basename="simulator-message")
 router.register("simulator/withdrawals", WithdrawalViewSet, basename="simulator-withdrawal")
@@ -76,6 +78,7 @@ api = [
     ),
     path("cards/<slug:public_id>/controls/backtest/", ControlsBacktestViewSet.as_view({"post": "backtest"}), name="controls-backtest"),
     path("backtests/<slug:public_id>/rows/", BacktestRowViewSet.as_view({"get": "list"}), name="backtest-rows"),
+    path("imports/<slug:public_id>/issues/", ImportIssueViewSet.as_view({"get": "list"}), name="import-issues"),
     path("accounting-batches/<slug:public_id>/rows/", AccountingRowViewSet.as_view({"get": "list"}), name="accounting-rows"),
     path(
         "accounting-settings/",
@@ -147,6 +150,9 @@ pages = [
     path("receipts/<slug:public_id>/attach/", receipts.attach, name="receipt-attach"),
     path("receipts/<slug:public_id>/detach/", receipts.detach, name="receipt-detach"),
     path("receipts/<slug:public_id>/remove/", receipts.remove, name="receipt-remove"),
+    path("imports/", statements.imports, name="imports"),
+    path("imports/uploads/<slug:public_id>/", statements.upload, name="statement-upload"),
+    path("imports/<slug:public_id>/", statements.record, name="import"),
     path("settings/", settings.settings, name="settings"),
     path("settings/blocks/", settings.blocks, name="block-list"),
     path("settings/departments/new/", settings.department, name="new-department"),

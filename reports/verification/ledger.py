@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from reports.verification.walking import NOBODY, PART, Told, confirmed, hanging_on, listed, parts
 from spendtrackr.money import Money
@@ -16,13 +16,16 @@ from transactions.models import (
     Entry,
     EntryKind,
     FundingAccount,
+    ImportedLine,
     Message,
     Posting,
+    StatementImport,
+    StatementIssue,
     Transaction,
     TransactionSource,
     TransactionStatus,
 )
-from transactions.operations.statements import move_of
+from transactions.operations.statement_lines import move_of
 from transactions.purchases import Purchase, fold, moves_between
 
 Moves = list[tuple[str, str, int]]
@@ -160,7 +163,9 @@ def _purchase(purchase: Any, messages: list[Any], moved: dict[Any, list[Any]]) -
 
 
 def imported(told: Told = NOBODY) -> Iterator[str]:
-    """Each imported line moved just its amount."""
+    """Each imported line moved just its amount, and each import has the rows that it counts."""
+    for part in parts(StatementImport.objects.all(), told=told):
+        yield from confirmed(_counted_rows, part)
     lines = Transaction.objects.filter(source=TransactionSource.STATEMENT)
     for part in parts(lines, told=told):
         found = listed(part, "public_id", "amount_minor", "currency")
@@ -169,6 +174,21 @@ def imported(told: Told = NOBODY) -> Iterator[str]:
             move, rows = move_of(Money(line.amount_minor, line.currency)), moved[line.pk]
             if [row[1:] for row in rows] != [(str(move.source), str(move.target), move.amount)]:
                 yield f"imported transaction {line.public_id} is {line.amount_minor}, its entry moved {_moves(rows)}"
+
+
+def _counted_rows(part: QuerySet[StatementImport]) -> Iterator[str]:
+    """By kind. Rows of an import that is under way come with their counts."""
+    lines = dict(hanging_on(ImportedLine, statement_import__in=part).values_list("statement_import").annotate(Count("pk")))
+    issues: dict[int, Counter[str]] = defaultdict(Counter)
+    for pk, kind, count in (
+        hanging_on(StatementIssue, statement_import__in=part).values_list("statement_import", "kind").annotate(Count("pk"))
+    ):
+        issues[pk][kind] = count
+    for record in listed(part, "public_id", "booked", "duplicates", "skipped", "rejected"):
+        counted = (record.booked, record.duplicates, record.skipped, record.rejected)
+        found = (lines.get(record.pk, 0), *(issues[record.pk][kind] for kind in ("duplicate", "skipped", "rejected")))
+        if counted != found:
+            yield f"import {record.public_id} counts {counted} rows (booked, in already, skipped, rejected), and has {found}"
 
 
 def holds(told: Told = NOBODY) -> Iterator[str]:

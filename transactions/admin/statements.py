@@ -22,8 +22,34 @@ class StatementMappingAdmin(ReadOnlyAdmin[models.StatementMapping]):
 
 @admin.register(models.StatementImport)
 class StatementImportAdmin(ReadOnlyAdmin[models.StatementImport]):
-    list_display = ["public_id", "company_link", "source", "filename", "rows", "booked", "duplicates", "skipped", "rejected", "at"]
+    list_display = [
+        "public_id",
+        "company_link",
+        "source",
+        "filename",
+        "rows",
+        "booked",
+        "duplicates",
+        "skipped",
+        "rejected",
+        "waiting",
+        "at",
+    ]
     search_fields = ["public_id", "filename", "source__name", "source__public_id"]
+
+
+@admin.register(models.StatementUpload)
+class StatementUploadAdmin(ReadOnlyAdmin[models.StatementUpload]):
+    list_display = ["public_id", "company_link", "filename", "source_name", "status", "rows_done", "rows", "reason", "at", "expires_at"]
+    list_filter = ["status"]
+    search_fields = ["public_id", "filename", "source_name"]
+
+
+@admin.register(models.StatementIssue)
+class StatementIssueAdmin(ReadOnlyAdmin[models.StatementIssue]):
+    list_display = ["id", "company_link", "statement_import", "line", "kind", "field", "reason"]
+    list_filter = ["kind"]
+    search_fields = ["statement_import__public_id"]
 
 
 @admin.register(models.ImportedLine)

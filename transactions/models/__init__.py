@@ -69,9 +69,20 @@ from transactions.models.purchases import (
 )
 from transactions.models.receipts import Attachment, Receipt, ReceiptType
 from transactions.models.spend import DaySpend, Dimension, MonthSpend, MonthSpendWithin, SpendLine
-from transactions.models.statements import ImportedLine, StatementImport, StatementMapping, StatementSource
+from transactions.models.statements import (
+    AT_WORK,
+    ImportedLine,
+    IssueKind,
+    StatementImport,
+    StatementIssue,
+    StatementMapping,
+    StatementSource,
+    StatementUpload,
+    UploadStatus,
+)
 
 __all__ = [
+    "AT_WORK",
     "LIVE_KEY",
     "OPEN_KEY",
     "REQUESTS",
@@ -112,6 +123,7 @@ __all__ = [
     "EntryKind",
     "FundingAccount",
     "ImportedLine",
+    "IssueKind",
     "Merchant",
     "Message",
     "MessageKind",
@@ -135,13 +147,16 @@ __all__ = [
     "SpendLine",
     "Split",
     "StatementImport",
+    "StatementIssue",
     "StatementMapping",
     "StatementSource",
+    "StatementUpload",
     "StepStatus",
     "Tagging",
     "Transaction",
     "TransactionQuerySet",
     "TransactionSource",
     "TransactionStatus",
+    "UploadStatus",
     "side_of",
 ]

@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
 
-from companies.models import Category, Company
+from companies.models import Company
 from companies.operations import category_key
-from companies.queries import code_book
-from spendtrackr import errors, events, retry
-from spendtrackr.money import Money
-from spendtrackr.periods import noon
+from spendtrackr import errors
 from spendtrackr.retry import operation
 from spendtrackr.tabular import plain
 from spendtrackr.tenancy import company_scope
-from transactions import ledger, merchants, rollups
-from transactions.models import (
-    Account,
-    Entry,
-    EntryKind,
-    FundingAccount,
-    ImportedLine,
-    Merchant,
-    Posting,
-    SpendLine,
-    StatementImport,
-    StatementMapping,
-    StatementSource,
-    Transaction,
-    TransactionSource,
-    TransactionStatus,
+from transactions.models import StatementImport, StatementMapping, StatementSource
+from transactions.operations.statement_lines import (
+    IN_ALREADY,
+    Booking,
+    Ground,
+    begin,
+    blocks,
+    finish,
+    known_identities,
+    marked,
+    source_of,
 )
-from transactions.purchases import Move
-from transactions.queries.statements import known_transfers
+from transactions.queries.statements import Transfer, known_transfers
 from transactions.statements import mapping as mappings
 from transactions.statements.entries import BANK
 from transactions.statements.formats import Format, open_statement
-from transactions.statements.lines import Issue, Line, Reading, identities, read_lines
+from transactions.statements.lines import Issue, Line, Reading, Tally, read_lines
 from transactions.statements.mapping import Mapping
 from transactions.statements.table import Table
 from users.models import Membership
@@ -52,13 +43,12 @@ from users.models import Membership
 DEFAULT_SOURCE = "Statement"
 # The most that one file may add up to in a currency: ten of them still fit the ledger.
 MOST_MINOR = 10**17
-_BATCH = 500
-IN_ALREADY = "This row is in already."
 
 Progress = Callable[[int, int], None]
 # Which lines of a bank's statement are spend: money that went out (`spend`), all of them (`all`), or those that begin on these lines.
 SPEND, ALL = "spend", "all"
 Accept = str | frozenset[int] | None
+VERDICTS = ("book", "duplicate", "skipped", "rejected")
 _ASK = (
     "This is the statement of a bank account: say which of its lines are spend. `spend` takes those by which money went out, `all` takes "
     "credits, too, and a list of line numbers takes these."
@@ -96,9 +86,21 @@ class Prepared:
     file: StatementFile
     proposal: Proposal
     reading: Reading
-    merchants: dict[str, Merchant]
-    categories: dict[str, Category]
-    accounts: dict[str, FundingAccount]
+    told: list[Line | Issue]
+    ground: Ground
+
+
+def content_of(uploaded: Any) -> bytes:
+    """The bytes of an uploaded file, from its beginning. Raises `TooLarge` before any of it is read."""
+    if uploaded.size > settings.IMPORT_MAX_BYTES:
+        raise _too_large()
+    uploaded.seek(0)  # a retried request reads it again
+    content: bytes = uploaded.read()
+    return content
+
+
+def _too_large() -> errors.TooLarge:
+    return errors.TooLarge(f"A statement may have {settings.IMPORT_MAX_BYTES // 1024 // 1024} MB.", field="file")
 
 
 def propose(company: Company, content: bytes, given: Any = None, *, partly: bool = False) -> Proposal:
@@ -107,7 +109,7 @@ def propose(company: Company, content: bytes, given: Any = None, *, partly: bool
     `partly` also answers a mapping that could not book anything yet: for somebody who is about to complete it.
     """
     if len(content) > settings.IMPORT_MAX_BYTES:
-        raise errors.TooLarge(f"A statement may have {settings.IMPORT_MAX_BYTES // 1024 // 1024} MB.", field="file")
+        raise _too_large()
     statement = open_statement(content, known=_known_columns(given), country=company.country)
     table = statement.table
     if statement.mapping:
@@ -160,51 +162,70 @@ def import_statement(
 
 
 def prepare(
-    company: Company, file: StatementFile, *, actor: Membership | None, at: datetime, mapping: Any = None, accept: Accept = None
+    company: Company,
+    file: StatementFile,
+    *,
+    actor: Membership | None,
+    at: datetime,
+    mapping: Any = None,
+    accept: Accept = None,
+    most_rows: int | None = None,
 ) -> Prepared:
     """Read the file, and commit the merchants, categories and accounts that it names before any of it is booked.
 
-    A swipe at a merchant that is new in the file would otherwise wait for the whole import to commit.
+    Raises `Invalid` when the file as a whole cannot be read, and `TooLarge` for more than `most_rows`.
     """
     proposal = propose(company, file.content, mapping)
+    taken = take(company, proposal, accept)
+    if most_rows is not None and taken.reading.rows > most_rows:
+        raise errors.TooLarge(f"More than {most_rows:,} rows are booked in the background: send it as a statement upload.", field="file")
+    told = list(taken)
+    survey = Survey.of(taken)
+    for one in told:
+        survey.add(one, one.kind if isinstance(one, Issue) else "book")
+    survey.check()
+    ground = Ground(actor, at)
+    ground.lay(told)
+    return Prepared(company, file, proposal, taken.reading, told, ground)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The rows of a file, in their order. Lines that nobody takes for spend are skipped, each with its reason.
+
+    Known transfers (by their place among the lines) are never spend by themselves: only whoever names their line says so.
+    """
+
+    reading: Reading
+    accept: Accept
+    transfers: dict[int, Transfer]
+
+    @property
+    def named(self) -> frozenset[int]:
+        return self.accept if isinstance(self.accept, frozenset) else frozenset()
+
+    def __iter__(self) -> Iterator[Line | Issue]:
+        if self.accept is None:
+            yield from self.reading
+            return
+        place = itertools.count()
+        for told in self.reading:
+            yield told if isinstance(told, Issue) else self._taken(told, self.transfers.get(next(place)))
+
+    def _taken(self, line: Line, transfer: Transfer | None) -> Line | Issue:
+        usual = not isinstance(self.accept, frozenset) and transfer is None and (self.accept == ALL or line.amount.minor > 0)
+        if usual or line.line in self.named:
+            return line
+        why = f"It is {transfer.says}, which is in the books." if transfer else "It was not taken for spend."
+        return Issue(line.line, "skipped", why)
+
+
+def take(company: Company, proposal: Proposal, accept: Accept) -> Taken:
+    """What of a file is to be booked. Raises `Invalid` where that has to be said."""
     if proposal.account == BANK and accept is None:
         raise errors.Invalid(_ASK, field="accept", code="required")
-    reading = _taken(proposal, read_lines(proposal.table, proposal.mapping, company_currency=company.currency), accept)
-    for currency, total in reading.totals().items():
-        if abs(total) > MOST_MINOR:
-            raise errors.Invalid(f"The {currency} amounts add up to more than we can book.", field="file")
-    return Prepared(
-        company,
-        file,
-        proposal,
-        reading,
-        merchants=retry.in_transaction(merchants.find_or_add_all, sorted({line.descriptor for line in reading.lines})),
-        categories=_categories(sorted({line.category for line in reading.lines if line.category}), actor=actor, at=at),
-        accounts={currency: ledger.funding_account(currency) for currency in sorted(reading.totals())},
-    )
-
-
-def _taken(proposal: Proposal, reading: Reading, accept: Accept) -> Reading:
-    """What is left to book of a reading, when somebody said what of it is spend; the other lines are skipped, each with its reason.
-
-    Known transfers are never spend by themselves: only whoever names their line says so. Raises `Invalid` for a line that is not there.
-    """
-    if accept is None and proposal.account != BANK:
-        return reading
-    named = accept if isinstance(accept, frozenset) else frozenset()
-    if missing := sorted(named - {line.line for line in reading.lines}):
-        raise errors.Invalid(f"There is nothing to book on line {missing[0]}.", field="accept")
-    known = known_transfers(reading.lines) if proposal.account == BANK else {}
-    taken: list[Line] = []
-    for place, line in enumerate(reading.lines):
-        usual = not isinstance(accept, frozenset) and place not in known and (accept == ALL or line.amount.minor > 0)
-        if line.line in named or usual:
-            taken.append(line)
-        else:
-            why = f"It is {known[place].says}, which is in the books." if place in known else "It was not taken for spend."
-            reading.issues.append(Issue(line.line, "skipped", why))
-    reading.lines = taken
-    return reading
+    reading = read_lines(proposal.table, proposal.mapping, company_currency=company.currency)
+    return Taken(reading, accept, known_transfers(reading.lines) if proposal.account == BANK else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,211 +238,168 @@ class Verdict:
     field: str = ""
     booked: Line | None = None
 
+    def as_dict(self) -> dict[str, Any]:
+        line, told = self.booked, {"line": self.line, "verdict": self.verdict, "reason": self.reason, "field": self.field}
+        if line is None:
+            return {**told, **dict.fromkeys(("occurred_on", "posted_on", "amount", "merchant", "category"))}
+        amount = {"minor": line.amount.minor, "currency": line.amount.currency}
+        days = {"occurred_on": line.occurred_on.isoformat(), "posted_on": line.day.isoformat()}
+        return {**told, **days, "amount": amount, "merchant": line.descriptor, "category": line.category}
 
-def preview(company: Company, file: StatementFile, mapping: Any = None, accept: Accept = None) -> tuple[Proposal, Reading, list[Verdict]]:
-    """What would become of each row, in the order of the file, with nothing booked. Of a bank's lines as with `spend` by default."""
+
+@dataclass(slots=True)
+class Survey:
+    """One look through a file: what would become of its rows, and what those that would be booked add up to."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    new: Tally = field(default_factory=Tally)
+    # Of all lines, also of those that are in already; and the named lines that nobody has come to.
+    totals: Counter[str] = field(default_factory=Counter)
+    missing: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, taken: Taken) -> Survey:
+        return cls(missing=set(taken.named))
+
+    def add(self, told: Line | Issue, verdict: str) -> None:
+        self.counts[verdict] += 1
+        if isinstance(told, Issue):
+            return
+        self.totals[told.amount.currency] += told.amount.minor
+        self.missing.discard(told.line)
+        if verdict == "book":
+            self.new.add(told)
+
+    def check(self) -> None:
+        """Raises `Invalid` for a file that cannot be booked as a whole."""
+        if self.missing:
+            raise errors.Invalid(f"There is nothing to book on line {min(self.missing)}.", field="accept")
+        for currency, total in self.totals.items():
+            if abs(total) > MOST_MINOR:
+                raise errors.Invalid(f"The {currency} amounts add up to more than we can book.", field="file")
+
+
+def survey_of(taken: Taken, source_name: str, survey: Survey) -> Iterator[list[Verdict]]:
+    """What would become of each row, in the order of the file, a block at a time, while it is added to `survey`."""
+    source = StatementSource.objects.filter(name_key=category_key(source_name)).first() or StatementSource()
+    for block in blocks(marked(taken, source)):
+        known = known_identities([mark for _, mark in block if mark]) if source.pk else set()
+        verdicts = []
+        for told, mark in block:
+            verdict = _verdict(told, is_known=mark in known)
+            survey.add(told, verdict.verdict)
+            verdicts.append(verdict)
+        yield verdicts
+
+
+def _verdict(told: Line | Issue, *, is_known: bool) -> Verdict:
+    if isinstance(told, Issue):
+        return Verdict(told.line, told.kind, told.reason, told.field)
+    return Verdict(told.line, "duplicate", IN_ALREADY) if is_known else Verdict(told.line, "book", booked=told)
+
+
+def preview(company: Company, file: StatementFile, mapping: Any = None, accept: Accept = None) -> Preview:
+    """What would become of each row, with nothing booked. Of a bank's lines as with `spend` by default."""
     proposal = propose(company, file.content, mapping)
-    accept = SPEND if accept is None and proposal.account == BANK else accept
-    reading = _taken(proposal, read_lines(proposal.table, proposal.mapping, company_currency=company.currency), accept)
-    source = StatementSource.objects.filter(name_key=category_key(_source_name(file))).first()
-    marks = identities(reading.lines, source=source.public_id) if source else [""] * len(reading.lines)
-    known = _known_identities(marks) if source else set()
-    verdicts = [Verdict(issue.line, issue.kind, issue.reason, issue.field) for issue in reading.issues]
-    for line, mark in zip(reading.lines, marks, strict=True):
-        verdicts.append(Verdict(line.line, "duplicate", IN_ALREADY) if mark in known else Verdict(line.line, "book", booked=line))
-    return proposal, reading, sorted(verdicts, key=lambda one: one.line)
+    taken = take(company, proposal, usual_accept(proposal, accept))
+    survey, shown = Survey.of(taken), Shown()
+    for verdicts in survey_of(taken, source_name(file.source), survey):
+        shown.add(verdicts)
+    survey.check()
+    return Preview(proposal, taken, survey, shown.rows)
 
 
-def _source_name(file: StatementFile) -> str:
-    return " ".join(file.source.split())[:80] or DEFAULT_SOURCE
+def usual_accept(proposal: Proposal, accept: Accept) -> Accept:
+    """Of a bank's lines those by which money went out, for somebody who is about to say which."""
+    return SPEND if accept is None and proposal.account == BANK else accept
 
 
-def _known_identities(marks: list[str]) -> set[str]:
-    """Those that are in already."""
-    known: set[str] = set()
-    for start in range(0, len(marks), _BATCH):
-        known.update(ImportedLine.objects.filter(identity__in=marks[start : start + _BATCH]).values_list("identity", flat=True))
-    return known
+class Shown:
+    """The first rows with each verdict: what somebody looks at of a long file."""
+
+    EACH = 250
+
+    def __init__(self) -> None:
+        self.rows: list[Verdict] = []
+        self._of: Counter[str] = Counter()
+
+    def add(self, verdicts: Iterable[Verdict]) -> None:
+        for one in verdicts:
+            self._of[one.verdict] += 1
+            if self._of[one.verdict] <= self.EACH:
+                self.rows.append(one)
 
 
-@operation
-def _categories(names: list[str], *, actor: Membership | None, at: datetime) -> dict[str, Category]:
-    """The company's categories by key. Those that a file names and nobody knew are added."""
-    known = {category.name_key: category for category in Category.objects.all()}
-    for name in names:
-        if category_key(name) not in known:
-            added = Category.objects.create(name=name, name_key=category_key(name), created_at=at)
-            events.record("category.added", added, actor=actor, at=at)
-            known[added.name_key] = added
-    return known
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What was found in a file. `taken` is None where it cannot be booked yet, as a column is missing."""
+
+    proposal: Proposal
+    taken: Taken | None = None
+    survey: Survey = field(default_factory=Survey)
+    rows: list[Verdict] = field(default_factory=list)
+
+    @property
+    def file_notes(self) -> list[str]:
+        """On how the file was read, whatever of it is new."""
+        return [*self.proposal.mapping.notes, *(self.taken.reading.notes if self.taken else [])]
+
+    @property
+    def found(self) -> dict[str, Any]:
+        """All of it as values that JSON has: amounts as minor units and currency, days by ISO 8601."""
+        return {
+            "format": str(self.proposal.format),
+            "account": self.proposal.account,
+            "header": self.proposal.table.columns,
+            "mapping": self.proposal.mapping.as_dict(),
+            "is_kept": self.proposal.is_kept,
+            "missing": mappings.missing(self.proposal.mapping),
+            "counts": {name: self.survey.counts[name] for name in VERDICTS},
+            "totals": [{"minor": minor, "currency": currency} for currency, minor in sorted(self.survey.new.totals.items())],
+            "notes": {"file": self.file_notes, "lines": self.survey.new.notes()},
+            "rows": [one.as_dict() for one in self.rows],
+        }
+
+
+def source_name(name: str) -> str:
+    return " ".join(name.split())[:80] or DEFAULT_SOURCE
 
 
 def book(prepared: Prepared, *, actor: Membership | None, at: datetime, progress: Progress | None = None) -> StatementImport:
     """Book a prepared file: all of its new lines, or none."""
-    return operation(Booking(prepared, actor, at, progress or (lambda done, total: None)).run)()
+    return _book(prepared, progress or (lambda done, total: None), actor=actor, at=at)
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """One file on its way into the books. Locks: the source, so that two imports take turns; then account and rollups."""
-
-    prepared: Prepared
-    actor: Membership | None
-    at: datetime
-    progress: Progress
-
-    def run(self) -> StatementImport:
-        source = self._locked_source()
-        self._keep_mapping()
-        new, duplicates = self._split(source)
-        categorise = self._categoriser()
-        record = self._record(source, new, duplicates)
-        spend: list[SpendLine] = []
-        for start in range(0, len(new), _BATCH):
-            block = new[start : start + _BATCH]
-            spend += self._book(block, record, categorise)
-            self.progress(start + len(block), len(new))
-        self._move_balances([line for line, _ in new])
-        rollups.add(spend)
-        return record
-
-    def _locked_source(self) -> StatementSource:
-        name = _source_name(self.prepared.file)
-        key = category_key(name)
-        try:
-            with transaction.atomic():
-                StatementSource.objects.get_or_create(name_key=key, defaults={"name": name, "attribution": self.prepared.file.attribution})
-        except IntegrityError:  # made by somebody else a moment ago
-            pass
-        source = StatementSource.objects.select_for_update().get(name_key=key)
-        if self.prepared.file.attribution and source.attribution != self.prepared.file.attribution:
-            source.attribution = self.prepared.file.attribution
-            source.save(update_fields=["attribution"])
-        return source
-
-    def _keep_mapping(self) -> None:
-        """Keep what somebody said in full; of our own proposal only the columns. Signs and marks are looked at in each file anew."""
-        proposal = self.prepared.proposal
-        if proposal.is_kept or proposal.format != Format.CSV:
-            return
-        written = proposal.mapping.as_dict() if proposal.is_given else {"columns": proposal.mapping.columns}
-        StatementMapping.objects.update_or_create(
-            header_hash=mappings.header_hash(proposal.table),
-            defaults={"mapping": json.dumps(written, sort_keys=True), "updated_at": self.at},
-        )
-
-    def _split(self, source: StatementSource) -> tuple[list[tuple[Line, str]], list[Line]]:
-        """Lines that are new, with their identities, and lines that are in already."""
-        marked = list(zip(self.prepared.reading.lines, identities(self.prepared.reading.lines, source=source.public_id), strict=True))
-        known = _known_identities([identity for _, identity in marked])
-        return [pair for pair in marked if pair[1] not in known], [line for line, identity in marked if identity in known]
-
-    def _categoriser(self) -> Callable[[Line], Category | None]:
-        """The category that a line names itself, else its merchant's, else the one its code defaults to; never an archived one."""
-        by_key, codes = self.prepared.categories, code_book()
-        by_id = {category.pk: category for category in by_key.values()}
-
-        def category(line: Line) -> Category | None:
-            named = by_key[category_key(line.category)] if line.category else None
-            merchant = self.prepared.merchants.get(line.descriptor)
-            usual = by_id.get(merchant.category_id or 0) if merchant else None
-            by_code = by_id.get(codes.category_id(line.merchant_code) or 0)
-            return next((found for found in (named, usual, by_code) if found and not found.is_archived), None)
-
-        return category
-
-    def _record(self, source: StatementSource, new: list[tuple[Line, str]], duplicates: list[Line]) -> StatementImport:
-        record = StatementImport.objects.create(
-            source=source,
-            filename=self.prepared.file.filename[-200:],
-            content_hash=hashlib.sha256(self.prepared.file.content).hexdigest(),
-            mapping=json.dumps(self.prepared.proposal.mapping.as_dict(), sort_keys=True),
-            rows=self.prepared.reading.rows,
-            booked=len(new),
-            duplicates=len(duplicates),
-            skipped=self.prepared.reading.skipped,
-            rejected=self.prepared.reading.rejected,
-            report=json.dumps(self._report([line for line, _ in new], duplicates)),
-            imported_by=self.actor,
-            at=self.at,
-        )
-        events.record("statement.imported", record, actor=self.actor, at=self.at, booked=record.booked, rejected=record.rejected)
-        return record
-
-    def _report(self, new: list[Line], duplicates: list[Line]) -> dict[str, Any]:
-        repeated = [Issue(line.line, "duplicate", IN_ALREADY) for line in duplicates]
-        return {
-            "issues": [asdict(issue) for issue in sorted([*self.prepared.reading.issues, *repeated], key=lambda issue: issue.line)],
-            "notes": [
-                *self.prepared.proposal.mapping.notes,
-                *Reading(lines=new, assumed_currency=self.prepared.reading.assumed_currency).notes(),
-            ],
-            "totals": [{"minor": minor, "currency": currency} for currency, minor in sorted(Reading(lines=new).totals().items())],
-        }
-
-    def _book(
-        self,
-        block: list[tuple[Line, str]],
-        record: StatementImport,
-        categorise: Callable[[Line], Category | None],
-    ) -> list[SpendLine]:
-        """A block of lines as transactions, entries, postings and spend lines. Answers the spend lines."""
-        purchases = [self._transaction(line, record, categorise(line), self.prepared.merchants.get(line.descriptor)) for line, _ in block]
-        Transaction.objects.insert_all(purchases)
-        entries = []
-        moves = [move_of(line.amount) for line, _ in block]
-        for (line, _), purchase, move in zip(block, purchases, moves, strict=True):
-            account = self.prepared.accounts[line.amount.currency]
-            entries.append(ledger.new_entry(account, EntryKind.IMPORT, [move], at=self.at, day=line.day, purchase=purchase))
-        Entry.objects.insert_all(entries)
-        Posting.objects.bulk_create(
-            [p for entry, move in zip(entries, moves, strict=True) for p in ledger.postings_of(entry, entry.account, [move])]
-        )
-        spend = [
-            SpendLine.of(entry, purchase, line.amount.minor) for entry, purchase, (line, _) in zip(entries, purchases, block, strict=True)
-        ]
-        SpendLine.objects.bulk_create(spend)
-        ImportedLine.objects.bulk_create(
-            [
-                ImportedLine(statement_import=record, transaction=purchase, line=line.line, identity=identity)
-                for purchase, (line, identity) in zip(purchases, block, strict=True)
-            ]
-        )
-        return spend
-
-    def _transaction(self, line: Line, record: StatementImport, category: Category | None, merchant: Merchant | None) -> Transaction:
-        charged, credited = max(line.amount.minor, 0), max(-line.amount.minor, 0)
-        return Transaction(
-            source=TransactionSource.STATEMENT,
-            status=TransactionStatus.POSTED,
-            merchant=merchant,
-            category=category,
-            statement_import=record,
-            descriptor=line.descriptor,
-            merchant_code=line.merchant_code,
-            merchant_amount_minor=line.original.minor if line.original else None,
-            merchant_currency=line.original.currency if line.original else "",
-            card_last4=line.card_last4,
-            currency=line.amount.currency,
-            amount_minor=line.amount.minor,
-            captured_minor=charged,
-            refunded_minor=credited,
-            occurred_at=noon(line.occurred_on, self.prepared.company.zone_at(self.at)),
-            occurred_on=line.occurred_on,
-            posted_on=line.day,
-        )
-
-    def _move_balances(self, lines: Iterable[Line]) -> None:
-        """One UPDATE an account, at the very end: its row is held for the shortest time."""
-        changes: dict[str, Counter[Account]] = defaultdict(Counter)
-        for line in lines:
-            changes[line.amount.currency].update(ledger.net([move_of(line.amount)]))
-        for currency, change in sorted(changes.items()):
-            ledger.move_balances(self.prepared.accounts[currency], dict(change))
+@operation
+def _book(prepared: Prepared, progress: Progress, *, actor: Membership | None, at: datetime) -> StatementImport:
+    file, proposal, done = prepared.file, prepared.proposal, 0
+    source = source_of(source_name(file.source), file.attribution)
+    keep_mapping(proposal, at=at)
+    record = begin(
+        source,
+        filename=file.filename,
+        content_hash=hashlib.sha256(file.content).hexdigest(),
+        mapping=json.dumps(proposal.mapping.as_dict(), sort_keys=True),
+        rows=len(prepared.told),
+        notes=[*proposal.mapping.notes, *prepared.reading.notes],
+        actor=actor,
+        at=at,
+    )
+    booking = Booking(record, prepared.company, prepared.ground, at=at)
+    for block in blocks(marked(prepared.told, source)):
+        booking.add(block)
+        done += len(block)
+        progress(done, len(prepared.told))
+    booking.settle()
+    return finish(record, actor=actor, at=at)
 
 
-def move_of(amount: Money) -> Move:
-    """An imported charge was paid outside of our accounts: external to spent, and back for a credit."""
-    if amount.minor > 0:
-        return Move(Account.EXTERNAL, Account.SPENT, amount.minor)
-    return Move(Account.SPENT, Account.EXTERNAL, -amount.minor)
+def keep_mapping(proposal: Proposal, *, at: datetime) -> None:
+    """Keep what somebody said in full; of our own proposal only the columns. Signs and marks are looked at in each file anew."""
+    if proposal.is_kept or proposal.format != Format.CSV:
+        return
+    written = proposal.mapping.as_dict() if proposal.is_given else {"columns": proposal.mapping.columns}
+    StatementMapping.objects.update_or_create(
+        header_hash=mappings.header_hash(proposal.table),
+        defaults={"mapping": json.dumps(written, sort_keys=True), "updated_at": at},
+    )

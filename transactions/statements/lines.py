@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -75,60 +77,68 @@ class BadCell(Exception):
 
 
 @dataclass(slots=True)
-class Reading:
-    """All rows of a file, told apart."""
+class Tally:
+    """What lines add up to."""
 
-    rows: int = 0
-    lines: list[Line] = field(default_factory=list)
-    issues: list[Issue] = field(default_factory=list)
-    # Set where the file names no currency at all.
-    assumed_currency: str = ""
+    # By currency, in minor units, and how many foreign ones have no billing amount.
+    totals: Counter[str] = field(default_factory=Counter)
+    unbilled: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def rejected(self) -> int:
-        return sum(issue.kind == "rejected" for issue in self.issues)
-
-    @property
-    def skipped(self) -> int:
-        return sum(issue.kind == "skipped" for issue in self.issues)
-
-    def totals(self) -> Counter[str]:
-        """Sums by currency, in minor units."""
-        sums: Counter[str] = Counter()
-        for line in self.lines:
-            sums[line.amount.currency] += line.amount.minor
-        return sums
+    def add(self, line: Line) -> None:
+        self.totals[line.amount.currency] += line.amount.minor
+        if line.is_unbilled:
+            self.unbilled[line.amount.currency] += 1
 
     def notes(self) -> list[str]:
-        """What a person should know about how it was read."""
-        assumed = [f"The file names no currency; {self.assumed_currency} was assumed."] if self.assumed_currency else []
-        unbilled = Counter(line.amount.currency for line in self.lines if line.is_unbilled)
-        if not unbilled:
-            return assumed
-        listed = ", ".join(f"{count} in {currency}" for currency, count in sorted(unbilled.items()))
-        verb = "row has" if unbilled.total() == 1 else "rows have"
-        return [*assumed, f"{unbilled.total()} foreign {verb} no billing amount; booked in their own currency: {listed}."]
+        """What a person should know about how they were read."""
+        if not self.unbilled:
+            return []
+        listed = ", ".join(f"{count} in {currency}" for currency, count in sorted(self.unbilled.items()))
+        verb = "row has" if self.unbilled.total() == 1 else "rows have"
+        return [f"{self.unbilled.total()} foreign {verb} no billing amount; booked in their own currency: {listed}."]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The rows of a file, each as a line to book or as the reason why not, in the order of the file.
+
+    They are read anew each time they are gone through, and are the same ones each time.
+    """
+
+    table: Table
+    mapping: Mapping
+    company_currency: str
+    # Set where the file names no currency at all.
+    assumed_currency: str
+
+    @property
+    def rows(self) -> int:
+        return len(self.table.rows) + len(self.table.preamble) + len(self.table.left_out)
+
+    @property
+    def notes(self) -> list[str]:
+        return [f"The file names no currency; {self.assumed_currency} was assumed."] if self.assumed_currency else []
+
+    def __iter__(self) -> Iterator[Line | Issue]:
+        for row in self.table.preamble:
+            yield Issue(row.line, "skipped", "It stands above the header.")
+        left_out = (Issue(line, "skipped", reason) for line, reason in self.table.left_out)
+        reader = RowReader(self.table, self.mapping, self.company_currency)
+        yield from heapq.merge(left_out, map(reader.told, self.table.rows), key=lambda told: told.line)
+
+    @property
+    def lines(self) -> list[Line]:
+        return [told for told in self if isinstance(told, Line)]
+
+    @property
+    def issues(self) -> list[Issue]:
+        return [told for told in self if isinstance(told, Issue)]
 
 
 def read_lines(table: Table, mapping: Mapping, *, company_currency: str) -> Reading:
-    """Read every row below and above the header."""
-    reading = Reading(rows=len(table.rows) + len(table.preamble) + len(table.left_out))
-    if table.rows and not header_currency(mapping) and not any(cell(row, table, mapping, "currency") for row in table.rows):
-        reading.assumed_currency = company_currency
-    reading.issues += [Issue(row.line, "skipped", "It stands above the header.") for row in table.preamble]
-    reading.issues += [Issue(line, "skipped", reason) for line, reason in table.left_out]
-    reader = RowReader(table, mapping, company_currency)
-    for row in table.rows:
-        if row.is_blank:
-            reading.issues.append(Issue(row.line, "skipped", "The row is blank."))
-        elif table.is_header(row):
-            reading.issues.append(Issue(row.line, "skipped", "The header is repeated."))
-        else:
-            try:
-                reading.lines.append(reader.line(row))
-            except BadCell as bad:
-                reading.issues.append(Issue(row.line, "rejected", bad.reason, bad.name))
-    return reading
+    """Every row below and above the header."""
+    names_none = not header_currency(mapping) and not any(cell(row, table, mapping, "currency") for row in table.rows)
+    return Reading(table, mapping, company_currency, company_currency if names_none and len(table.rows) else "")
 
 
 class RowReader:
@@ -137,19 +147,31 @@ class RowReader:
     def __init__(self, table: Table, mapping: Mapping, company_currency: str) -> None:
         self.table, self.mapping = table, mapping
         self.usual_currency = header_currency(mapping) or company_currency
+        self.places = {name: table.columns.index(column) for name, column in mapping.columns.items()}
         # Some banks write debits, or credits, as negative numbers in a column of their own; the odd one out is then a reversal.
-        self.turned = {name: self._mostly_negative(name) for name in ("debit", "credit")}
+        self.turned = {name: self._mostly_negative(name) for name in ("debit", "credit") if name in mapping.columns}
 
     def _mostly_negative(self, name: str) -> bool:
         cells = [cell(row, self.table, self.mapping, name) for row in self.table.rows]
         written = [text for text in cells if text]
         return sum("-" in text or "(" in text or "\u2212" in text for text in written) * 2 > len(written)
 
+    def told(self, row: Row) -> Line | Issue:
+        """The row as a line, or as the reason why there is none."""
+        if row.is_blank:
+            return Issue(row.line, "skipped", "The row is blank.")
+        if self.table.is_header(row):
+            return Issue(row.line, "skipped", "The header is repeated.")
+        try:
+            return self.line(row)
+        except BadCell as bad:
+            return Issue(row.line, "rejected", bad.reason, bad.name)
+
     def line(self, row: Row) -> Line:
         """The row as a line. Raises `BadCell` naming the cell that cannot be read."""
         if any(row.cells[len(self.table.columns) :]):
             raise BadCell("", f"The row has more cells than the header's {len(self.table.columns)}.")
-        texts = {name: cell(row, self.table, self.mapping, name) for name in SYNONYMS}
+        texts = dict.fromkeys(SYNONYMS, "") | {name: row.cells[at] for name, at in self.places.items() if at < len(row.cells)}
         posted_on = _date("posting_date", texts["posting_date"], self.mapping)
         occurred_on = _date("transaction_date", texts["transaction_date"], self.mapping) or posted_on
         if occurred_on is None:
@@ -245,12 +267,16 @@ def _code(text: str) -> str:
         raise BadCell("merchant_code", f"{text[:20]!r} is not a merchant category code.") from error
 
 
-def identities(lines: list[Line], *, source: str) -> list[str]:
+class Identities:
     """One hash a line: source, normalised row, n-th occurrence in the file. So twins differ, and the same file twice does not."""
-    seen: Counter[str] = Counter()
-    result = []
-    for line in lines:
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        # By a hash of the row: 100,000 rows take some 15 MB, however long they are.
+        self.seen: Counter[bytes] = Counter()
+
+    def of(self, line: Line) -> str:
         row = line.normalised()
-        seen[row] += 1
-        result.append(hashlib.sha256(json.dumps([source, row, seen[row]]).encode()).hexdigest())
-    return result
+        key = hashlib.blake2b(row.encode(), digest_size=16).digest()
+        self.seen[key] += 1
+        return hashlib.sha256(json.dumps([self.source, row, self.seen[key]]).encode()).hexdigest()

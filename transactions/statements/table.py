@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from itertools import islice
 
 from spendtrackr import errors
 from spendtrackr.tabular import Row, TextFile, open_text, plain, unique
+from transactions.merchants import mask_card_numbers
 
 # A header stands near the beginning: what comes before it is kept, to be reported row by row.
 _LETTERHEAD = 1_000
@@ -77,5 +79,25 @@ def read(file: TextFile, *, known: frozenset[str]) -> Table:
 
 
 def open_file(content: bytes) -> TextFile:
-    """The file, in whichever of the usual encodings. Raises `Invalid` for `file`."""
-    return open_text(content, otherwise="Export the statement as CSV, OFX, MT940 or CAMT.")
+    """The file, in whichever of the usual encodings, and without card numbers: what is read, kept or told has none. Raises `Invalid`."""
+    file = open_text(content, otherwise="Export the statement as CSV, OFX, MT940 or CAMT.")
+    masked = io.BytesIO()
+    with file.open() as lines:
+        for line in lines:
+            masked.write(without_card_numbers(line).encode())
+    return TextFile(masked.getvalue(), "utf-8")
+
+
+# A day, as files write it: no card number begins with one (ISO/IEC 7812 gives 1 to airlines, and 20 to nobody who issues cards today).
+_DAY = re.compile(r"(?:19|20)\d\d[.-]?(?:0[1-9]|1[0-2])[.-]?(?:0[1-9]|[12]\d|3[01])(?!\d{9})")
+_DIGITS = re.compile(r"\d(?:[ .-]?\d){12,}")
+
+
+def without_card_numbers(text: str) -> str:
+    """What could be a card number, but for its last four. A day at its beginning stays, as in `20260305120000.000`."""
+
+    def masked(found: re.Match[str]) -> str:
+        day = _DAY.match(found[0])
+        return day[0] + mask_card_numbers(found[0][day.end() :]) if day else mask_card_numbers(found[0])
+
+    return _DIGITS.sub(masked, text)

@@ -36,7 +36,7 @@ def counts(record: StatementImport) -> tuple[int, int, int, int]:
 
 
 def reasons(record: StatementImport) -> list[tuple[int, str]]:
-    return [(issue["line"], issue["reason"]) for issue in record.details["issues"]]
+    return list(record.issues.order_by("pk").values_list("line", "reason"))
 
 
 def test_a_line_becomes_a_posted_transaction_and_spend(acme):
@@ -318,7 +318,7 @@ def test_doubled_columns_and_quoted_line_breaks_do_not_confuse_the_line_numbers(
 
 
 def test_a_file_that_fails_half_way_leaves_nothing(acme, monkeypatch):
-    monkeypatch.setattr("transactions.operations.statements.rollups.add", lambda spend: 1 / 0)
+    monkeypatch.setattr("transactions.operations.statement_lines.rollups.add", lambda spend: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         bring(acme, HEADER + "2026-01-05,1.00,USD,Shop,,\n")
     assert (Transaction.objects.count(), ImportedLine.objects.count(), StatementImport.objects.count()) == (0, 0, 0)
@@ -508,15 +508,15 @@ def test_a_retried_upload_is_read_again(world, api, monkeypatch):
     from transactions.operations import statements
 
     tries = []
-    original = statements.Booking.run
+    original = statements.Booking.add
 
-    def busy_once(self):
+    def busy_once(self, block):
         tries.append(1)
         if len(tries) == 1:
             raise OperationalError(1205, "Lock wait timeout exceeded")
-        return original(self)
+        return original(self, block)
 
-    monkeypatch.setattr(statements.Booking, "run", busy_once)
+    monkeypatch.setattr(statements.Booking, "add", busy_once)
     body = {"file": upload(HEADER + "2026-01-05,1.00,USD,Shop,,\n")}
     response = api(world.alice).post("/api/v1/imports/", body, format="multipart", headers={"Idempotency-Key": "k"})
     assert (response.status_code, response.json()["booked"], len(tries)) == (201, 1, 2)

@@ -80,6 +80,7 @@ def transactions(request: HttpRequest, member: Membership) -> HttpResponse:
         "bulk": bulk_choices(member, offered),
         "may_issue": member.may("cards.issue"),
         "may_claim": member.may("claims.make"),
+        "may_import": member.may("imports.see"),
         **_form(given, member, offered),
     }
     return render(request, "transactions/list.html", context, status=400 if problems else 200)

@@ -12,13 +12,16 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.response import Response
 
 from spendtrackr import errors
+from spendtrackr.permissions import find
 from spendtrackr.viewsets import APIRequest, TenantViewSet
-from transactions.models import StatementImport
-from transactions.operations import statements
+from transactions.filters import IssueFilter
+from transactions.models import StatementImport, StatementIssue, StatementUpload
+from transactions.operations import statement_uploads, statements
+from transactions.operations.statement_uploads import Said
 from transactions.serializers import statements as shapes
 from transactions.statements.mapping import missing
 
@@ -51,7 +54,8 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     @extend_schema(
         summary="Import a statement",
         description="Books each row once, and reports every row that it did not book with its line and reason. The same file again adds "
-        "nothing; equal rows within one file are kept. Of the statement of a bank account `accept` says which lines are spend.",
+        "nothing; equal rows within one file are kept. Of the statement of a bank account `accept` says which lines are spend. A file of "
+        f"more than {settings.IMPORT_MAX_ROWS_AT_ONCE:,} rows goes by `statement-uploads/`.",
         request={"multipart/form-data": shapes.ImportBody},
         responses={201: shapes.ImportReportSerializer},
     )
@@ -63,28 +67,25 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         if self.action != "create":
             return
         body, member = self.body(shapes.ImportBody), self.request.membership
-        file = statements.StatementFile(
-            content=_content(body["file"]),
-            filename=body["file"].name,
-            source=body.get("source") or statements.DEFAULT_SOURCE,
-            attribution=body.get("attribution", ""),
-        )
+        file = _file(body)
         said = {"mapping": _json(body.get("mapping"), "mapping"), "accept": _accepted(body.get("accept"))}
-        self.prepared = statements.prepare(member.company, file, actor=member, at=timezone.now(), **said)
+        most = settings.IMPORT_MAX_ROWS_AT_ONCE
+        self.prepared = statements.prepare(member.company, file, actor=member, at=timezone.now(), most_rows=most, **said)
 
     @extend_schema(
         summary="Preview an import",
         description="What would become of each row, with nothing booked: `book`, `duplicate`, `skipped` or `rejected`, and why. The counts "
-        "are of all rows, `rows` are the first thousand.",
+        "are of all rows, `rows` are the first 250 with each verdict.",
         request={"multipart/form-data": shapes.ImportPreviewBody},
         responses={200: shapes.ImportPreviewSerializer},
     )
     @action(detail=False, methods=["post"])
     def preview(self, request: APIRequest) -> Response:
         body = self.body(shapes.ImportPreviewBody)
-        file = statements.StatementFile(_content(body["file"]), body["file"].name, body.get("source") or statements.DEFAULT_SOURCE)
+        file = _file(body)
         said = {"mapping": _json(body.get("mapping"), "mapping"), "accept": _accepted(body.get("accept"))}
-        return Response(shapes.previewed(*statements.preview(request.membership.company, file, **said)))
+        found = statements.preview(request.membership.company, file, **said).found
+        return Response(shapes.ImportPreviewSerializer(shapes.previewed(found)).data)
 
     @extend_schema(
         summary="Propose a mapping",
@@ -94,7 +95,7 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     )
     @action(detail=False, methods=["post"])
     def propose(self, request: APIRequest) -> Response:
-        content = _content(self.body(shapes.ProposalBody)["file"])
+        content = statements.content_of(self.body(shapes.ProposalBody)["file"])
         proposal = statements.propose(request.membership.company, content, partly=True)
         shown = {
             "format": proposal.format,
@@ -109,12 +110,103 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         return Response(shapes.ProposalSerializer(shown).data)
 
 
-def _content(uploaded: Any) -> bytes:
-    if uploaded.size > settings.IMPORT_MAX_BYTES:
-        raise errors.TooLarge(f"A statement may have {settings.IMPORT_MAX_BYTES // 1024 // 1024} MB.", field="file")
-    uploaded.seek(0)  # a retried request reads it again
-    content: bytes = uploaded.read()
-    return content
+@extend_schema_view(
+    list=extend_schema(summary="List an import's issues", description="Rows that were not booked, in the order of the file."),
+)
+@extend_schema(tags=["statements"])
+class ImportIssueViewSet(ListModelMixin, TenantViewSet):
+    serializer_class = shapes.IssueSerializer
+    filterset_class = IssueFilter
+    model = StatementIssue
+    ordering = ("id",)
+    rules = {"list": "imports.see"}
+
+    def rows(self) -> QuerySet[Any]:
+        record = find(StatementImport.objects.all(), self.kwargs["public_id"])
+        return StatementIssue.objects.filter(statement_import=record)
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="List statement uploads", description="The newest first. An upload is forgotten after a week; imports stay."
+    ),
+    retrieve=extend_schema(summary="Show a statement upload", responses={200: shapes.UploadDetailSerializer}),
+    create=extend_schema(
+        summary="Upload a statement",
+        description="To be read, and with `book` booked, in the background: ask for it again until its `status` is neither `reading` nor "
+        "`booking`. The file is kept without card numbers.",
+        request={"multipart/form-data": shapes.UploadBody},
+        responses={201: shapes.UploadDetailSerializer},
+    ),
+    partial_update=extend_schema(
+        summary="Change how an upload is read",
+        description="It is read anew. 409 once it is being booked.",
+        request=shapes.UploadChangesBody,
+        responses={200: shapes.UploadDetailSerializer},
+    ),
+    destroy=extend_schema(
+        summary="Discard an upload", description="What was booked stays. 409 while it is being booked.", responses={204: None}
+    ),
+)
+@extend_schema(tags=["statements"])
+class StatementUploadViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+    serializer_class = shapes.UploadDetailSerializer
+    model = StatementUpload
+    rules = dict.fromkeys(("list", "retrieve", "create", "partial_update", "destroy", "book"), "imports.book")
+
+    def rows(self) -> QuerySet[Any]:
+        return StatementUpload.objects.select_related("statement_import")
+
+    def get_serializer_class(self) -> type[Any]:
+        return shapes.UploadSerializer if self.action == "list" else shapes.UploadDetailSerializer
+
+    def get_parsers(self) -> list[Any]:
+        # The contract asks without an action; its bodies say what they are themselves.
+        method = str(getattr(self.request, "method", "")).lower()
+        is_upload = self.action_map.get(method) == "create" if getattr(self, "action_map", None) else False
+        return [MultiPartParser() if is_upload else JSONParser()]
+
+    def create(self, request: APIRequest) -> Response:
+        more = {"is_to_book": self.is_to_book, "actor": request.membership, "at": timezone.now()}
+        return self.reply(statement_uploads.add(self.file, self.stored_as, self.said, **more), status=201)
+
+    def before_transaction(self) -> None:
+        if self.action != "create":
+            return
+        body = self.body(shapes.UploadBody)
+        self.file, self.is_to_book = _file(body), body["book"]
+        self.said = Said(_json(body.get("mapping"), "mapping"), _accepted(body.get("accept")))
+        self.stored_as = statement_uploads.store(self.file, self.request.membership.company)
+
+    def partial_update(self, request: APIRequest, public_id: str) -> Response:
+        upload, body = self.get_object(), self.body(shapes.UploadChangesBody)
+        said = Said(body.get("mapping"), body.get("accept")).columns()
+        changes = {name: said[name] for name in said if name in body}
+        if "source" in body:
+            changes["source_name"] = statements.source_name(body["source"])
+        if "attribution" in body:
+            changes["attribution"] = body["attribution"]
+        return self.reply(statement_uploads.change(upload, changes, at=timezone.now()))
+
+    def destroy(self, request: APIRequest, public_id: str) -> Response:
+        statement_uploads.discard(self.get_object())
+        return Response(status=204)
+
+    @extend_schema(
+        summary="Book an upload",
+        description="In the background: `rows_done` says how far it has come, and `import` what became of its rows. Where booking was "
+        "given up, it goes on behind the last row that was counted.",
+        request=None,
+        responses={200: shapes.UploadDetailSerializer},
+    )
+    @action(detail=True, methods=["post"], takes_body=False)
+    def book(self, request: APIRequest, public_id: str) -> Response:
+        return self.reply(statement_uploads.start(self.get_object(), actor=request.membership, at=timezone.now()))
+
+
+def _file(body: dict[str, Any]) -> statements.StatementFile:
+    uploaded, source = body["file"], body.get("source") or statements.DEFAULT_SOURCE
+    return statements.StatementFile(statements.content_of(uploaded), uploaded.name, source, body.get("attribution", ""))
 
 
 def _json(text: str | None, field: str) -> Any:

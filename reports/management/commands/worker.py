@@ -26,7 +26,8 @@ FOLLOW_EVERY, PRUNE_EVERY = 60, 600
 class Command(BaseCommand):
     help = (
         "Seal events, send them to webhooks, tell people of them, send mails, have issuers make pending cards, let go of old holds, "
-        "chase what is missing, remind and escalate, begin and end delegations, try drafts on the past, write and forget exports, "
+        "chase what is missing, remind and escalate, begin and end delegations, try drafts on the past, read and book statements, "
+        "write and forget exports, "
         "forget old idempotency keys. Stops at SIGTERM after the round."
     )
 
@@ -48,6 +49,7 @@ class Command(BaseCommand):
             self._rounds(stop, every, sender)
             sender.stop()
         reports.let_go()
+        transactions.let_go()
 
     def _rounds(self, stop: threading.Event, every: float, sender: Sender) -> None:
         rounds = 0
@@ -63,10 +65,10 @@ class Command(BaseCommand):
         works: list[Callable[[], int]] = [
             events.seal_all, reports.hand_out_webhooks, transactions.notify, users.send_due, users.post_due, cards.complete_pending,
             transactions.expire_holds, transactions.turn_delegations, transactions.chase_missing, transactions.remind_approvers,
-            transactions.escalate_steps, transactions.run_backtests, reports.run_exports,
+            transactions.escalate_steps, transactions.run_backtests, transactions.run_uploads, reports.run_exports,
         ]  # fmt: skip
         if number % FOLLOW_EVERY == 0:
-            works += [transactions.follow_people, reports.forget_exports, reports.forget_deliveries]
+            works += [transactions.follow_people, transactions.forget_uploads, reports.forget_exports, reports.forget_deliveries]
         if number % PRUNE_EVERY == 0:
             works.append(idempotency.prune)
         for work in works:

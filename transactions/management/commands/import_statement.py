@@ -15,7 +15,7 @@ from companies.models import Company
 from spendtrackr.errors import DomainError
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
-from transactions.models import StatementImport
+from transactions.models import IssueKind, StatementImport
 from transactions.operations import statements
 
 
@@ -75,6 +75,6 @@ class Command(BaseCommand):
         )
         for note in record.details["notes"]:
             self.stdout.write(f"  {note}")
-        for issue in record.details["issues"]:
-            if issue["kind"] == "rejected":
-                self.stdout.write(f"  line {issue['line']}: {issue['reason']}")
+        with company_scope(record.company_id):
+            for issue in record.issues.filter(kind=IssueKind.REJECTED).order_by("pk"):
+                self.stdout.write(f"  line {issue.line}: {issue.reason}")

@@ -1,0 +1,347 @@
+"""Statements in the background: keep a file, read it, show what would become of each row, and book it a block at a time.
+
+Whoever works on one holds a claim that runs out, so that another goes on where a worker fell. A block of rows is one transaction with the
+counts of the import, and what these leave to do is where the next block begins: nothing counts twice, and nothing is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db.models import F, Q
+
+from companies.models import Company
+from spendtrackr import errors
+from spendtrackr.retry import operation
+from transactions.models import AT_WORK, StatementImport, StatementUpload, UploadStatus
+from transactions.operations import statements
+from transactions.operations.statement_lines import Booking, Ground, Marked, begin, blocks, finish, marked, source_of
+from transactions.operations.statements import Accept, Preview, Proposal, Shown, StatementFile, Survey
+from transactions.statements.mapping import missing
+from transactions.statements.table import open_file
+from users.models import Membership
+
+_log = logging.getLogger(__name__)
+
+# How long others leave a run alone after its last block: much longer than a block takes.
+CLAIM_HOLDS = timedelta(minutes=2)
+MOST_FAILURES = 3
+# Of one company, being read or booked at a time.
+MOST_AT_WORK = 5
+KEPT = timedelta(days=7)
+# A file of no more bytes is read, and booked, while somebody waits for it.
+AT_ONCE_BYTES = 128 * 1024
+
+_GAVE_UP = "Something went wrong, three times, and our operators were told. What was booked is in, and the same file adds only the rest."
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody says of a file: `mapping` as the API takes it, and which lines of a bank's are spend."""
+
+    mapping: Any = None
+    accept: Accept = None
+
+    def columns(self) -> dict[str, str]:
+        accept = sorted(self.accept) if isinstance(self.accept, frozenset) else self.accept
+        return {
+            name: json.dumps(value, sort_keys=True) if value is not None else ""
+            for name, value in (("mapping", self.mapping), ("accept", accept))
+        }
+
+    @classmethod
+    def of(cls, upload: StatementUpload) -> Said:
+        """What was said of this one."""
+        accept = json.loads(upload.accept) if upload.accept else None
+        mapping = json.loads(upload.mapping) if upload.mapping else None
+        return cls(mapping, frozenset(accept) if isinstance(accept, list) else accept)
+
+
+def store(file: StatementFile, company: Company) -> str:
+    """Keep the file, without card numbers, before there is a row for it. Raises `Invalid`, `TooLarge`."""
+    if len(file.content) > settings.IMPORT_MAX_BYTES:
+        raise errors.TooLarge(f"A statement may have {settings.IMPORT_MAX_BYTES // 1024 // 1024} MB.", field="file")
+    content = open_file(file.content).content
+    try:
+        return default_storage.save(f"statements/{company.public_id}/{secrets.token_hex(16)}", ContentFile(content))
+    except Exception as error:
+        # Each storage has its own errors. Whichever it is, nothing was kept, and it may be sent again.
+        _log.exception("a statement could not be stored")
+        raise errors.Unavailable from error
+
+
+@operation
+def add(file: StatementFile, stored_as: str, said: Said, *, is_to_book: bool, actor: Membership | None, at: datetime) -> StatementUpload:
+    """A file to be read in the background, and booked once it is read where that is asked for. Raises `InvalidState` for too many."""
+    if StatementUpload.objects.filter(status__in=AT_WORK).count() >= MOST_AT_WORK:
+        raise errors.InvalidState(f"{MOST_AT_WORK} files are at work already: wait for one of them.")
+    return StatementUpload.objects.create(
+        filename=file.filename[-200:],
+        content_hash=hashlib.sha256(file.content).hexdigest(),
+        stored_as=stored_as,
+        size=len(file.content),
+        source_name=statements.source_name(file.source),
+        attribution=file.attribution,
+        is_to_book=is_to_book,
+        uploaded_by=actor,
+        at=at,
+        expires_at=at + KEPT,
+        **said.columns(),
+    )
+
+
+@operation
+def change(upload: StatementUpload, changes: dict[str, Any], *, at: datetime) -> StatementUpload:
+    """Say otherwise how it is read (`mapping`, `accept`, `source_name`, `attribution`), and have it read anew. Raises `InvalidState`."""
+    upload = _locked(upload, {UploadStatus.READ, UploadStatus.FAILED, UploadStatus.READING})
+    if upload.statement_import_id:
+        raise errors.InvalidState("It is being booked, or was: upload the file again to read it otherwise.")
+    for name, value in changes.items():
+        setattr(upload, name, value)
+    upload.status, upload.found, upload.reason, upload.reason_field, upload.failures = UploadStatus.READING, "", "", "", 0
+    upload.claim_key, upload.claimed_until, upload.rows_done, upload.rows = "", None, 0, None
+    upload.finished_at, upload.expires_at = None, at + KEPT
+    upload.save()
+    return upload
+
+
+@operation
+def start(upload: StatementUpload, *, actor: Membership | None, at: datetime) -> StatementUpload:
+    """Have what was read be booked, or what was given up gone on with. Raises `Invalid` where a column is missing, `InvalidState`."""
+    upload = _locked(upload, {UploadStatus.READ, UploadStatus.FAILED})
+    if upload.status == UploadStatus.FAILED and not upload.statement_import_id:
+        raise errors.InvalidState("It cannot be read: say otherwise how, or upload another file.")
+    _start(upload, actor=actor, at=at)
+    return upload
+
+
+def _start(upload: StatementUpload, *, actor: Membership | None, at: datetime) -> None:
+    """From here on there is an import, all of whose rows wait."""
+    told = upload.told
+    if told["missing"]:
+        raise errors.Invalid("No column is known to hold it.", field=f"mapping.columns.{told['missing'][0]}", code="required")
+    upload.status, upload.failures, upload.reason, upload.reason_field = UploadStatus.BOOKING, 0, "", ""
+    upload.claim_key, upload.claimed_until, upload.finished_at, upload.expires_at = "", None, None, at + KEPT
+    if upload.statement_import_id is None:
+        upload.rows_done, upload.statement_import = 0, _import_of(upload, actor=actor, at=at)
+    upload.save()
+
+
+def _import_of(upload: StatementUpload, *, actor: Membership | None, at: datetime) -> StatementImport:
+    told = upload.told
+    return begin(
+        source_of(upload.source_name, upload.attribution),
+        filename=upload.filename,
+        content_hash=upload.content_hash,
+        mapping=json.dumps(told["mapping"], sort_keys=True),
+        rows=upload.rows or 0,
+        notes=told["notes"]["file"],
+        actor=actor,
+        at=at,
+    )
+
+
+def discard(upload: StatementUpload) -> None:
+    """Forget what was not booked: its file first, as a row without one is tried again. Raises `InvalidState`."""
+    if upload.status == UploadStatus.BOOKING:
+        raise errors.InvalidState("It is being booked.")
+    default_storage.delete(upload.stored_as)
+    StatementUpload.objects.filter(pk=upload.pk).exclude(status=UploadStatus.BOOKING).delete()
+
+
+def _locked(upload: StatementUpload, states: set[UploadStatus]) -> StatementUpload:
+    found = StatementUpload.objects.select_for_update().select_related("company").get(pk=upload.pk)
+    if found.status not in states:
+        raise errors.InvalidState(f"It is {found.get_status_display().lower()}.")
+    return found
+
+
+@dataclass(slots=True)
+class Run:
+    """An upload that this worker has claimed."""
+
+    upload: StatementUpload
+    key: str
+    steps: Iterator[None] | None = field(default=None)
+
+    @property
+    def mine(self) -> Any:
+        return StatementUpload.objects.filter(pk=self.upload.pk, claim_key=self.key, status__in=AT_WORK)
+
+
+class _Lost(Exception):
+    """Another has it now, or it is over."""
+
+
+def claim(upload: StatementUpload, *, at: datetime) -> Run | None:
+    """Take it to work on. None where another is at it, or it is over. One conditional UPDATE decides between two workers."""
+    key, free = secrets.token_hex(16), Q(claimed_until=None) | Q(claimed_until__lte=at)
+    if not StatementUpload.objects.filter(free, pk=upload.pk, status__in=AT_WORK).update(claim_key=key, claimed_until=at + CLAIM_HOLDS):
+        return None
+    found = StatementUpload.objects.select_related("company", "uploaded_by__company", "uploaded_by__user", "statement_import__source").get(
+        pk=upload.pk
+    )
+    return Run(found, key)
+
+
+def go_on(run: Run, *, at: datetime) -> bool:
+    """Read or book the next block. False: it is over for now, or another has it."""
+    try:
+        if run.steps is None:
+            run.steps = _booked(run, at) if run.upload.status == UploadStatus.BOOKING else _read(run, at)
+        next(run.steps)
+    except StopIteration:
+        return False
+    except _Lost:
+        return False
+    except errors.DomainError as refusal:
+        _refuse(run, refusal, at=at)
+        return False
+    return True
+
+
+def finish_now(upload: StatementUpload, *, at: datetime) -> StatementUpload:
+    """A small file is gone through at once; a larger one, and one that another is at, is left to the worker."""
+    while upload.size <= AT_ONCE_BYTES and upload.is_at_work and (run := claim(upload, at=at)):
+        if not work_through(run, at=at):
+            break
+        upload.refresh_from_db()
+    return StatementUpload.objects.select_related("statement_import", "uploaded_by__user").get(pk=upload.pk)
+
+
+def work_through(run: Run, *, at: datetime) -> bool:
+    """All of it. False where it went wrong: that is left to the next who takes it."""
+    try:
+        while go_on(run, at=at):
+            pass
+    except Exception:  # noqa: BLE001 -- whatever it is, another tries again
+        _log.exception("%s could not go on", run.upload)
+        fail(run, at=at)
+        return False
+    release(run)
+    return True
+
+
+def _content(upload: StatementUpload) -> bytes:
+    try:
+        with default_storage.open(upload.stored_as) as file:
+            content: bytes = file.read()
+            return content
+    except FileNotFoundError as error:
+        raise errors.Invalid("The file is not in the storage any more. Upload it again.", field="file") from error
+
+
+def _read(run: Run, at: datetime) -> Iterator[None]:
+    """Go through the file once, and keep what would become of it."""
+    upload, said = run.upload, Said.of(run.upload)
+    proposal = statements.propose(upload.company, _content(upload), said.mapping, partly=True)
+    if not upload.is_to_book and missing(proposal.mapping):
+        _keep(run, Preview(proposal), at=at)
+        return
+    proposal.mapping.check()
+    taken = statements.take(upload.company, proposal, said.accept if upload.is_to_book else statements.usual_accept(proposal, said.accept))
+    survey, shown = Survey.of(taken), Shown()
+    _move(run, at=at, rows=taken.reading.rows)
+    for verdicts in statements.survey_of(taken, upload.source_name, survey):
+        shown.add(verdicts)
+        _move(run, at=at, rows_done=F("rows_done") + len(verdicts))
+        yield
+    survey.check()
+    _keep(run, Preview(proposal, taken, survey, shown.rows), at=at)
+
+
+def _move(run: Run, *, at: datetime, **place: Any) -> None:
+    if not run.mine.update(claimed_until=at + CLAIM_HOLDS, **place):
+        raise _Lost
+
+
+@operation
+def _keep(run: Run, preview: Preview, *, at: datetime) -> None:
+    if not run.mine.update(status=UploadStatus.READ, found=json.dumps(preview.found), claimed_until=None, expires_at=at + KEPT):
+        raise _Lost
+    upload = StatementUpload.objects.select_for_update().get(pk=run.upload.pk)
+    if upload.is_to_book:
+        member = run.upload.uploaded_by
+        if member and not (member.is_active and member.user.is_active and member.may("imports.book")):
+            raise errors.Forbidden
+        _start(upload, actor=member, at=at)
+
+
+def _booked(run: Run, at: datetime) -> Iterator[None]:
+    """Book block after block, from the first row that waits."""
+    upload, record = run.upload, run.upload.statement_import
+    assert record is not None
+    record.refresh_from_db()
+    # What was found when it was read is how it is read now, whatever the company has said of such files since.
+    proposal = statements.propose(upload.company, _content(upload), _mapping_of(upload))
+    taken = statements.take(upload.company, proposal, statements.usual_accept(proposal, Said.of(upload).accept))
+    rows = islice(marked(taken, record.source), record.rows - record.waiting, None)
+    for block in blocks(rows):
+        ground = Ground(upload.uploaded_by, record.at)
+        ground.lay(told for told, _ in block)
+        _book_block(run, record, block, ground, at=at)
+        yield
+    _finish(run, record, proposal, at=at)
+
+
+def _mapping_of(upload: StatementUpload) -> dict[str, Any] | None:
+    told = upload.told
+    mapping: dict[str, Any] | None = told["mapping"] if told["format"] == "csv" else None
+    return mapping
+
+
+@operation
+def _book_block(run: Run, record: StatementImport, block: list[Marked], ground: Ground, *, at: datetime) -> None:
+    _move(run, at=at, rows_done=F("rows_done") + len(block))
+    record = StatementImport.objects.select_related("source").get(pk=record.pk)
+    booking = Booking(record, run.upload.company, ground, at=record.at)
+    booking.add(block)
+    booking.settle()
+
+
+@operation
+def _finish(run: Run, record: StatementImport, proposal: Proposal, *, at: datetime) -> None:
+    ends = {"status": UploadStatus.BOOKED, "claimed_until": None, "finished_at": at, "expires_at": at + KEPT}
+    if not run.mine.update(rows_done=record.rows, **ends):
+        raise _Lost
+    is_given = bool(run.upload.mapping)
+    statements.keep_mapping(replace(proposal, is_given=is_given, is_kept=run.upload.told["is_kept"] and not is_given), at=at)
+    finish(record, actor=run.upload.uploaded_by, at=at)
+
+
+@operation
+def _refuse(run: Run, refusal: errors.DomainError, *, at: datetime) -> None:
+    says = {"reason": refusal.message[:400], "reason_field": (refusal.field or "")[:60]}
+    run.mine.update(status=UploadStatus.FAILED, claimed_until=None, finished_at=at, expires_at=at + KEPT, **says)
+
+
+@operation
+def fail(run: Run, *, at: datetime) -> None:
+    """A block could not be read or booked. It is tried again a few times, and then given up."""
+    run.mine.update(failures=F("failures") + 1, claimed_until=None)
+    ends = {"status": UploadStatus.FAILED, "reason": _GAVE_UP, "finished_at": at, "expires_at": at + KEPT}
+    run.mine.filter(failures__gte=MOST_FAILURES).update(**ends)
+
+
+def release(run: Run) -> None:
+    """Let another go on at once."""
+    run.mine.update(claimed_until=None)
+
+
+def forget(upload: StatementUpload, *, at: datetime) -> bool:
+    """The file first: a row without one is tried again, a file without a row would stay for ever."""
+    if upload.is_at_work or upload.expires_at > at:
+        return False
+    default_storage.delete(upload.stored_as)
+    return bool(StatementUpload.objects.filter(pk=upload.pk, expires_at__lte=at).exclude(status__in=AT_WORK).delete()[0])
