@@ -245,7 +245,7 @@ def _content(upload: StatementUpload) -> bytes:
 def _read(run: Run, at: datetime) -> Iterator[None]:
     """Go through the file once, and keep what would become of it."""
     upload, said = run.upload, Said.of(run.upload)
-    proposal = statements.propose(upload.company, _content(upload), said.mapping, partly=True)
+    proposal = statements.proposal_of(upload.company, _content(upload), said.mapping, partly=True)
     if not upload.is_to_book and missing(proposal.mapping):
         _keep(run, Preview(proposal), at=at)
         return
@@ -284,7 +284,7 @@ def _booked(run: Run, at: datetime) -> Iterator[None]:
     assert record is not None
     record.refresh_from_db()
     # What was found when it was read is how it is read now, whatever the company has said of such files since.
-    proposal = statements.propose(upload.company, _content(upload), _mapping_of(upload))
+    proposal = statements.proposal_of(upload.company, _content(upload), _mapping_of(upload))
     taken = statements.take(upload.company, proposal, statements.usual_accept(proposal, Said.of(upload).accept))
     rows = islice(marked(taken, record.source), record.rows - record.waiting, None)
     for block in blocks(rows):

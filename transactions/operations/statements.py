@@ -110,6 +110,11 @@ def propose(company: Company, content: bytes, given: Any = None, *, partly: bool
     """
     if len(content) > settings.IMPORT_MAX_BYTES:
         raise _too_large()
+    return proposal_of(company, content, given, partly=partly)
+
+
+def proposal_of(company: Company, content: bytes, given: Any = None, *, partly: bool = False) -> Proposal:
+    """The same of what was let in already: without card numbers it may have more bytes."""
     statement = open_statement(content, known=_known_columns(given), country=company.country)
     table = statement.table
     if statement.mapping:

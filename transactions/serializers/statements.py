@@ -25,12 +25,12 @@ _ACCEPT = {
     "oneOf": [
         {"type": "string", "enum": [SPEND, ALL]},
         {"type": "array", "items": {"type": "integer", "minimum": 1}, "maxItems": 20_000},
-        {"type": "null"},
     ]
 }
+_AS_SAID = {"oneOf": [*_ACCEPT["oneOf"], {"type": "null"}]}
 
 
-@extend_schema_field({"type": ["object", "null"], "additionalProperties": True, "example": {"columns": {"amount": "Betrag"}}})
+@extend_schema_field({"type": "object", "additionalProperties": True, "example": {"columns": {"amount": "Betrag"}}})
 class MappingField(serializers.Field[Any, Any, Any, Any]):
     """A mapping as somebody writes it: looked at when the file is read, as only that says which columns there are."""
 
@@ -253,11 +253,11 @@ class UploadSerializer(serializers.ModelSerializer[StatementUpload]):
         """`import` is no name that Python takes."""
         return {name.rstrip("_"): field for name, field in super().get_fields().items()}
 
-    @extend_schema_field(MappingSerializer(allow_null=True))
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
     def get_mapping(self, upload: StatementUpload) -> Any:
         return json.loads(upload.mapping) if upload.mapping else None
 
-    @extend_schema_field(_ACCEPT)
+    @extend_schema_field(_AS_SAID)
     def get_accept(self, upload: StatementUpload) -> Any:
         return json.loads(upload.accept) if upload.accept else None
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from spendtrackr import errors
@@ -180,7 +182,7 @@ def _values(table: Table, columns: dict[str, str], names: Iterable[str]) -> list
 def _date_format(dates: list[str], country: str) -> tuple[str, list[str]]:
     """The format that reads the most dates; where day and month could be either, the country decides, and a note says so."""
     sample = dates[:5000]
-    score = {fmt: sum(parse_date(text, fmt) is not None for text in sample) for fmt in DATE_FORMATS}
+    score = {fmt: sum(count for text, count in Counter(sample).items() if parse_date(text, fmt)) for fmt in DATE_FORMATS}
     best = max(score.values())
     if best == 0:
         return DATE_FORMATS[0], []
@@ -205,6 +207,7 @@ def readable(fmt: str) -> str:
     return fmt
 
 
+@lru_cache(maxsize=4_096)
 def parse_date(text: str, fmt: str) -> date | None:
     """The day, without the time that some files add. None when it is not written so, or is no day of our time."""
     text = text.strip()

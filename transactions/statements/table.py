@@ -89,7 +89,7 @@ def open_file(content: bytes) -> TextFile:
 
 
 # A day, as files write it: no card number begins with one (ISO/IEC 7812 gives 1 to airlines, and 20 to nobody who issues cards today).
-_DAY = re.compile(r"(?:19|20)\d\d[.-]?(?:0[1-9]|1[0-2])[.-]?(?:0[1-9]|[12]\d|3[01])(?!\d{9})")
+_DAY = re.compile(r"(?:19|20)\d\d[.-]?(?:0[1-9]|1[0-2])[.-]?(?:0[1-9]|[12]\d|3[01])")
 _DIGITS = re.compile(r"\d(?:[ .-]?\d){12,}")
 
 

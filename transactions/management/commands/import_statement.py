@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from companies.models import Company
-from spendtrackr.errors import DomainError
+from spendtrackr.errors import DomainError, Invalid
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
-from transactions.models import IssueKind, StatementImport
+from transactions.models import IssueKind, StatementImport, StatementUpload, UploadStatus
+from transactions.operations import statement_uploads as uploads
 from transactions.operations import statements
+from transactions.operations.statement_uploads import Said
 
 
 class Command(BaseCommand):
@@ -54,18 +57,35 @@ class Command(BaseCommand):
         if options["show"]:
             self._show(company, file, mapping)
             return
-        said = {"mapping": mapping, "accept": options["accept"]}
-        record = statements.import_statement(company, file, actor=None, at=timezone.now(), progress=self._progress, **said)
-        self._tell(record)
+        said = Said(mapping, options["accept"])
+        with company_scope(company.pk):
+            self._tell(self._booked(company, file, said))
+
+    def _booked(self, company: Company, file: statements.StatementFile, said: Said) -> StatementImport:
+        """As an upload, which a worker goes on with where this command is ended."""
+        stored_as = uploads.store(file, company)
+        upload = uploads.add(file, stored_as, said, is_to_book=True, actor=None, at=timezone.now())
+        while upload.is_at_work:
+            if run := uploads.claim(upload, at=timezone.now()):
+                while uploads.go_on(run, at=timezone.now()):
+                    self._progress(upload)
+                uploads.release(run)
+            else:
+                time.sleep(0.5)  # a worker was quicker
+            self._progress(upload)
+        if upload.status == UploadStatus.FAILED or upload.statement_import is None:
+            raise Invalid(upload.reason, field=upload.reason_field)
+        return upload.statement_import
 
     def _show(self, company: Company, file: statements.StatementFile, mapping: Any) -> None:
         with company_scope(company.pk):
             proposal = statements.propose(company, file.content, mapping)
         self.stdout.write(json.dumps(proposal.mapping.as_dict(), indent=2))
 
-    def _progress(self, done: int, total: int) -> None:
+    def _progress(self, upload: StatementUpload) -> None:
+        upload.refresh_from_db()
         if sys.stderr.isatty():
-            self.stderr.write(f"\r{done} of {total} rows", ending="\n" if done == total else "")
+            self.stderr.write(f"\r{upload.get_status_display()}: {upload.rows_done} of {upload.rows} rows", ending="")
 
     def _tell(self, record: StatementImport) -> None:
         sums = ", ".join(str(Money(**total)) for total in record.details["totals"]) or "nothing"
@@ -75,6 +95,5 @@ class Command(BaseCommand):
         )
         for note in record.details["notes"]:
             self.stdout.write(f"  {note}")
-        with company_scope(record.company_id):
-            for issue in record.issues.filter(kind=IssueKind.REJECTED).order_by("pk"):
-                self.stdout.write(f"  line {issue.line}: {issue.reason}")
+        for issue in record.issues.filter(kind=IssueKind.REJECTED).order_by("pk"):
+            self.stdout.write(f"  line {issue.line}: {issue.reason}")
