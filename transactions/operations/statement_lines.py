@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
@@ -136,8 +136,11 @@ class Booking:
         self._book(new)
         told = [row for row, mark in block if not mark or mark in known]
         issues = [row if isinstance(row, Issue) else Issue(row.line, "duplicate", IN_ALREADY) for row in told]
-        StatementIssue.objects.bulk_create([StatementIssue(statement_import=self.record, **asdict(issue)) for issue in issues])
+        StatementIssue.objects.bulk_create([self._kept(issue) for issue in issues])
         self._count(len(block), [line for line, _ in new], Counter(one.kind for one in issues))
+
+    def _kept(self, issue: Issue) -> StatementIssue:
+        return StatementIssue(statement_import=self.record, line=issue.line, kind=issue.kind, reason=issue.reason, field=issue.field)
 
     def settle(self) -> None:
         """Balances and rollups, at the very end. The last rows of the file end the import."""

@@ -222,7 +222,7 @@ class Taken:
         if usual or line.line in self.named:
             return line
         why = f"It is {transfer.says}, which is in the books." if transfer else "It was not taken for spend."
-        return Issue(line.line, "skipped", why)
+        return Issue(line.line, "skipped", why, of=line)
 
 
 def take(company: Company, proposal: Proposal, accept: Accept) -> Taken:
@@ -235,16 +235,16 @@ def take(company: Company, proposal: Proposal, accept: Accept) -> Taken:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an import would make of one row: `book`, `duplicate`, `skipped` or `rejected`, and why."""
+    """What an import would make of one row: `book`, `duplicate`, `skipped` or `rejected`, and why. `of` is None where it cannot be read."""
 
     line: int
     verdict: str
     reason: str = ""
     field: str = ""
-    booked: Line | None = None
+    of: Line | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        line, told = self.booked, {"line": self.line, "verdict": self.verdict, "reason": self.reason, "field": self.field}
+        line, told = self.of, {"line": self.line, "verdict": self.verdict, "reason": self.reason, "field": self.field}
         if line is None:
             return {**told, **dict.fromkeys(("occurred_on", "posted_on", "amount", "merchant", "category"))}
         amount = {"minor": line.amount.minor, "currency": line.amount.currency}
@@ -299,8 +299,8 @@ def survey_of(taken: Taken, source_name: str, survey: Survey) -> Iterator[list[V
 
 def _verdict(told: Line | Issue, *, is_known: bool) -> Verdict:
     if isinstance(told, Issue):
-        return Verdict(told.line, told.kind, told.reason, told.field)
-    return Verdict(told.line, "duplicate", IN_ALREADY) if is_known else Verdict(told.line, "book", booked=told)
+        return Verdict(told.line, told.kind, told.reason, told.field, told.of)
+    return Verdict(told.line, "duplicate", IN_ALREADY, of=told) if is_known else Verdict(told.line, "book", of=told)
 
 
 def preview(company: Company, file: StatementFile, mapping: Any = None, accept: Accept = None) -> Preview:

@@ -164,7 +164,7 @@ class VerdictSerializer(serializers.Serializer[Any]):
     verdict = serializers.ChoiceField(["book", "duplicate", "skipped", "rejected"])
     reason = serializers.CharField(allow_blank=True)
     field = serializers.CharField(allow_blank=True)
-    occurred_on = serializers.DateField(allow_null=True)
+    occurred_on = serializers.DateField(allow_null=True, help_text="Null, as all that follows, where the row cannot be read.")
     posted_on = serializers.DateField(allow_null=True, help_text="The day that it counts on.")
     amount = MoneyField(allow_null=True, help_text="Above zero for a charge, below for a credit.")
     merchant = serializers.CharField(allow_null=True)

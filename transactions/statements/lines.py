@@ -29,6 +29,8 @@ class Issue:
     kind: str
     reason: str
     field: str = ""
+    # What could be booked, had somebody taken it for spend.
+    of: Line | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -120,7 +121,6 @@ def _shown(request: HttpRequest, found: StatementUpload, form: ReadingForm | Non
     if form is None:
         return {}
     told = found.told
-    rows = [{**row, "sum": Money(**row["amount"]) if row["amount"] else None} for row in told["rows"]]
     asked = request.GET.get("show", "")
     shown = asked if asked in _VERDICTS else ""
     return {
@@ -131,8 +131,15 @@ def _shown(request: HttpRequest, found: StatementUpload, form: ReadingForm | Non
         "notes": [*told["notes"]["file"], *told["notes"]["lines"]],
         "missing": [form[name].label for name in told["missing"]],
         "show": shown,
-        "lines": [{**row, "says": _VERDICTS[row["verdict"]]} for row in rows if not shown or row["verdict"] == shown][:250],
+        "is_cut": len(told["rows"]) < sum(told["counts"].values()),
+        "lines": [_line(row) for row in told["rows"] if not shown or row["verdict"] == shown],
     }
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    amount, day = row["amount"], row["posted_on"]
+    read = {"sum": Money(**amount), "day": date.fromisoformat(day)} if amount else {"sum": None, "day": None}
+    return {**row, **read, "says": _VERDICTS[row["verdict"]]}
 
 
 @page
