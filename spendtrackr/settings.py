@@ -199,6 +199,8 @@ RECEIPT_MAX_PIXELS = 50_000_000
 IMPORT_MAX_BYTES = 20 * 1024 * 1024
 # What is booked while somebody waits for it; more rows go by an upload.
 IMPORT_MAX_ROWS_AT_ONCE = 10_000
+# Files of people and departments.
+ROSTER_MAX_BYTES = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 REST_FRAMEWORK = {
@@ -232,6 +234,7 @@ SPECTACULAR_SETTINGS = {
         "RoleEnum": "users.roles.Role",
         "CompanyStatusEnum": "companies.models.CompanyStatus",
         "MembershipStatusEnum": "users.models.MembershipStatus",
+        "RosterVerdictEnum": "users.serializers.VERDICTS",
         "ApiKeyStatusEnum": "users.models.KeyStatus",
         "CardStatusEnum": "cards.models.CardStatus",
         "BudgetIntervalEnum": "cards.models.BudgetInterval",

@@ -119,6 +119,7 @@ SENTENCES = {
     "export.failed": "{subject} came to no end",
     "export.finished": "{subject} is ready",
     "export.streamed": "{actor} downloaded {what} as {format}",
+    "invitation.changed": "{actor} changed where somebody who is invited will stand",
     "invitation.resent": "{actor} made a new link for an invitation",
     "invitation.revoked": "{actor} revoked an invitation",
     "items.overdue": "Overdue for {subject}: {items}",

@@ -74,11 +74,15 @@ def test_the_size_that_a_sheet_claims_is_not_believed():
 
 
 def test_a_row_far_below_is_read_and_one_below_every_sheet_is_refused():
-    far = repacked(workbook([["a"], ["b"]]), "xl/worksheets/sheet1.xml", lambda xml: xml.replace(b'"2"', b'"50000"').replace(b"A2", b"A50000"))
+    far = repacked(
+        workbook([["a"], ["b"]]), "xl/worksheets/sheet1.xml", lambda xml: xml.replace(b'"2"', b'"50000"').replace(b"A2", b"A50000")
+    )
     assert sum(not row.is_blank for row in sheet_rows(far)) == 2
     assert sum(row.is_blank for row in sheet_rows(far)) <= 1_000
     beyond = repacked(
-        workbook([["a"], ["b"]]), "xl/worksheets/sheet1.xml", lambda xml: xml.replace(b'"2"', b'"9000000000"').replace(b"A2", b"A9000000000")
+        workbook([["a"], ["b"]]),
+        "xl/worksheets/sheet1.xml",
+        lambda xml: xml.replace(b'"2"', b'"9000000000"').replace(b"A2", b"A9000000000"),
     )
     with pytest.raises(errors.Invalid):
         list(sheet_rows(beyond))

@@ -6,6 +6,9 @@ above this one say at start-up what they do then; every operation that moves peo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +20,8 @@ class Follower(Protocol):
 
 
 _followers: list[Follower] = []
+# The moves of an open `moving_together`; None outside of one.
+_moves: ContextVar[list[datetime] | None] = ContextVar("moves", default=None)
 
 
 def follow_with(work: Follower) -> Follower:
@@ -28,5 +33,22 @@ def follow_with(work: Follower) -> Follower:
 
 def people_moved(*, at: datetime) -> None:
     """The last line of an operation that changed who stands where."""
+    moves = _moves.get()
+    if moves is not None:
+        moves.append(at)
+        return
     for work in _followers:
         work(at=at)
+
+
+@contextmanager
+def moving_together(*, at: datetime) -> Iterator[None]:
+    """Several operations of one transaction: what has to follow does so once, after the last of them."""
+    token = _moves.set([])
+    try:
+        yield
+        has_moved = bool(_moves.get())
+    finally:
+        _moves.reset(token)
+    if has_moved:
+        people_moved(at=at)

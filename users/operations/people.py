@@ -33,7 +33,7 @@ from users.roles import Role
 
 INVITATION_LIFETIME = timedelta(days=14)
 # Twenty to thirty levels of managers, whatever the size of the ids.
-_LONGEST_CHAIN = 255
+LONGEST_CHAIN = 255
 
 
 class EmailTaken(errors.DomainError):
@@ -150,8 +150,12 @@ def invite(
     at: datetime,
     manager: Membership | None = None,
     department: Department | None = None,
+    mail_at: datetime | None = None,
 ) -> tuple[Invitation, str]:
-    """Ask an address to join; answers the invitation and its token in clear. An open one for the address is replaced."""
+    """Ask an address to join; answers the invitation and its token in clear. An open one for the address is replaced.
+
+    `mail_at`: when its mail goes out, and its term begins, where that is not at once.
+    """
     if not _vouches(actor, role, at=at):
         raise permissions.refusal(actor)
     key = _email_key(email)
@@ -169,8 +173,8 @@ def invite(
         token_hash=tokens.digest(secret),
         invited_by=actor,
         created_at=at,
-        mail_due_at=at,
-        expires_at=at + INVITATION_LIFETIME,
+        mail_due_at=mail_at or at,
+        expires_at=(mail_at or at) + INVITATION_LIFETIME,
     )
     events.record("member.invited", invitation, actor=actor, at=at, role=role)
     return invitation, secret
@@ -214,6 +218,16 @@ def revoke(invitation: Invitation, *, actor: Membership, at: datetime) -> Invita
     """Take an invitation back: neither of its secrets opens it from here on."""
     _change_unanswered(invitation, actor, at=at, revoked_at=at, open_email_key=None, mail_due_at=None)
     events.record("invitation.revoked", invitation, actor=actor, at=at)
+    return invitation
+
+
+@operation
+def place_invitation(
+    invitation: Invitation, *, manager: Membership | None, department: Department | None, actor: Membership, at: datetime
+) -> Invitation:
+    """Another place for whoever accepts. Their link opens no more than before; another role takes another invitation."""
+    _change_unanswered(invitation, actor, at=at, manager=manager, department=department)
+    events.record("invitation.changed", invitation, actor=actor, at=at, manager=_id(manager), department=_id(department))
     return invitation
 
 
@@ -313,7 +327,7 @@ def _place(invitation: Invitation) -> dict[str, Any]:
     manager = managers.filter(pk=invitation.manager_id).first() if invitation.manager_id else None
     departments = Department.objects.filter(archived_at=None)
     return {
-        "manager": manager if manager and len(manager.chain) < _LONGEST_CHAIN - 20 else None,
+        "manager": manager if manager and len(manager.chain) < LONGEST_CHAIN - 20 else None,
         "department": departments.filter(pk=invitation.department_id).first() if invitation.department_id else None,
     }
 
@@ -378,7 +392,7 @@ def _change_manager(member: Membership, manager: Membership | None, *, actor: Me
         raise errors.Invalid("A manager cannot be the member, or somebody below them.", field="manager")
     new = f"{above}{member.pk}."
     moved = {pk: new + chain.removeprefix(old) for pk, chain in chains.items() if chain.startswith(old)}
-    if max(map(len, moved.values())) > _LONGEST_CHAIN:
+    if max(map(len, moved.values())) > LONGEST_CHAIN:
         raise errors.Invalid("That makes too many levels of managers.", field="manager")
     for pk, chain in sorted(moved.items()):
         Membership.objects.filter(pk=pk).update(chain=chain)
