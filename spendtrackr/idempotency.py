@@ -41,6 +41,12 @@ def once(request: Request, credential: str, work: Callable[[], Response]) -> Res
     return retry.in_transaction(_once, _digest(key), fingerprint, credential, work)
 
 
+def is_answered(request: Request, credential: str) -> bool:
+    """Whether the key of a request has its answer: what is done before the transaction is then not done again."""
+    key = request.headers.get(HEADER)
+    return key is not None and IdempotencyKey.objects.filter(credential=credential, key_hash=_digest(key)).exclude(status=0).exists()
+
+
 def _once(key_hash: str, fingerprint: str, credential: str, work: Callable[[], Response]) -> Response:
     row = _claim(key_hash, fingerprint, credential)
     if row.status:

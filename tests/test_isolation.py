@@ -313,6 +313,7 @@ BY_READING = {
     "GET /api/v1/tags/": "",
     "GET /api/v1/company/": "",
     "GET /people/": "",
+    "GET /people/import/": "",
     "GET /settings/": "",
     "GET /settings/blocks/": "",
     "GET /settings/departments/new/": "",
@@ -405,6 +406,11 @@ BY_BODY = {
     "POST /api/v1/categories/": lambda acme: {"name": "Hers"},
     "POST /api/v1/departments/": lambda acme: {"name": "Hers", "parent": acme["department"]},
     "PATCH /api/v1/company/": lambda acme: {"name": "Malice Ltd"},
+    "POST /api/v1/people-imports/": lambda acme: {"file": _people(acme)},
+    "POST /api/v1/people-imports/preview/": lambda acme: {"file": _people(acme)},
+    "POST /api/v1/department-imports/": lambda acme: {"file": _people(acme, "Name,Parent")},
+    "POST /api/v1/department-imports/preview/": lambda acme: {"file": _people(acme, "Name,Parent")},
+    "POST /people/import/": lambda acme: {"file": _people(acme)},
     "POST /people/": lambda acme: {"do": "revoke", "invitation": acme["invitation"]},
     "POST /settings/": lambda acme: {"name": "Malice Ltd"},
     "POST /settings/blocks/": lambda acme: {"blocked_merchants": "Hers"},
@@ -544,6 +550,12 @@ def _submitted(world, purchase: Transaction) -> Approval:
 
 def _file() -> SimpleUploadedFile:
     return SimpleUploadedFile("s.csv", b"Date,Amount,Merchant\n2026-01-05,1.00,Shop\n")
+
+
+def _people(acme: dict[str, str], header: str = "E-mail,Manager") -> SimpleUploadedFile:
+    """Of hers, and of Bob with a manager and a department of Acme's."""
+    hers = "hers@malice.example," if "mail" in header else "Hers,"
+    return SimpleUploadedFile("p.csv", f"{header}\n{hers}\nbob@acme.example,{acme['member']}\nx@malice.example,Acme Sales\n".encode())
 
 
 def _subscribed(world) -> None:
@@ -824,6 +836,7 @@ DOING = [
     "PATCH /api/v1/company/", "POST /people/", "POST /settings/", "POST /settings/blocks/",
     "PATCH /api/v1/books/", "PATCH /api/v1/accounting-settings/", "POST /accounting/settings/", "POST /accounting/close/",
     "POST /settings/departments/new/", "POST /settings/categories/new/",
+    "POST /api/v1/people-imports/", "POST /api/v1/department-imports/",
 ]  # fmt: skip
 
 
@@ -847,6 +860,18 @@ def test_what_mallory_does_changes_nothing_of_acmes(world, theirs, browse, route
     # On a page, an id of Acme's or a form half filled in is refused; the API's bodies are good.
     assert ask(browse, world, route, body=BY_BODY[route](theirs)).status_code in ({200, 201} if "/api/" in route else {302, 400, 404})
     assert acme() == before
+
+
+@pytest.mark.parametrize("route", ["POST /api/v1/people-imports/preview/", "POST /api/v1/department-imports/preview/"])
+def test_a_file_that_names_acmes_people_and_departments_names_nobody(world, theirs, browse, route):
+    """Bob's address is as good as one that nobody has, and his id as one that never existed."""
+    sent = BY_BODY[route](theirs)["file"].read()
+    told = []
+    for content in (sent, sent.replace(theirs["member"].encode(), b"mem_00000000000000000000000000").replace(b"Acme Sales", b"Nowhere")):
+        rows = ask(browse, world, route, body={"file": SimpleUploadedFile("p.csv", content)}).json()["rows"]
+        told.append([(row["verdict"], row["field"]) for row in rows])
+    assert told[0] == told[1]
+    assert [verdict for verdict, _ in told[0]][1:] == ["rejected", "rejected"]
 
 
 def test_proposing_a_mapping_does_not_use_another_companys(world, api, browse):

@@ -144,6 +144,14 @@ def statement() -> SimpleUploadedFile:
     return SimpleUploadedFile("s.csv", b"Date,Amount,Merchant\n2026-01-05,1.00,Shop\n")
 
 
+def people_file() -> SimpleUploadedFile:
+    return SimpleUploadedFile("p.csv", b"E-mail\nnew@acme.example\n")
+
+
+def departments_file() -> SimpleUploadedFile:
+    return SimpleUploadedFile("d.csv", b"Name,Parent\nNew,\n")
+
+
 def alice() -> str:
     return Membership.across_companies.get(user__email="alice@acme.example").public_id
 
@@ -482,6 +490,12 @@ CASES: dict[str, Case] = {
     "POST /requests/{public_id}/approve/": Case("requests.decide", "request", {}),
     "POST /requests/{public_id}/reject/": Case("requests.decide", "request", {"answer": "No"}),
     "POST /requests/{public_id}/withdraw/": Case("requests.withdraw", "request", {}),
+    "POST /api/v1/people-imports/": Case("people.invite", body=lambda: {"file": people_file()}),
+    "POST /api/v1/people-imports/preview/": Case("people.invite", body=lambda: {"file": people_file()}),
+    "POST /api/v1/department-imports/": Case("departments.change", body=lambda: {"file": departments_file()}),
+    "POST /api/v1/department-imports/preview/": Case("departments.change", body=lambda: {"file": departments_file()}),
+    "GET /people/import/": Case("people.invite"),
+    "POST /people/import/": Case("people.invite", body=lambda: {"file": people_file()}),
     "GET /people/": Case("people.see", lists="member"),
     "POST /people/": Case("people.invite", body={"do": "invite", "email": "new@acme.example", "role": "employee"}),
     "GET /people/{public_id}/": Case("people.see", "member"),

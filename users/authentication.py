@@ -138,6 +138,11 @@ def throttle_mails(request: HttpRequest | Request, subject: str) -> None:
 def throttle_invitations(member: Membership, subject: str) -> None:
     """Every invitation is a mail to somebody who did not ask for it: 500 of a company, and five mails to one address, in an hour."""
     throttles.hit("invite", member.company.public_id, limit=500, seconds=3600)
+    throttle_mails_to(subject)
+
+
+def throttle_mails_to(subject: str) -> None:
+    """Five mails to one address in an hour."""
     throttles.hit("mail", subject, limit=5, seconds=3600)
 
 

@@ -173,6 +173,18 @@ class KeyForm(OperationForm):
         return str(self.cleaned_data["networks"]).replace(",", " ").split()
 
 
+class RosterForm(forms.Form):
+    """A file of people or of departments."""
+
+    file = forms.FileField(
+        label="CSV file or Excel workbook",
+        help_text="Up to 10,000 rows and 5 MB.",
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx,text/csv"}),
+        allow_empty_file=True,
+    )
+    adds_departments = forms.BooleanField(label="Add departments that are missing", required=False, initial=True)
+
+
 class PasswordForm(OperationForm):
     current = PasswordField(label="Current password", autocomplete="current-password")
     new = PasswordField(label="New password", autocomplete="new-password", help_text=_GOOD_PASSWORD)

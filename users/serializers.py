@@ -27,7 +27,10 @@ from users import queries
 from users.models import ApiKey, Invitation, KeyStatus, Membership, Notification, Session
 from users.notices import MAY_BE_SILENT, SAYS, About, Delivery, Kind
 from users.operations import MOST_NETWORKS, SignedIn
+from users.operations.imports import Outcome
 from users.roles import SCOPES, Role
+from users.rosters.table import Kind as RosterKind
+from users.rosters.verdicts import Change, Verdict, What
 
 
 class CompanyBody(StrictSerializer):
@@ -408,3 +411,93 @@ PreferencesBody = type(
     (StrictSerializer,),
     {"__doc__": "The kinds to change."} | {kind.value: ChoiceBody(required=False, help_text=_says(kind)) for kind in Kind},
 )
+
+
+VERDICTS = [(what.value, what.value) for what in What]
+ROSTER_FIELDS = ("role", "manager", "department", "parent", "head", "cost_centre")
+
+
+class RosterBody(StrictSerializer):
+    file = serializers.FileField(allow_empty_file=True, help_text="CSV or XLSX. Its columns are recognised by the names in its header.")
+    show = PlainChoiceField(VERDICTS, required=False, help_text="Answers the rows with this verdict alone.")
+
+
+class PeopleBody(RosterBody):
+    missing_departments = PlainChoiceField(
+        ["add", "reject"], required=False, default="add", help_text="What becomes of rows whose department there is not."
+    )
+
+
+class DepartmentsBody(RosterBody):
+    """A file of departments."""
+
+
+class RosterChangeSerializer(serializers.Serializer[Change]):
+    """One field, from what to what; blank for nobody or none. People are told by their addresses."""
+
+    field = serializers.ChoiceField(ROSTER_FIELDS)
+    before = serializers.CharField(allow_blank=True)
+    after = serializers.CharField(allow_blank=True)
+
+
+class RosterRowSerializer(serializers.Serializer[Verdict]):
+    """What became of one row, or would."""
+
+    line = serializers.IntegerField(help_text="Line of the file, or row of the sheet, counted from 1.")
+    verdict = serializers.ChoiceField(VERDICTS)
+    subject = serializers.CharField(allow_blank=True, help_text="The address of a person, the name of a department.")
+    changes = RosterChangeSerializer(many=True)
+    reason = serializers.CharField(allow_blank=True)
+    field = serializers.CharField(allow_blank=True, help_text="The column that is wrong.")
+
+
+class PeopleCountsSerializer(serializers.Serializer[Any]):
+    invite = serializers.IntegerField()
+    change = serializers.IntegerField()
+    same = serializers.IntegerField()
+    skipped = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+
+
+class DepartmentCountsSerializer(serializers.Serializer[Any]):
+    add = serializers.IntegerField()
+    change = serializers.IntegerField()
+    same = serializers.IntegerField()
+    skipped = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+
+
+class RosterOutcomeSerializer(serializers.Serializer[Outcome]):
+    notes = serializers.ListField(child=serializers.CharField(), help_text="What a person should know about how the file was read.")
+    rows = RosterRowSerializer(many=True, help_text="In the order of the file, the first thousand.")
+    has_more = serializers.BooleanField(help_text="Whether there are more rows than these.")
+
+
+class PeopleOutcomeSerializer(RosterOutcomeSerializer):
+    """What became of a file of people, or would."""
+
+    counts = PeopleCountsSerializer(help_text="Of all rows.")
+    departments = serializers.ListField(child=serializers.CharField(), help_text="Departments that are added on the way.")
+
+
+class DepartmentsOutcomeSerializer(RosterOutcomeSerializer):
+    """What became of a file of departments, or would."""
+
+    counts = DepartmentCountsSerializer(help_text="Of all rows.")
+
+
+MOST_SHOWN = 1_000
+
+
+def shown_outcome(outcome: Outcome, show: str = "") -> dict[str, Any]:
+    """An outcome in the shape of its kind, with the rows of one verdict or of all."""
+    rows = [verdict for verdict in outcome.verdicts if show in {"", verdict.verdict}]
+    shape = PeopleOutcomeSerializer if outcome.kind is RosterKind.PEOPLE else DepartmentsOutcomeSerializer
+    shown: Any = {
+        "counts": outcome.counts,
+        "departments": outcome.departments,
+        "notes": outcome.notes,
+        "rows": rows[:MOST_SHOWN],
+        "has_more": len(rows) > MOST_SHOWN,
+    }
+    return dict(shape(shown).data)

@@ -9,12 +9,14 @@ from users import views
 from users.viewsets import (
     ApiKeyViewSet,
     AuthViewSet,
+    DepartmentImportViewSet,
     DepartmentViewSet,
     FoundingViewSet,
     InvitationViewSet,
     MemberViewSet,
     MeViewSet,
     NotificationViewSet,
+    PeopleImportViewSet,
     PreferencesViewSet,
     SessionViewSet,
 )
@@ -27,6 +29,8 @@ router.register("companies", FoundingViewSet, basename="founding")
 router.register("members", MemberViewSet, basename="member")
 router.register("invitations", InvitationViewSet, basename="invitation")
 router.register("departments", DepartmentViewSet, basename="department")
+router.register("people-imports", PeopleImportViewSet, basename="people-import")
+router.register("department-imports", DepartmentImportViewSet, basename="department-import")
 
 router.register("api-keys", ApiKeyViewSet, basename="api-key")
 router.register("notifications", NotificationViewSet, basename="notification")
@@ -49,6 +53,7 @@ pages = [
     path("confirm-address/resend/", views.resend_confirmation, name="resend-confirmation"),
     path("accept-invitation/", views.accept_invitation, name="accept-invitation"),
     path("companies/new/", views.new_company, name="new-company"),
+    path("people/import/", views.import_people, name="people-import"),
     path("notifications/", views.notifications, name="notifications"),
     path("notifications/read/", views.read_notifications, name="notifications-read"),
     path("notifications/preferences/", views.preferences, name="notification-preferences"),

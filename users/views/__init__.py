@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from users.views.account import account, resend_confirmation, revoke_other_sessions, revoke_session, switch_company
+from users.views.imports import import_people
 from users.views.joining import accept_invitation, confirm_address, forgot_password, new_company, reset_password, sign_up
 from users.views.keys import api_key, api_keys
 from users.views.notifications import notifications, open_notification, preferences, read_notifications
@@ -17,6 +18,7 @@ __all__ = [
     "confirm_address",
     "forgot_password",
     "form_page",
+    "import_people",
     "new_company",
     "notifications",
     "open_notification",

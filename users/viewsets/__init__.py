@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from users.viewsets.imports import DepartmentImportViewSet, PeopleImportViewSet
 from users.viewsets.keys import ApiKeyViewSet
 from users.viewsets.notifications import NotificationViewSet, PreferencesViewSet
 from users.viewsets.people import DepartmentViewSet, InvitationViewSet, MemberViewSet
@@ -10,12 +11,14 @@ from users.viewsets.sessions import AuthViewSet, FoundingViewSet, MeViewSet, Ses
 __all__ = [
     "ApiKeyViewSet",
     "AuthViewSet",
+    "DepartmentImportViewSet",
     "DepartmentViewSet",
     "FoundingViewSet",
     "InvitationViewSet",
     "MeViewSet",
     "MemberViewSet",
     "NotificationViewSet",
+    "PeopleImportViewSet",
     "PreferencesViewSet",
     "SessionViewSet",
 ]
