@@ -76,6 +76,17 @@ def without_waiting() -> Iterator[None]:
             cursor.execute(f"PRAGMA busy_timeout = {before}")
 
 
+# SQLite's own handler of a busy file looks again after a tenth of a second at the latest.
+_TURN_SECONDS = 0.11
+
+
+def give_way() -> None:
+    """Between two transactions of long work. SQLite keeps no queue for its lock: whoever takes it again at once keeps others out."""
+    connection = transaction.get_connection()
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        time.sleep(_TURN_SECONDS)
+
+
 def again_if_taken(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """`in_transaction`, and once more where a unique row was taken at the same moment: by now it is there to be found, and named."""
     try:

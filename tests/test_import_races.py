@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.utils import timezone
 
+from companies import operations as companies
 from companies.models import Department
 from conftest import build_world, client_of
 from reports import verification
@@ -66,6 +69,31 @@ def test_a_file_and_a_hand_do_not_invite_an_address_twice_at_once(world):
     assert not [answer for answer in answers if isinstance(answer, str)], answers
     with company_scope(world.acme.pk):
         assert Invitation.objects.filter(open_email_key=ADDRESSES[0]).count() == 1
+
+
+def test_others_write_while_a_file_is_imported(world):
+    """Each waits for a block, and not for the file."""
+    text = "E-mail\n" + "".join(f"q{number}@acme.example\n" for number in range(600))
+    waits: list[float] = []
+
+    def either(number: int):
+        if number == 0:
+            return by_file(text, world.alice)
+        while not Invitation.objects.filter(email__startswith="q").exists():
+            time.sleep(0.01)
+        for turn in range(10):
+            begun = time.monotonic()
+            companies.add_tag(name=f"Tag {turn}", actor=world.alice, at=timezone.now())
+            waits.append(time.monotonic() - begun)
+            time.sleep(0.03)
+        return None
+
+    begun = time.monotonic()
+    imported = at_once(world, either, 2)[0]
+    took = time.monotonic() - begun
+    assert imported.counts["invite"] == 600
+    assert len(waits) == 10
+    assert max(waits) < took / 3, (waits, took)
 
 
 def test_two_files_that_put_each_below_the_other_close_no_circle(world):

@@ -20,7 +20,7 @@ from django.db.models import Q
 from companies.models import Department
 from companies.operations import category_key
 from spendtrackr import errors
-from spendtrackr.retry import operation
+from spendtrackr.retry import give_way, operation
 from spendtrackr.workbooks import sheet_rows
 from users import permissions
 from users.models import DepartmentHead, Invitation, Membership, MembershipStatus
@@ -100,6 +100,7 @@ def import_roster(
     due = {wish.line: next(mails) for wish in planned.todo if done[wish.line].verdict is What.INVITE}
     for block in _blocks(planned.todo):
         done |= _do_people(block, directory, actor=actor, at=at, due=due, mailing=mailing)
+        give_way()
     verdicts = [done[line] for line in sorted(done)]
     return Outcome(roster.kind, verdicts, added, [*roster.notes(), *_mail_notes(verdicts)])
 
@@ -285,6 +286,7 @@ def _import_departments(roster: Roster, *, actor: Membership, at: datetime) -> O
     done = {verdict.line: verdict for verdict in planned.verdicts}
     for block in _blocks(planned.todo):
         done |= _do_departments(block, directory, actor=actor, at=at)
+        give_way()
     return Outcome(roster.kind, [done[line] for line in sorted(done)], notes=roster.notes())
 
 
