@@ -38,11 +38,13 @@ _WORDS = {
     What.SKIPPED: ("skipped", "skipped"),
     What.REJECTED: ("rejected", "rejected"),
 }
+# What the rows of a file do, besides inviting.
+_RULES = {Kind.PEOPLE: "people.change", Kind.DEPARTMENTS: "departments.change"}
 
 
 @form_page
 def import_people(request: HttpRequest, member: Membership) -> HttpResponseBase:
-    """For who may invite; departments are of the same roles."""
+    """For who may invite."""
     require("people.invite", member)
     if request.method == "POST":
         return _answer(request, member)
@@ -60,6 +62,7 @@ def _answer(request: HttpRequest, member: Membership) -> HttpResponse:
         if not carried and not form.is_valid():
             return _show(request, form, status=400)
         roster = _carried(carried, member) if carried else imports.read_roster(form.cleaned_data["file"].read())
+        require(_RULES[roster.kind], member)
         adds = bool(request.POST.get("adds_departments"))
         if carried and request.POST.get("do") == "apply":
             done = imports.import_roster(roster, actor=member, at=timezone.now(), adds_departments=adds, mailing=throttle_mails_to)
