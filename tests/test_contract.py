@@ -10,7 +10,7 @@ import schemathesis
 from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from jsonschema import Draft202012Validator
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
@@ -159,6 +159,8 @@ def test_a_route_without_a_body_refuses_fields_whatever_state_its_object_is_in(w
 
 SCHEMA = schemathesis.openapi.from_dict(CONTRACT)
 SCHEMA.app = application
+# No id is called so: `/imports/preview/` is another route, which takes nothing but POST.
+ACTIONS = {path.rstrip("/").rpartition("/")[2] for path in CONTRACT["paths"]}
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
@@ -182,6 +184,7 @@ def test_no_request_gets_an_answer_that_is_not_in_the_contract(world, path, meth
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
     @given(case=SCHEMA[path][method.upper()].as_strategy())
     def try_it(case):
+        assume((case.path_parameters or {}).get("public_id") not in ACTIONS)
         token = client_of(member)._credentials["HTTP_AUTHORIZATION"]
         case.call_and_validate(headers={"Authorization": token}, checks=CHECKS)
 
