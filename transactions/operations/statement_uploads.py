@@ -22,7 +22,7 @@ from django.core.files.storage import default_storage
 from django.db.models import F, Q
 
 from companies.models import Company
-from spendtrackr import errors
+from spendtrackr import errors, retry
 from spendtrackr.retry import operation
 from transactions.models import AT_WORK, StatementImport, StatementUpload, UploadStatus
 from transactions.operations import statements
@@ -291,6 +291,7 @@ def _booked(run: Run, at: datetime) -> Iterator[None]:
         ground = Ground(upload.uploaded_by, record.at)
         ground.lay(told for told, _ in block)
         _book_block(run, record, block, ground, at=at)
+        retry.give_way()
         yield
     _finish(run, record, proposal, at=at)
 
