@@ -19,6 +19,7 @@ from reports import tasks
 from spendtrackr import events
 from spendtrackr.tenancy import company_scope
 from spendtrackr.webhooks.sender import Sender
+from transactions.tasks import run_uploads
 from users import operations as people
 from users.roles import SCOPES
 
@@ -41,6 +42,7 @@ def sealing(settings):
         while not stopped.wait(0.3):
             events.seal_all()
             tasks.hand_out_webhooks()
+            run_uploads()
             Sender(tasks.TELLING).send_due()
         connection.close()
 
