@@ -11,8 +11,10 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.response import Response
 
 from companies import operations
+from companies.filters import NamedFilter
 from companies.models import Category, Tag
 from companies.serializers import CategoryChangesBody, CategorySerializer, NewCategoryBody, NewTagBody, TagChangesBody, TagSerializer
+from spendtrackr.pagination import ordered
 from spendtrackr.viewsets import APIRequest, TenantViewSet
 
 
@@ -30,7 +32,9 @@ from spendtrackr.viewsets import APIRequest, TenantViewSet
 @extend_schema(tags=["categories"])
 class CategoryViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = CategorySerializer
+    filterset_class = NamedFilter
     model = Category
+    orderings = ordered(name="name_key")  # categories_one_name
     rules = {
         "list": "categories.see",
         "retrieve": "categories.see",
@@ -65,7 +69,9 @@ class CategoryViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 @extend_schema(tags=["categories"])
 class TagViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = TagSerializer
+    filterset_class = NamedFilter
     model = Tag
+    orderings = ordered(name="name_key")  # tags_one_name
     rules = {"list": "tags.see", "retrieve": "tags.see", "create": "tags.change", "partial_update": "tags.change"}
 
     def rows(self) -> QuerySet[Any]:

@@ -15,7 +15,7 @@ from spendtrackr import errors
 if TYPE_CHECKING:  # REST framework loads this module while it is loading its views
     from rest_framework.views import APIView
 
-PAGING = {"limit", "cursor"}
+PAGING = {"limit", "cursor", "ordering"}
 
 
 class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]

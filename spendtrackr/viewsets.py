@@ -17,6 +17,7 @@ from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from spendtrackr import errors, idempotency
 from spendtrackr.filters import refuse_unknown_parameters
+from spendtrackr.pagination import ordered
 from spendtrackr.permissions import Rule, require
 from spendtrackr.serializers import StrictSerializer, represent, validated
 from spendtrackr.tenancy import TenantModel
@@ -52,7 +53,8 @@ class TenantViewSet(GenericViewSet[Any]):
     always_writable: ClassVar[bool] = False
     # False on an action that needs no more than its address: then a field is a mistake, and not ignored.
     takes_body: ClassVar[bool] = True
-    page_order: ClassVar[tuple[str, ...]] = ("-id",)
+    # What its list may be ordered by: every table has an index of its company's rows by age.
+    orderings: ClassVar[Mapping[str, tuple[str, ...]]] = ordered()
     query_parameters: ClassVar[tuple[str, ...]] = ()
 
     # What the credential of the request at hand may still ask; None before it is known, and where nothing is limited.

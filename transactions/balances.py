@@ -16,6 +16,7 @@ from django.db.models import DateField, F, FilteredRelation, Q, QuerySet, Sum, V
 from django.db.models.functions import Cast, Least
 
 from spendtrackr.money import Money
+from spendtrackr.pagination import ordered
 from spendtrackr.periods import Period
 from transactions import ledger
 from transactions.models import Account, Entry, EntryKind, FundingAccount
@@ -155,7 +156,8 @@ def _movement(first: date, last: date, closing: Mapping[Account, int], moves: Se
     )
 
 
-NEWEST: tuple[str, ...] = ("-day", "-id")
+NEWEST_FIRST = ordered("-day", day="day")  # entries_by_day
+NEWEST = NEWEST_FIRST["-day"]
 
 
 def entries_of(account: FundingAccount) -> QuerySet[Entry]:

@@ -151,11 +151,7 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
         return rows.filter(queries.where_missing(value))
 
     def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Every word somewhere: in the merchant's name, the descriptor, the memo or the owner's name."""
-        for word in value.split()[:_MOST_WORDS]:
-            found = [Q(**{f"{where}__icontains": word}) for where in ("descriptor", "memo", "merchant__name", "member__user__name")]
-            rows = rows.filter(reduce(or_, found))
-        return rows
+        return with_words(rows, value)
 
     def later(self, rows: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
         """Both ends together, in `filter_queryset`: one line must lie between them."""
@@ -190,6 +186,14 @@ TransactionFilter.base_filters["from"] = filters.DateFilter(
 TransactionFilter.base_filters["to"] = filters.DateFilter("occurred_on", lookup_expr="lte", help_text="Last day of purchase, included.")
 
 
+def with_words(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+    """Every word somewhere: in the merchant's name, the descriptor, the memo or the owner's name."""
+    for word in text.split()[:_MOST_WORDS]:
+        found = [Q(**{f"{where}__icontains": word}) for where in ("descriptor", "memo", "merchant__name", "member__user__name")]
+        rows = rows.filter(reduce(or_, found))
+    return rows
+
+
 class ClaimFilter(filters.FilterSet):  # type: ignore[misc]
     status = filters.ChoiceFilter(choices=TransactionStatus.choices)
     approval = filters.ChoiceFilter(choices=ApprovalState.choices)
@@ -197,6 +201,10 @@ class ClaimFilter(filters.FilterSet):  # type: ignore[misc]
         method="by_payment", choices=[(name, name) for name in queries.PAYMENTS], help_text="Of approved ones, where the money is."
     )
     member = filters.CharFilter("member__public_id", max_length=40, help_text="A member's id.")
+    q = filters.CharFilter(method="by_text", max_length=80, help_text="Words of the merchant, the memo or the owner's name.")
+
+    def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return with_words(rows, value)
 
     def by_payment(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(queries.where_payment(value))
@@ -206,6 +214,7 @@ class ReceiptFilter(filters.FilterSet):  # type: ignore[misc]
     """`transaction` finds what hangs on one that the reader may see."""
 
     transaction = filters.CharFilter(method="by_transaction", max_length=40, help_text="A transaction's id: what is attached to it.")
+    q = filters.CharFilter("merchant_name", lookup_expr="icontains", max_length=80, help_text="Part of the merchant's name, as was said.")
     attached = FlagFilter(method="by_place", help_text="`false`: only those on no transaction yet.")
 
     def by_transaction(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:

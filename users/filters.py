@@ -26,6 +26,17 @@ class MemberFilter(filters.FilterSet):  # type: ignore[misc]
         return rows.filter(Q(user__name__icontains=value) | Q(user__email_key__contains=email_key(value)))
 
 
+class InvitationFilter(filters.FilterSet):  # type: ignore[misc]
+    q = filters.CharFilter(method="by_address", max_length=120, help_text="Part of an e-mail address.")
+
+    def by_address(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(email_key__contains=email_key(value))
+
+
+class ApiKeyFilter(filters.FilterSet):  # type: ignore[misc]
+    q = filters.CharFilter("integration__membership__user__name", lookup_expr="icontains", max_length=120, help_text="Part of a name.")
+
+
 class NotificationFilter(filters.FilterSet):  # type: ignore[misc]
     """Of one's own."""
 

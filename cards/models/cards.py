@@ -78,6 +78,7 @@ class Card(TenantModel):
 
     class Meta:
         db_table = "cards"
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["company", "name"], name="cards_by_name")]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["issuer", "issuer_card_id"], name="cards_once_at_the_issuer"),
         ]

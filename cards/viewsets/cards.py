@@ -17,6 +17,7 @@ from cards.models import Budget, Card, CardStatus, CardUsage
 from cards.serializers import CardChangesBody, CardSerializer, NewCardBody, limits_in
 from spendtrackr import errors
 from spendtrackr.money import CURRENCIES
+from spendtrackr.pagination import ordered
 from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
 from users.models import Membership
 from users.serializers import MemberSerializer
@@ -83,6 +84,7 @@ class CardViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = CardSerializer
     filterset_class = CardFilter
     model = Card
+    orderings = ordered(name="name")  # cards_by_name
     rules = {
         "list": "cards.see",
         "retrieve": "cards.see",

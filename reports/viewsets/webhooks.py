@@ -15,12 +15,16 @@ from rest_framework.response import Response
 
 from reports import queries
 from reports import serializers as shapes
-from spendtrackr.models import DeliveryStatus, WebhookDelivery, WebhookEndpoint
+from spendtrackr.models import DeliveryStatus, EndpointStatus, WebhookDelivery, WebhookEndpoint
 from spendtrackr.viewsets import APIRequest, TenantViewSet, with_secrets
 from spendtrackr.webhooks import endpoints
 
 # Whoever has events sent somewhere reads them.
 _READS = "activity.see"
+
+
+class EndpointFilter(filters.FilterSet):  # type: ignore[misc]
+    status = filters.ChoiceFilter(choices=EndpointStatus.choices)
 
 
 @extend_schema_view(
@@ -44,6 +48,7 @@ _READS = "activity.see"
 @extend_schema(tags=["webhooks"])
 class WebhookEndpointViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.WebhookEndpointSerializer
+    filterset_class = EndpointFilter
     model = WebhookEndpoint
     rules = {
         **dict.fromkeys(["list", "retrieve"], "webhooks.see"),

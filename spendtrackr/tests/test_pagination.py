@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from spendtrackr.pagination import Cursor, take_page
+from spendtrackr.pagination import Cursor, ordered, take_page
 from spendtrackr.tenancy import company_scope
 from tests.factories import swipe
 from transactions.models import Transaction
@@ -26,6 +26,25 @@ def walk(client, path: str, limit: int) -> list[list[str]]:
         pages.append([row["id"] for row in page["data"]])
         cursor = page["next_cursor"]
     return pages
+
+
+def test_every_order_ends_with_the_key_and_runs_one_way():
+    assert ordered() == {"-created": ("-id",), "created": ("id",)}
+    assert ordered("day", day="day") == {"day": ("day", "id"), "-day": ("-day", "-id")}
+    assert list(ordered("-created", name="name_key")) == ["-created", "created", "name", "-name"]
+    assert ordered("-created", name="name_key")["-name"] == ("-name_key", "-id")
+
+
+def test_the_page_before_begins_where_this_one_does(seven, api):
+    client = api(seven.alice)
+    first = client.get("/api/v1/transactions/?limit=3").json()
+    second = client.get(f"/api/v1/transactions/?limit=3&cursor={first['next_cursor']}").json()
+    again = client.get(f"/api/v1/transactions/?limit=3&cursor={second['previous_cursor']}").json()
+    assert again == first
+    inside = client.get(f"/api/v1/transactions/?limit=2&cursor={second['previous_cursor']}").json()
+    assert [row["id"] for row in inside["data"]] == [row["id"] for row in first["data"][1:]]
+    top = client.get(f"/api/v1/transactions/?cursor={inside['previous_cursor']}").json()
+    assert ([row["id"] for row in top["data"]], top["previous_cursor"]) == ([first["data"][0]["id"]], None)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/transactions/", "/api/v1/categories/"])
@@ -100,6 +119,14 @@ def packed(text: str) -> str:
 )
 def test_a_cursor_that_we_did_not_make_is_refused(seven, api, cursor):
     response = api(seven.alice).get("/api/v1/transactions/", {"cursor": cursor})
+    assert (response.status_code, response.json()["field"]) == (400, "cursor")
+
+
+@pytest.mark.parametrize(
+    "values", ['["name_key", "id"], "\\ud800", 1', '["name_key", "id"], ["a"], 1', '["name_key", "id", "back"], "a"', '["back"], "a", 1']
+)
+def test_what_is_no_text_is_no_place_in_a_list_by_name(seven, api, values):
+    response = api(seven.alice).get("/api/v1/categories/", {"ordering": "name", "cursor": packed(f"[{values}]")})
     assert (response.status_code, response.json()["field"]) == (400, "cursor")
 
 

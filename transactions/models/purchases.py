@@ -146,6 +146,8 @@ class Transaction(TenantModel):
         indexes: ClassVar[list[models.Index]] = [
             # What a list is ordered by; and what possible duplicates have in common, so that thousands of purchases are not read for it.
             models.Index(fields=["company", "occurred_on", "id", "member", "currency", "amount_minor"], name="transactions_latest_first"),
+            # Lists by amount, whose filters leave it some rows of everything.
+            models.Index(fields=["company", "amount_minor"], name="transactions_by_amount"),
             # Claims and imported lines, among many more swipes.
             models.Index(fields=["company", "source", "occurred_on"], name="transactions_by_source"),
             models.Index(fields=["company", "member", "occurred_on", "id"], name="transactions_of_member"),

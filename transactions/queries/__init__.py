@@ -5,6 +5,7 @@ from __future__ import annotations
 from transactions.queries.accounting import (
     MOST_LOOKED,
     OLDEST,
+    OLDEST_FIRST,
     Item,
     Overview,
     Standing,
@@ -148,6 +149,7 @@ __all__ = [
     "MOST_LOOKED",
     "NO_ELIGIBLE_APPROVER",
     "OLDEST",
+    "OLDEST_FIRST",
     "ORDERINGS",
     "PAID",
     "PAYMENTS",

@@ -14,7 +14,7 @@ from django.db.models.lookups import IsNull
 
 from companies.models import Category
 from spendtrackr.money import Money
-from spendtrackr.pagination import take_page
+from spendtrackr.pagination import ordered, take_page
 from spendtrackr.periods import Period, month_of
 from transactions import accounting
 from transactions.accounting import Change, Part, Place
@@ -39,8 +39,9 @@ from transactions.models import (
 
 # How many transactions a batch looks at together; and how many lines that wait are added up at most, those of the oldest days first.
 BLOCK, MOST_LOOKED = 500, 1_000
-# In which order lines wait.
-OLDEST = ("day", "id")
+# In which order lines wait: spend_lines_by_day.
+OLDEST_FIRST = ordered("day", day="day")
+OLDEST = OLDEST_FIRST["day"]
 # What is read of the rows behind an item: to make the rest of their columns took longer than to look at them.
 _OF_LINES = ("company", "transaction", "entry", "category", "department", "amount_minor", "entry__company", "entry__kind", "entry__day")
 _OF_PURCHASES = (

@@ -9,19 +9,15 @@ from django.db.models import Q, QuerySet
 
 from spendtrackr import errors
 from spendtrackr.money import Money
-from spendtrackr.pagination import take_page
+from spendtrackr.pagination import ordered, take_page
 from transactions.decisions import BUDGETS, FUNDS, PastDecision, Request, explain
 from transactions.models import OPEN_KEY, REQUESTS, ApprovalDecision, Assignment, Message, Transaction, TransactionQuerySet
 from transactions.queries.figures import with_attributions
 from users.models import Membership
 
-LATEST: Sequence[str] = ("-occurred_on", "-id")
-ORDERINGS: dict[str, Sequence[str]] = {
-    "-occurred_on": LATEST,
-    "occurred_on": ("occurred_on", "id"),
-    "-amount": ("-amount_minor", "-id"),
-    "amount": ("amount_minor", "id"),
-}
+# transactions_latest_first, transactions_by_amount
+ORDERINGS = ordered("-occurred_on", occurred_on="occurred_on", amount="amount_minor")
+LATEST = ORDERINGS["-occurred_on"]
 
 
 def visible(member: Membership) -> TransactionQuerySet:

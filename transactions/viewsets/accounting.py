@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from spendtrackr import errors
 from spendtrackr.forms import day_from
 from spendtrackr.money import CURRENCIES
+from spendtrackr.pagination import ordered
 from spendtrackr.permissions import find
 from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
 from transactions import queries
@@ -143,7 +144,7 @@ class AccountingItemViewSet(ListModelMixin, TenantViewSet):
     serializer_class = shapes.ItemSerializer
     model = Transaction
     query_parameters = ("currency", "since", "until")
-    page_order = queries.OLDEST
+    orderings = queries.OLDEST_FIRST
     rules = {"list": "books.see", "retrieve": "books.see", "summary": "books.see"}
 
     def rows(self) -> QuerySet[Any]:
@@ -253,7 +254,7 @@ class AccountingRowViewSet(ListModelMixin, TenantViewSet):
 
     serializer_class = shapes.JournalRowSerializer
     model = AccountingRow
-    page_order = ("id",)
+    orderings = ordered("created")
     rules = {"list": "books.see"}
 
     def rows(self) -> QuerySet[Any]:

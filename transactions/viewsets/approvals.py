@@ -15,6 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from spendtrackr import errors
 from spendtrackr.filters import PAGING, FlagFilter
+from spendtrackr.pagination import ordered
 from spendtrackr.permissions import require
 from spendtrackr.serializers import ErrorSerializer
 from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
@@ -85,7 +86,7 @@ class ApprovalViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     def filled(self, rows: list[Any]) -> list[Any]:
         return queries.with_steps(rows)
 
-    @action(detail=False, methods=["get"], page_order=("id",), query_parameters=tuple(PAGING))
+    @action(detail=False, methods=["get"], orderings=ordered("created"), query_parameters=tuple(PAGING))
     def mine(self, request: APIRequest) -> Response:
         page = self.paginate_queryset(queries.waiting_for(request.membership))
         return self.get_paginated_response(shapes.MineSerializer(page, many=True, context=self.get_serializer_context()).data)

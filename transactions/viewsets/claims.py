@@ -17,6 +17,7 @@ from rest_framework.response import Response
 
 from spendtrackr import errors
 from spendtrackr.money import CURRENCIES
+from spendtrackr.pagination import ordered
 from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
 from transactions import queries
 from transactions.filters import ClaimFilter
@@ -57,6 +58,7 @@ class ClaimViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = shapes.ClaimSerializer
     filterset_class = ClaimFilter
     model = Transaction
+    orderings = ordered(spent_on="occurred_on")  # transactions_by_source
     rules = {
         "list": "transactions.see",
         "retrieve": "transactions.see",

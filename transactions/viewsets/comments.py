@@ -11,6 +11,7 @@ from rest_framework.mixins import ListModelMixin
 from rest_framework.response import Response
 
 from cards.models import CardRequest
+from spendtrackr.pagination import ordered
 from spendtrackr.permissions import find
 from spendtrackr.viewsets import APIRequest, TenantViewSet
 from transactions import queries
@@ -24,7 +25,7 @@ class _CommentViewSet(ListModelMixin, TenantViewSet):
 
     serializer_class = shapes.CommentSerializer
     model = Comment
-    page_order = ("id",)
+    orderings = ordered("created")
 
     def about(self) -> Transaction | CardRequest:
         """What the address names. Raises 404 where this member may not see it."""

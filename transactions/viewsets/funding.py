@@ -12,6 +12,7 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.response import Response
 
 from spendtrackr.filters import PAGING, StrictFilterBackend
+from spendtrackr.pagination import ordered
 from spendtrackr.viewsets import APIRequest, TenantViewSet
 from transactions import balances
 from transactions.filters import EntryFilter
@@ -28,6 +29,7 @@ _DAY = {"type": "string", "format": "date"}
 class FundingAccountViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.FundingAccountSerializer
     model = FundingAccount
+    orderings: ClassVar[Any] = ordered(currency="currency")  # funding_accounts_one_currency
     rules: ClassVar[dict[str, Any]] = dict.fromkeys(("list", "retrieve", "balance", "statement", "entries"), "accounts.see")
     # There is one for entries; accounts are few.
     filterset_class: ClassVar[Any] = None
@@ -81,7 +83,7 @@ class FundingAccountViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
         detail=True,
         methods=["get"],
         filterset_class=EntryFilter,
-        page_order=balances.NEWEST,
+        orderings=balances.NEWEST_FIRST,
         query_parameters=(*EntryFilter.base_filters, *PAGING),
     )
     def entries(self, request: APIRequest, public_id: str) -> Response:

@@ -9,7 +9,6 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from spendtrackr import errors
@@ -22,14 +21,11 @@ from transactions.operations import approvals, coding
 from transactions.serializers import purchases as shapes
 from transactions.serializers.comments import HistorySerializer
 
-_ORDERING = OpenApiParameter("ordering", {"type": "string", "enum": list(queries.ORDERINGS), "default": "-occurred_on"})
-
 
 @extend_schema_view(
     list=extend_schema(
         summary="List transactions",
         description="The company's for those who see it, else your own and those of the people below you. Latest purchase first.",
-        parameters=[_ORDERING],
     ),
     retrieve=extend_schema(summary="Show a transaction"),
     partial_update=extend_schema(
@@ -78,7 +74,7 @@ class TransactionViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = shapes.TransactionSerializer
     filterset_class = TransactionFilter
     model = Transaction
-    query_parameters = ("ordering",)
+    orderings = queries.ORDERINGS
     rules = {
         "list": "transactions.see",
         "retrieve": "transactions.see",
@@ -89,10 +85,6 @@ class TransactionViewSet(ListModelMixin, ShowMixin, TenantViewSet):
         "decision": "transactions.see",
         "history": "transactions.see",
     }
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        self.page_order = tuple(order_from(request.query_params.get("ordering")))  # type: ignore[misc]
 
     def rows(self) -> QuerySet[Any]:
         return queries.visible(self.request.membership) if self.action == "list" else queries.readable(self.request.membership)
@@ -136,12 +128,3 @@ class TransactionViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     @action(detail=True, methods=["post"], takes_body=False)
     def withdraw(self, request: APIRequest, public_id: str) -> Response:
         return self.reply_anew(approvals.withdraw(self.get_object(), actor=request.membership, at=timezone.now()))
-
-
-def order_from(asked: str | None) -> Any:
-    """The ordering that an address asks for. Raises `Invalid` naming the parameter."""
-    if not asked:
-        return queries.LATEST
-    if asked not in queries.ORDERINGS:
-        raise errors.Invalid(f"ordering is one of {', '.join(queries.ORDERINGS)}.", field="ordering")
-    return queries.ORDERINGS[asked]

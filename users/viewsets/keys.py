@@ -12,9 +12,11 @@ from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.response import Response
 
+from spendtrackr.pagination import ordered
 from spendtrackr.viewsets import APIRequest, TenantViewSet, with_secrets
 from users import operations, queries
 from users import serializers as shapes
+from users.filters import ApiKeyFilter
 from users.models import ApiKey
 
 
@@ -38,7 +40,10 @@ from users.models import ApiKey
 @extend_schema(tags=["api-keys"])
 class ApiKeyViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.ApiKeySerializer
+    filterset_class = ApiKeyFilter
     model = ApiKey
+    # By name without an index: a company's keys are few.
+    orderings = ordered(name="integration__membership__user__name")
     rules = {
         **dict.fromkeys(["list", "retrieve"], "keys.see"),
         **dict.fromkeys(["create", "partial_update", "rotate", "revoke"], "keys.change"),

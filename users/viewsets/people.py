@@ -13,12 +13,14 @@ from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.response import Response
 
+from companies.filters import NamedFilter
 from companies.models import Department
+from spendtrackr.pagination import ordered
 from spendtrackr.viewsets import APIRequest, TenantViewSet, with_secrets
 from users import operations, queries
 from users import serializers as shapes
 from users.authentication import throttle_invitations
-from users.filters import MemberFilter
+from users.filters import InvitationFilter, MemberFilter
 from users.models import Invitation, Membership, email_key
 
 
@@ -48,6 +50,8 @@ class MemberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.MemberSerializer
     filterset_class = MemberFilter
     model = Membership
+    # By name without an index: a company's people are thousands at most.
+    orderings = ordered(name="user__name")
     rules = {"list": "people.see", "retrieve": "people.see", "partial_update": "people.change"}
 
     def rows(self) -> QuerySet[Any]:
@@ -72,6 +76,7 @@ class MemberViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 @extend_schema(tags=["people"])
 class InvitationViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.InvitationSerializer
+    filterset_class = InvitationFilter
     model = Invitation
     rules = dict.fromkeys(["list", "retrieve", "create", "resend", "revoke"], "people.invite")
 
@@ -125,7 +130,9 @@ class DepartmentViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     """Here and not in `companies`, because a department has a head and people in it."""
 
     serializer_class = shapes.DepartmentSerializer
+    filterset_class = NamedFilter
     model = Department
+    orderings = ordered(name="name_key")  # departments_one_name
     rules = {
         "list": "departments.see",
         "retrieve": "departments.see",
