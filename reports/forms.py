@@ -32,9 +32,15 @@ _LONGEST_YEARS = 30
 USUAL = {"group_by": "category"}
 
 
+LONGEST_ID = 40
+
+
 def question_from(given: Mapping[str, Any], report: Definition, member: Membership, *, at: datetime) -> Question:
     """What is asked of a report. Raises `Invalid` naming the parameter."""
     today, booked = member.company.day_of(at), queries.booked(queries.reader(member))
+    for name in Dimension.values:
+        if name in report.takes and len(given.get(name) or "") > LONGEST_ID:
+            raise errors.Invalid(f"An id has at most {LONGEST_ID} characters.", field=name)
     return Question(
         member=member,
         at=at,

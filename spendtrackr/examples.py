@@ -31,7 +31,8 @@ _SHAPES = {
     "Event": "evt", "Export": "exp", "Grant": "grant", "Import": "imp", "ImportReport": "imp", "Invitation": "inv",
     "Me": "usr", "Member": "mem",
     "NewApiKey": "key", "NewWebhookEndpoint": "whe", "Notification": "ntf", "Payout": "pay", "Policy": "pol", "Receipt": "rcp",
-    "Reimbursement": "rmb", "Repayment": "rpy", "Session": "ses", "Tag": "tag", "Transaction": "txn", "WebhookDelivery": "whd",
+    "Reimbursement": "rmb", "Repayment": "rpy", "SentEvent": "evt",
+    "Session": "ses", "Tag": "tag", "Transaction": "txn", "WebhookDelivery": "whd",
     "WebhookDeliveryDetail": "whd", "WebhookEndpoint": "whe",
 }  # fmt: skip
 _WORDS = {

@@ -70,12 +70,14 @@ class FlagFilter(filters.BooleanFilter):  # type: ignore[misc]
 
 
 def refuse_unknown_parameters(request: Request, view: Any) -> None:
-    """400 for a query parameter that the route does not document."""
+    """400 for a query parameter that the route does not document, and for one without a value: either would widen a list unnoticed."""
     known = set(getattr(view, "query_parameters", ()))
     if getattr(view, "action", None) == "list":
         known |= PAGING
         filterset = getattr(view, "filterset_class", None)
         known |= set(filterset.base_filters) if filterset else set()
-    for name in request.query_params:
+    for name, value in request.query_params.items():
         if name not in known:
             raise errors.Invalid("This route has no such query parameter.", field=name, code="unknown_parameter")
+        if not value:
+            raise errors.Invalid("Give it a value, or leave it out.", field=name)

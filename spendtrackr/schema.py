@@ -12,7 +12,7 @@ from rest_framework.permissions import AllowAny
 from spendtrackr.idempotency import HEADER
 from spendtrackr.serializers import ErrorSerializer
 from spendtrackr.tenancy import company_scope
-from spendtrackr.viewsets import IF_MATCH, is_conditional
+from spendtrackr.viewsets import IF_MATCH, MOST_VERSIONS, is_conditional
 
 _MEANING = {
     "400": "A value, field or parameter cannot be accepted; `field` names it.",
@@ -52,11 +52,15 @@ class ContractSchema(AutoSchema):
         operation = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
-        for status in self._refusals():
-            operation["responses"].setdefault(status, self._refusal(status))
+        for status in {*self._refusals(), *(set(operation["responses"]) & set(_MEANING))}:
+            if not operation["responses"].get(status, {}).get("description"):
+                operation["responses"][status] = self._refusal(status)
         operation["responses"] = dict(sorted(operation["responses"].items()))
         if self.method == "GET" and getattr(self.view, "action", None) == "retrieve":
             operation["responses"]["200"]["headers"] = {"ETag": {"description": "Give it as `If-Match`.", "schema": {"type": "string"}}}
+        for schema in (one["schema"] for one in operation.get("parameters", []) if one["in"] == "query"):
+            if schema.get("type") == "string" and not {"enum", "format", "pattern"} & set(schema):
+                schema["minLength"] = 1
         if not self._is_open():
             operation["description"] = " ".join([operation.get("description", ""), _scope_of(operation)]).strip()
         return operation
@@ -78,7 +82,7 @@ class ContractSchema(AutoSchema):
                 *parameters,
                 OpenApiParameter(
                     IF_MATCH,
-                    {"type": "string", "minLength": 1, "maxLength": 1000},
+                    {"type": "string", "minLength": 1, "maxLength": MOST_VERSIONS},
                     OpenApiParameter.HEADER,
                     description="The `ETag` of what was read: 412 when it is another by now, and nothing is changed.",
                 ),

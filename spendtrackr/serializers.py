@@ -167,9 +167,9 @@ class DayField(serializers.DateField):
 
 
 class MoneyShape(StrictSerializer):
-    """`{"minor": 4200, "currency": "USD"}` is 42.00 US dollars."""
+    """`{"minor": 4200, "currency": "USD"}` is 42.00 US dollars. What is answered may be a sum, and has no bounds as what is sent has."""
 
-    minor = StrictIntegerField(min_value=-MAX_MINOR, max_value=MAX_MINOR, help_text="Whole minor units: cents, pence, fils.")
+    minor = StrictIntegerField(help_text="Whole minor units: cents, pence, fils.")
     currency = CurrencyField()
 
     class Meta:

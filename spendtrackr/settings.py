@@ -240,6 +240,7 @@ SPECTACULAR_SETTINGS = {
         "BudgetIntervalEnum": "cards.models.BudgetInterval",
         "LimitIntervalEnum": "cards.serializers.INTERVALS",
         "RequestKindEnum": "cards.models.RequestKind",
+        "NetworkRequestKindEnum": "transactions.serializers.purchases.REQUEST_KINDS",
         "RequestStatusEnum": "cards.models.RequestStatus",
         "TransactionStatusEnum": "transactions.models.TransactionStatus",
         "TransactionSourceEnum": "transactions.models.TransactionSource",

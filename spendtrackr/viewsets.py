@@ -63,9 +63,9 @@ class TenantViewSet(GenericViewSet[Any]):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self._count()
-        refuse_unknown_parameters(request, self)
         if not self.action:
             return
+        refuse_unknown_parameters(request, self)
         require(self._rule(), self.request.membership)
         if self.action in self.asked_besides:
             require(self.asked_besides[self.action], self.request.membership)
@@ -121,6 +121,8 @@ class TenantViewSet(GenericViewSet[Any]):
         if wanted is not None:
             if not is_conditional(self, str(request.method), is_detail=bool(kwargs)):
                 raise errors.Invalid("This route changes nothing that has a version.", field=IF_MATCH)
+            if not 1 <= len(wanted) <= MOST_VERSIONS:
+                raise errors.Invalid(f"A condition has 1 to {MOST_VERSIONS} characters.", field=IF_MATCH)
             self._lock()
             if self._version() not in (known := [one.strip() for one in wanted.split(",")]) and "*" not in known:
                 raise errors.Stale
@@ -198,7 +200,8 @@ class TenantViewSet(GenericViewSet[Any]):
         return response
 
 
-IF_MATCH = "If-Match"
+# How long a condition may be: more than two dozen versions.
+IF_MATCH, MOST_VERSIONS = "If-Match", 1000
 
 
 def is_conditional(view: Any, method: str, *, is_detail: bool) -> bool:
@@ -238,7 +241,8 @@ class OpenViewSet(ViewSet):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        refuse_unknown_parameters(request, self)
+        if self.action:
+            refuse_unknown_parameters(request, self)
 
     def body(self, serializer_class: type[BaseSerializer[Any]]) -> dict[str, Any]:
         serializer = serializer_class(data=self.request.data)

@@ -13,14 +13,26 @@ from django.db import close_old_connections
 from hypothesis import HealthCheck, assume, given, settings
 from jsonschema import Draft202012Validator
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
+from cards import operations as cards
 from conftest import client_of
+from spendtrackr.money import MAX_MINOR, Money
 from spendtrackr.schema import ContractGenerator
+from spendtrackr.tenancy import company_scope
+from spendtrackr.webhooks import endpoints
 from spendtrackr.wsgi import application
+from tests.factories import NOON, swipe
 from tests.routes import all_routes
 from tests.test_isolation import OPEN
 from tests.test_permissions import CASES
+from transactions.operations import accounts
+from transactions.operations.swipes import authorize
 from users.roles import TABLE
 
 CONTRACT = ContractGenerator().get_schema(request=None, public=True)
@@ -157,11 +169,95 @@ def test_a_route_without_a_body_refuses_fields_whatever_state_its_object_is_in(w
     assert client.post(path.replace("{public_id}", "x_1"), ["foo"]).status_code == 400
 
 
+LOOKS = [(path, told) for path, method, told in OPERATIONS if method == "get" and path != "/api/v1/schema/"]
+
+
+@pytest.mark.parametrize(("path", "told"), LOOKS, ids=[path for path, _ in LOOKS])
+def test_a_route_knows_the_parameters_that_it_is_described_with(world, api, path, told):
+    names = [one["name"] for one in told.get("parameters", []) if one["in"] == "query"]
+    answer = api(world.alice).get(path.replace("{public_id}", "x_1"), dict.fromkeys(names, "x"))
+    assert answer.status_code in {200, 400, 404}
+    if answer.status_code == 400:
+        assert answer.json()["code"] != "unknown_parameter"
+
+
+@pytest.mark.parametrize(("path", "name", "value"), [("accounting-items/", "currency", "USDX"), ("reports/movers/", "merchant", "x" * 41)])
+def test_what_is_longer_than_the_contract_says_is_refused_where_no_filter_looks_at_it(world, api, path, name, value):
+    answer = api(world.alice).get(f"/api/v1/{path}", {name: value})
+    assert (answer.status_code, answer.json()["field"]) == (400, name)
+
+
+def test_a_sum_may_be_larger_than_any_amount_that_is_sent(world, api):
+    with company_scope(world.acme.pk):
+        for _ in range(2):
+            accounts.top_up(Money(MAX_MINOR, "USD"), actor=world.alice, at=NOON)
+    told = api(world.alice).get("/api/v1/accounts/").json()
+    assert told["data"][0]["available"]["minor"] > 2 * MAX_MINOR
+    shape = CONTRACT["paths"]["/api/v1/accounts/"]["get"]["responses"]["200"]["content"][JSON]["schema"]
+    assert [error.message for error in Draft202012Validator({**shape, "components": CONTRACT["components"]}).iter_errors(told)] == []
+
+
+@pytest.mark.parametrize("query", ["?card=", "?card=&q=x", "?from=", "?q=x&to=", "?cursor=", "?ordering=", "?limit="])
+def test_a_parameter_without_a_value_does_not_widen_a_list(world, api, query):
+    answer = api(world.alice).get(f"/api/v1/transactions/{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert f"{answer.json()['field']}=" in query
+
+
+@pytest.mark.parametrize("path", ["/api/v1/accounts/?limit=5", "/api/v1/accounts/?nonsense=1", "/api/v1/auth/login/?nonsense=1"])
+def test_a_method_that_is_not_there_is_refused_as_such_whatever_comes_with_it(world, api, path):
+    for method in ("TRACE", "PUT", "DELETE"):
+        assert api(world.alice).generic(method, path).status_code == 405
+
+
+def test_an_explained_decision_is_as_the_contract_says(world, api):
+    with company_scope(world.acme.pk):
+        cards.freeze(world.card, actor=world.bob, at=NOON)
+        purchase = authorize(world.card, swipe(1_00)).transaction
+    told = api(world.alice).get(f"/api/v1/transactions/{purchase.public_id}/decision/").json()
+    assert [check["value"] for check in told["checks"] if check["name"] == "company"] == [None]
+    shape = {"$ref": "#/components/schemas/PastDecision", "components": CONTRACT["components"]}
+    assert [error.message for error in Draft202012Validator(shape).iter_errors(told)] == []
+
+
+def test_the_message_of_a_test_that_has_no_number_yet_is_as_the_contract_says(world, api):
+    with company_scope(world.acme.pk):
+        endpoint, _ = endpoints.create(url="https://hooks.example/", actor=world.alice, at=NOON)
+        sent = endpoints.test(endpoint, actor=world.alice, at=NOON)
+    told = api(world.alice).get(f"/api/v1/webhook-deliveries/{sent.public_id}/").json()
+    assert told["message"]["data"]["sequence"] is None
+    shape = {"$ref": "#/components/schemas/WebhookDeliveryDetail", "components": CONTRACT["components"]}
+    assert [error.message for error in Draft202012Validator(shape).iter_errors(told)] == []
+
+
+def test_a_file_that_is_not_written_yet_is_a_documented_answer(world, api):
+    client = api(world.alice)
+    made = client.post("/api/v1/exports/", {"what": "cards", "format": "csv"}, format="json").json()
+    assert client.get(f"/api/v1/exports/{made['id']}/file/").status_code == 409
+    assert "409" in CONTRACT["paths"]["/api/v1/exports/{public_id}/file/"]["get"]["responses"]
+
+
+@pytest.mark.parametrize(("length", "status"), [(1, 412), (1000, 412), (1001, 400)])
+def test_a_condition_has_at_most_a_thousand_characters(world, api, length, status):
+    path = f"/api/v1/cards/{world.card.public_id}/freeze/"
+    refused = api(world.alice).post(path, HTTP_IF_MATCH="x" * length)
+    assert (refused.status_code, refused.json()["field"]) == (status, "If-Match" if status == 400 else None)
+    with company_scope(world.acme.pk):
+        assert world.reload().open_freezes == []
+
+
 SCHEMA = schemathesis.openapi.from_dict(CONTRACT)
 SCHEMA.app = application
 # No id is called so: `/imports/preview/` is another route, which takes nothing but POST.
 ACTIONS = {path.rstrip("/").rpartition("/")[2] for path in CONTRACT["paths"]}
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
 
 
 @pytest.fixture

@@ -182,12 +182,18 @@ class WebhookDeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
         }
 
 
+class SentEventSerializer(EventSerializer):
+    """With its number whenever it is sent."""
+
+    sequence = serializers.IntegerField(source="event.sequence", allow_null=True, help_text="Null in the first second of a test.")
+
+
 class MessageSerializer(serializers.Serializer[Any]):
     """What is sent: the body of the request."""
 
     type = serializers.CharField()
     timestamp = serializers.DateTimeField(help_text="When it happened.")
-    data = EventSerializer(help_text="The event as the feed shows it, without names.")  # type: ignore[assignment]  # a field of the message
+    data = SentEventSerializer(help_text="The event as the feed shows it, without names.")  # type: ignore[assignment]  # a field of the message
 
 
 class WebhookDeliveryDetailSerializer(WebhookDeliverySerializer):

@@ -18,6 +18,7 @@ from reports import exports, operations
 from reports.models import Export
 from reports.serializers import ExportBody, ExportSerializer
 from reports.views.files import download
+from spendtrackr.serializers import ErrorSerializer
 from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
 
 _UNDER_WAY = OpenApiExample(
@@ -81,7 +82,7 @@ class ExportViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     @extend_schema(
         summary="Download an export's file",
         description="409 until it is done, 404 once it has expired, and 403 where you may see less by now than when it was written.",
-        responses={(200, content_type): OpenApiTypes.BINARY for content_type in exports.TYPES.values()},
+        responses={**{(200, content_type): OpenApiTypes.BINARY for content_type in exports.TYPES.values()}, 409: ErrorSerializer},
     )
     @action(detail=True, methods=["get"])
     def file(self, request: APIRequest, public_id: str) -> FileResponse:

@@ -13,7 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from reports.catalogue import REPORTS
-from reports.forms import USUAL, question_from
+from reports.forms import LONGEST_ID, USUAL, question_from
 from reports.serializers import CatalogueSerializer, ReportSerializer
 from reports.shape import Definition
 from spendtrackr.viewsets import APIRequest, TenantViewSet
@@ -28,7 +28,7 @@ _PLAIN = {
     ),
     "currency": OpenApiParameter("currency", {"type": "string", "pattern": "^[A-Z]{3}$"}, description="One currency alone, by ISO 4217."),
     **{
-        name: OpenApiParameter(name, {"type": "string", "maxLength": 40}, description=f"Of one {name} alone: its id, or `none`.")
+        name: OpenApiParameter(name, {"type": "string", "maxLength": LONGEST_ID}, description=f"Of one {name} alone: its id, or `none`.")
         for name in Dimension.values
     },
 }

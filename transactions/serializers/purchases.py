@@ -201,8 +201,8 @@ class CheckSerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField()
     passed = serializers.BooleanField()
-    value = serializers.JSONField(allow_null=True, help_text="What was found; amounts in minor units.")
-    limit = serializers.JSONField(allow_null=True, help_text="What would have been allowed.")
+    value = serializers.JSONField(help_text="What was found, or null; amounts in minor units.")
+    limit = serializers.JSONField(help_text="What would have been allowed, or null.")
     room = serializers.IntegerField(allow_null=True, help_text="What was left, in minor units.")
     subject = serializers.CharField(allow_null=True, default=None, help_text="Id of the budget or grant that it is about.")
 
@@ -223,11 +223,14 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     changes = ChangeSerializer(many=True, help_text="All of them together would have approved it; empty when it was.")
 
 
+REQUEST_KINDS = sorted(str(kind) for kind in REQUESTS)
+
+
 class RequestSerializer(serializers.Serializer[Any]):
     """What the network asked about a purchase, and what it was answered."""
 
     id = serializers.CharField(help_text="Id of the message.")
-    kind = serializers.ChoiceField(sorted(REQUESTS))
+    kind = serializers.ChoiceField(REQUEST_KINDS)
     network_id = serializers.CharField(help_text="The network's own id of the message.")
     at = serializers.DateTimeField()
     approved = serializers.BooleanField()

@@ -151,7 +151,10 @@ class AccountingItemViewSet(ListModelMixin, TenantViewSet):
         """Transactions, and in the list a line for each."""
         if self.action != "list":
             return Transaction.objects.all()
-        return queries.waiting(queries.accounting_settings(), currency=self.request.query_params.get("currency", ""), **self._days())
+        currency = self.request.query_params.get("currency", "")
+        if len(currency) > 3:
+            raise errors.Invalid("A currency has three letters.", field="currency")
+        return queries.waiting(queries.accounting_settings(), currency=currency, **self._days())
 
     def _days(self) -> dict[str, Any]:
         given = self.request.query_params

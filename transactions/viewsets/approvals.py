@@ -86,7 +86,7 @@ class ApprovalViewSet(ListModelMixin, ShowMixin, TenantViewSet):
     def filled(self, rows: list[Any]) -> list[Any]:
         return queries.with_steps(rows)
 
-    @action(detail=False, methods=["get"], orderings=ordered("created"), query_parameters=tuple(PAGING))
+    @action(detail=False, methods=["get"], orderings=ordered("created"), filterset_class=None, query_parameters=tuple(PAGING))
     def mine(self, request: APIRequest) -> Response:
         page = self.paginate_queryset(queries.waiting_for(request.membership))
         return self.get_paginated_response(shapes.MineSerializer(page, many=True, context=self.get_serializer_context()).data)
