@@ -63,6 +63,8 @@ check: $(VENV)/.dev ## linters, types, import line, migrations, contract, deploy
 	$(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 	SPENDTRACKR_MODE=production SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))') ALLOWED_HOSTS=spend.example.com \
 	  $(PY) manage.py check --deploy --fail-level WARNING
+contract: $(VENV)/.test ## the contract against a real server, by four roles; an hour, or ARGS="--role key --phases coverage"
+	$(PY) -m tests.contract $(ARGS)
 e2e: $(VENV)/.dev ## browser tests; needs chromium
 	$(PY) -m pytest -m e2e -n auto --nomigrations tests/e2e
 format: $(VENV)/.dev ## format the code
@@ -74,4 +76,4 @@ lock: $(VENV)/.base ## pin requirements/*.txt again; needs uv
 	@! grep -nE 'https?://' requirements/*.txt
 clean: ## remove .venv and the demo's data
 	rm -rf $(VENV) var
-.PHONY: help install demo verify test check e2e format prod-env lock clean
+.PHONY: help install demo verify test check contract e2e format prod-env lock clean
