@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('cards', '0006_cards_by_name'),
         ('companies', '0005_cost_centres'),
-        ('transactions', '0019_what_is_alike'),
+        ('transactions', '0021_issues_as_rows'),
         ('users', '0009_webhooks_told'),
     ]
 
