@@ -16,7 +16,7 @@ from spendtrackr.schema import ContractGenerator
 from spendtrackr.tenancy import company_scope
 from tests.filling import come
 from tests.routes import _patterns
-from transactions.models import AccountingBatch, Backtest, FundingAccount, Transaction
+from transactions.models import AccountingBatch, Backtest, FundingAccount, StatementImport, Transaction
 
 SCHEMA = ContractGenerator().get_schema(request=None, public=True)
 CONTRACT = SCHEMA["paths"]
@@ -30,7 +30,9 @@ def _shape(path: str) -> dict:
 
 LISTS = sorted(path for path, methods in CONTRACT.items() if "get" in methods and "next_cursor" in _shape(path).get("properties", {}))
 # What stays as it was made: no row comes to it later.
-FIXED = {"/api/v1/accounting-batches/{public_id}/rows/", "/api/v1/backtests/{public_id}/rows/"}
+FIXED = {
+    "/api/v1/imports/{public_id}/issues/", "/api/v1/accounting-batches/{public_id}/rows/", "/api/v1/backtests/{public_id}/rows/",
+}  # fmt: skip
 # What a row is ordered by, as it is shown; `created` shows in its key.
 SHOWN = {
     "name": lambda row: row["name"].casefold(),
@@ -128,6 +130,7 @@ def walks(django_db_setup, django_db_blocker) -> dict[str, list[Walk]]:
                 "accounts": FundingAccount.objects.get(currency="USD").public_id,
                 "accounting-batches": AccountingBatch.objects.earliest("pk").public_id,
                 "backtests": Backtest.objects.latest("pk").public_id,
+                "imports": StatementImport.objects.filter(rejected=3).earliest("pk").public_id,
             }
         client = client_of(world.alice)
         found = {

@@ -200,7 +200,9 @@ def fill(world, rounds: int, start: int) -> None:
             rows = f"Date,Amount,Currency,Merchant,Category\n2026-02-{number + 1:02d},1.00,EUR,M{number},C{number}\n"
             import_statement(world.acme, StatementFile(rows.encode(), "s.csv"), actor=world.alice, at=NOON)
             try_out(world)
-            read_upload(b"Date,Amount,Merchant\n2026-03-10,1.00,Sushi\nx,1.00,Sushi\n", actor=world.alice, at=NOON, book=bool(number % 2))
+            for is_booked in (True, False):
+                text = b"Date,Amount,Merchant\n2026-03-10,1.00,Sushi\n" + 3 * b"x,1.00,Sushi\n"
+                read_upload(text, actor=world.alice, at=NOON, book=is_booked)
             exports.ask("transactions", "csv", {"status": "posted"}, actor=world.alice, at=NOON)
             write_exports()
     events.seal_all()

@@ -25,6 +25,7 @@ from transactions.models import (
     StatementIssue,
     TransactionSource,
     TransactionStatus,
+    UploadStatus,
 )
 from transactions.policies import ITEMS
 
@@ -255,6 +256,20 @@ _NAMED = {
     "missing": "What would be missing: `receipt`, `memo` or `category`.",
     "code": "Of swipes, the code of a decline.",
 }
+
+
+class ImportFilter(filters.FilterSet):  # type: ignore[misc]
+    """Imports of one source, or with a file of a name."""
+
+    source = filters.CharFilter("source__name", lookup_expr="iexact", max_length=80, help_text="The name of a source.")
+    q = filters.CharFilter("filename", lookup_expr="icontains", max_length=80, help_text="Part of a file's name.")
+
+
+class UploadFilter(filters.FilterSet):  # type: ignore[misc]
+    """Uploads in a state."""
+
+    status = filters.ChoiceFilter(choices=UploadStatus.choices)
+    q = filters.CharFilter("filename", lookup_expr="icontains", max_length=80, help_text="Part of a file's name.")
 
 
 class IssueFilter(filters.FilterSet):  # type: ignore[misc]

@@ -16,9 +16,10 @@ from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.response import Response
 
 from spendtrackr import errors
+from spendtrackr.pagination import ordered
 from spendtrackr.permissions import find
 from spendtrackr.viewsets import APIRequest, TenantViewSet
-from transactions.filters import IssueFilter
+from transactions.filters import ImportFilter, IssueFilter, UploadFilter
 from transactions.models import StatementImport, StatementIssue, StatementUpload
 from transactions.operations import statement_uploads, statements
 from transactions.operations.statement_uploads import Said
@@ -36,6 +37,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.ImportSerializer
     parser_classes = (MultiPartParser,)
+    filterset_class = ImportFilter
     model = StatementImport
     rules = {
         "list": "imports.see",
@@ -118,7 +120,7 @@ class ImportIssueViewSet(ListModelMixin, TenantViewSet):
     serializer_class = shapes.IssueSerializer
     filterset_class = IssueFilter
     model = StatementIssue
-    ordering = ("id",)
+    orderings = ordered("created")
     rules = {"list": "imports.see"}
 
     def rows(self) -> QuerySet[Any]:
@@ -151,6 +153,7 @@ class ImportIssueViewSet(ListModelMixin, TenantViewSet):
 @extend_schema(tags=["statements"])
 class StatementUploadViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.UploadDetailSerializer
+    filterset_class = UploadFilter
     model = StatementUpload
     rules = dict.fromkeys(("list", "retrieve", "create", "partial_update", "destroy", "book"), "imports.book")
 
