@@ -47,7 +47,8 @@ def content_of(count: int) -> bytes:
     out = csv.writer(file)
     out.writerow(["Date", "Amount", "Currency", "Merchant", "MCC", "Card Number", "Reference"])
     for number in range(count):
-        day, amount = date(2026, 1, 1) + timedelta(days=draw.randrange(330)), f"{draw.randrange(1, 9_999_99) / 100:.2f}"
+        # By day, as statements are.
+        day, amount = date(2026, 1, 1) + timedelta(days=330 * number // count), f"{draw.randrange(1, 9_999_99) / 100:.2f}"
         shop, code = f"Merchant {draw.randrange(SHOPS)}", draw.choice(["5812", "4111", "5411"])
         out.writerow([day, amount, "USD", shop, code, f"************{draw.randrange(1000, 9999)}", f"REF{number}"])
     return file.getvalue().encode()
