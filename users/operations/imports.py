@@ -68,11 +68,20 @@ class Outcome:
 def read_roster(content: bytes, kind: Kind | None = None) -> Roster:
     """The rows of an uploaded CSV or XLSX file. Raises `Invalid` or `TooLarge` for `file`."""
     if len(content) > settings.ROSTER_MAX_BYTES:
-        raise too_large()
+        raise _too_large()
     return read(sheet_rows(content), kind)
 
 
-def too_large() -> errors.TooLarge:
+def content_of(uploaded: Any) -> bytes:
+    """The bytes of an uploaded file, from its beginning. Raises `TooLarge` before any of it is read."""
+    if uploaded.size > settings.ROSTER_MAX_BYTES:
+        raise _too_large()
+    uploaded.seek(0)  # a retried request reads it again
+    content: bytes = uploaded.read()
+    return content
+
+
+def _too_large() -> errors.TooLarge:
     return errors.TooLarge(f"A file of people may have {settings.ROSTER_MAX_BYTES // 1024 // 1024} MB.", field="file")
 
 

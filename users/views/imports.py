@@ -61,7 +61,7 @@ def _answer(request: HttpRequest, member: Membership) -> HttpResponse:
     try:
         if not carried and not form.is_valid():
             return _show(request, form, status=400)
-        roster = _carried(carried, member) if carried else imports.read_roster(form.cleaned_data["file"].read())
+        roster = _carried(carried, member) if carried else imports.read_roster(imports.content_of(form.cleaned_data["file"]))
         require(_RULES[roster.kind], member)
         adds = bool(request.POST.get("adds_departments"))
         if carried and request.POST.get("do") == "apply":

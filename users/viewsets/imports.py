@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework.decorators import action
@@ -69,11 +68,7 @@ class RosterViewSet(TenantViewSet):
         return imports.import_roster(self._roster(body), actor=member, **said)
 
     def _roster(self, body: dict[str, Any]) -> Roster:
-        uploaded = body["file"]
-        if uploaded.size > settings.ROSTER_MAX_BYTES:
-            raise imports.too_large()
-        uploaded.seek(0)  # a retried request reads it again
-        return imports.read_roster(uploaded.read(), self.kind)
+        return imports.read_roster(imports.content_of(body["file"]), self.kind)
 
     def _told(self, outcome: Outcome) -> Response:
         return Response(shapes.shown_outcome(outcome, self.body(self.body_class).get("show", "")))
