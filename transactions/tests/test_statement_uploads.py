@@ -509,6 +509,24 @@ class TestOnPages:
         tasks.run_uploads(NOON)
         assert client.get(sent["Location"])["Location"] == f"/imports/{record}/"
 
+    def test_an_import_that_stopped_says_so_and_what_to_do(self, world, pages, monkeypatch, small_blocks):
+        with company_scope(world.acme.pk):
+            upload = read_upload(rows(12), actor=world.alice, at=NOON)
+            record = statement_uploads.start(upload, actor=world.alice, at=NOON).statement_import
+            upload.refresh_from_db()
+            work(upload, blocks=1)
+            StatementUpload.objects.update(status=UploadStatus.FAILED, reason="Out of order.")
+        client = pages(world.alice)
+        assert "Go on from there" in client.get(f"/imports/{record.public_id}/").content.decode()
+        at = f"/imports/uploads/{upload.public_id}/"
+        assert "It stopped on the way" in client.get(at).content.decode()
+        StatementUpload.across_companies.filter(pk=upload.pk).update(claimed_until=None)
+        assert "12 rows booked" in client.post(at, {"do": "book"}, follow=True).content.decode()
+        monkeypatch.undo()
+        StatementImport.across_companies.update(booked=11, waiting=1)
+        StatementUpload.across_companies.all().delete()
+        assert "The same file again adds what is missing" in client.get(f"/imports/{record.public_id}/").content.decode()
+
     def test_the_report_is_narrowed_to_a_kind(self, world, pages):
         client, sent = self.open(pages, world.alice, rows(3, bad=2) + b",,\n")
         report = client.post(sent["Location"], {"do": "book"}, follow=True).redirect_chain[-1][0]

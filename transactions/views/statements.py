@@ -159,7 +159,8 @@ def record(request: HttpRequest, member: Membership, public_id: str) -> HttpResp
         "tabs": [(str(name), label, counts[name]) for name, label in _ISSUES.items() if counts[name]],
         "kind": kind,
         "issues": [{"row": row, "says": _ISSUES[IssueKind(row.kind)]} for row in rows],
-        "upload": StatementUpload.objects.filter(statement_import=found).first() if found.waiting and member.may("imports.book") else None,
+        "upload": StatementUpload.objects.filter(statement_import=found).first() if found.waiting else None,
+        "may_book": member.may("imports.book"),
         "next_cursor": following,
         "is_first_page": "cursor" not in request.GET,
     }
