@@ -66,7 +66,7 @@ def serving(environment: dict[str, str], log: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "spendtrackr.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
-    command += ["--threads", "4", "--no-control-socket", "--log-level", "warning"]
+    command += ["--threads", "4", "--limit-request-line", "8190", "--no-control-socket", "--log-level", "warning"]
     with log.open("wb") as lines:
         server = subprocess.Popen(command, env=environment, stdout=lines, stderr=lines)
         try:

@@ -41,8 +41,8 @@ KINDS = {
     "authorizations": "txn", "backtests": "btest", "budgets": "bud", "card-requests": "req", "cards": "card", "categories": "cat",
     "claims": "txn", "delegations": "dlg", "departments": "dep", "events": "evt", "exports": "exp", "grants": "grant", "imports": "imp",
     "invitations": "inv", "members": "mem", "notifications": "ntf", "payouts": "pay", "policies": "pol", "receipts": "rcp",
-    "reimbursements": "rmb", "repayments": "rpy", "sessions": "ses", "tags": "tag", "transactions": "txn", "webhook-deliveries": "whd",
-    "webhook-endpoints": "whe",
+    "reimbursements": "rmb", "repayments": "rpy", "sessions": "ses", "statement-uploads": "upl", "tags": "tag", "transactions": "txn",
+    "webhook-deliveries": "whd", "webhook-endpoints": "whe",
 }  # fmt: skip
 _ID = re.compile(r'"([a-z]+)_([0-9a-z]{20,30})"')
 _USUALLY = 0.9
