@@ -7,10 +7,11 @@ entities are refused (defusedxml), and rows are read as they are asked for.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from openpyxl import load_workbook
 
@@ -21,6 +22,9 @@ from spendtrackr.tabular import MAX_COLUMNS, Row, bare, open_text
 MAX_UNPACKED_BYTES = 30 * 1024 * 1024
 MAX_PART_BYTES = 8 * 1024 * 1024
 MAX_PARTS = 1_000
+# Of one sheet, which is gone through when the workbook is opened already, and how many sheets a workbook may say to have.
+MAX_SHEET_BYTES = 12 * 1024 * 1024
+MAX_SHEETS = 50
 # As far down, and in as many sheets, rows are looked for: a sheet without any could be a million rows long.
 _LAST_LINE = 100_000
 _MOST_SHEETS = 20
@@ -98,9 +102,27 @@ def written(value: Any) -> str:
 def _must_unpack_small(content: bytes) -> None:
     """Zip's own reader goes no further than what the directory says, so that whoever lies there is refused by it."""
     try:
-        parts = ZipFile(io.BytesIO(content)).infolist()
+        book = ZipFile(io.BytesIO(content))
+        parts = book.infolist()
     except (BadZipFile, ValueError, OSError, NotImplementedError) as error:
         raise errors.Invalid(f"This workbook cannot be read. {_OTHERWISE}", field="file") from error
     at_once = [part.file_size for part in parts if not part.filename.startswith(_READ_ROW_BY_ROW)]
     if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES or max(at_once, default=0) > MAX_PART_BYTES:
-        raise errors.TooLarge("This workbook unpacks to more than we accept. Save the sheet as a CSV file.", field="file")
+        raise _too_large()
+    sheets = [part.file_size for part in parts if part.filename.startswith("xl/worksheets/")]
+    # Each name of a sheet is followed when the workbook is opened, and many may lead to the same one.
+    if max(sheets, default=0) > MAX_SHEET_BYTES or any(_names_many_sheets(book, part) for part in parts):
+        raise _too_large()
+
+
+def _names_many_sheets(book: ZipFile, part: ZipInfo) -> bool:
+    if part.filename.startswith(_READ_ROW_BY_ROW):
+        return False
+    try:
+        return len(re.findall(rb"<(?:\w+:)?sheet\s", book.read(part))) > MAX_SHEETS
+    except Exception:  # noqa: BLE001 -- whatever is wrong with it, its reader says so
+        return False
+
+
+def _too_large() -> errors.TooLarge:
+    return errors.TooLarge("This workbook unpacks to more than we accept. Save the sheet as a CSV file.", field="file")

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from django.db import IntegrityError, transaction
 
 from cards.controls import merchant_key
+from spendtrackr.card_numbers import passes_luhn
 from transactions.models import Merchant
 
 UNNAMED = "Unnamed merchant"
@@ -16,7 +17,7 @@ UNNAMED = "Unnamed merchant"
 
 def clean_name(text: str) -> str:
     """One line of at most 120 characters, control characters gone, anything that could be a card number masked."""
-    visible = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in text)
+    visible = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Co", "Zl", "Zp"} else c for c in text)
     return mask_card_numbers(" ".join(visible.split()))[:120]
 
 
@@ -41,8 +42,7 @@ def _mask(found: re.Match[str]) -> str:
 
 
 def _is_card(digits: str) -> bool:
-    doubled = sum(sum(divmod(2 * int(d), 10)) for d in digits[-2::-2])
-    return digits[0] in "23456" and (doubled + sum(int(d) for d in digits[-1::-2])) % 10 == 0
+    return digits[0] in "23456" and passes_luhn(digits)
 
 
 def find_or_add(descriptor: str, network_id: str = "") -> Merchant:

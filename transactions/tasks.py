@@ -129,15 +129,31 @@ def run_uploads(at: datetime | None = None, *, seconds: float = SLICE) -> int:
     """Go on with the statements that are to be read or booked; answer how many blocks. Each is looked at in every round."""
     done, until = 0, time.monotonic() + seconds
     due = StatementUpload.across_companies.filter(status__in=AT_WORK, company__status=CompanyStatus.ACTIVE)
-    for stale in _begun.keys() - set(due.values_list("pk", flat=True)):
+    waiting = list(due.order_by("pk").values_list("pk", flat=True)[:100])
+    for stale in _begun.keys() - set(waiting):
         _begun.pop(stale)
-    for upload in _in_turn(due, 100):
-        with company_scope(upload.company_id):
-            if run := _begun.pop(upload.pk, None) or statement_uploads.claim(upload, at=at or timezone.now()):
-                done += _statement_blocks(run, at, until)
+    # Those first that were looked at longest ago, and of those that this process holds no more than a few: each keeps its file at hand.
+    for pk in sorted(waiting, key=lambda pk: _looked_at.get(pk, 0.0)):
+        if done and time.monotonic() >= until:
+            break
+        if pk in _begun or len(_begun) < MOST_BEGUN:
+            _looked_at[pk] = time.monotonic()
+            if upload := due.filter(pk=pk).first():
+                done += _take_up(upload, at, until)
+    for stale in _looked_at.keys() - set(waiting):
+        del _looked_at[stale]
     return done
 
 
+def _take_up(upload: StatementUpload, at: datetime | None, until: float) -> int:
+    with company_scope(upload.company_id):
+        run = _begun.pop(upload.pk, None) or statement_uploads.claim(upload, at=at or timezone.now())
+        return _statement_blocks(run, at, until) if run else 0
+
+
+MOST_BEGUN = 3
+# When this process last looked at an upload, by its database id.
+_looked_at: dict[int, float] = {}
 # What this process is at, by the upload's database id: a file that was gone through to a place is gone on with from there.
 _begun: dict[int, statement_uploads.Run] = {}
 

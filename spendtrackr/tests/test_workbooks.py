@@ -149,3 +149,13 @@ def test_what_is_no_workbook_is_read_as_text():
     assert cells("Name;Köln\n".encode("cp1252")) == [["Name", "Köln"]]
     with pytest.raises(errors.Invalid, match="not a text file"):
         cells(b"\x00\x01\x02")
+
+
+def test_a_workbook_that_names_one_sheet_again_and_again_is_not_opened(monkeypatch):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as book:
+        names = "".join(f'<sheet name="S{n}" sheetId="{n}" r:id="rId1"/>' for n in range(1, 200))
+        book.writestr("xl/workbook.xml", f"<workbook><sheets>{names}</sheets></workbook>")
+    monkeypatch.setattr(workbooks, "load_workbook", lambda *args, **kwargs: pytest.fail("it was opened"))
+    with pytest.raises(errors.TooLarge):
+        list(workbooks.workbook_rows(file.getvalue()))

@@ -63,11 +63,9 @@ class ReadingForm(forms.Form):
             self.fields["charges"] = _choice("Money that was spent is", signs, mapping["charges"])
         if self.is_bank:
             chosen = TICKED if isinstance(accept, list) else accept or SPEND
-            ways = [
-                (SPEND, "Money that went out"),
-                (ALL, "All of it, money that came in as credits"),
-                (TICKED, "Just the lines ticked below"),
-            ]
+            ways = [(SPEND, "Money that went out"), (ALL, "All of it, money that came in as credits")]
+            if self.ticks:
+                ways.append((TICKED, "Just the lines ticked below"))
             self.fields["accept"] = forms.ChoiceField(
                 label="Which lines are spend", choices=ways, initial=chosen, widget=forms.RadioSelect,
                 help_text="Top-ups and payouts that are in the books already are taken only where they are ticked.",
@@ -80,6 +78,11 @@ class ReadingForm(forms.Form):
     @property
     def is_bank(self) -> bool:
         return bool(self.found["account"] == BANK)
+
+    @property
+    def ticks(self) -> bool:
+        """Whether single lines can be taken: of a bank's statement, as long as all of them are on the page."""
+        return self.is_bank and len(self.found["rows"]) == sum(self.found["counts"].values())
 
     @property
     def usual(self) -> list[Any]:

@@ -72,7 +72,7 @@ class StatementImport(TenantModel):
     skipped = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
     # Those that nobody has come to yet.
-    waiting = models.PositiveIntegerField(default=0)
+    waiting = models.PositiveIntegerField(default=0, db_default=0)
     report = models.TextField()
     imported_by = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField()
@@ -182,6 +182,10 @@ class StatementUpload(TenantModel):
     @property
     def is_at_work(self) -> bool:
         return self.status in AT_WORK
+
+    @property
+    def is_partly_booked(self) -> bool:
+        return self.statement_import_id is not None and self.status != UploadStatus.BOOKED
 
     @property
     def told(self) -> dict[str, Any]:

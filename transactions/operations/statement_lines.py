@@ -20,6 +20,7 @@ from spendtrackr.money import Money
 from spendtrackr.periods import noon
 from spendtrackr.retry import operation
 from transactions import ledger, merchants, rollups
+from transactions.merchants import mask_card_numbers
 from transactions.models import (
     Account,
     Entry,
@@ -70,6 +71,7 @@ def known_identities(marks: Sequence[str]) -> set[str]:
 
 def source_of(name: str, attribution: str = "") -> StatementSource:
     """The source of this name, made when it is new."""
+    attribution = mask_card_numbers(attribution)
     try:
         with transaction.atomic():
             defaults = {"name": name, "attribution": attribution}
@@ -122,7 +124,7 @@ class Booking:
 
     def __init__(self, record: StatementImport, company: Company, ground: Ground, *, at: datetime) -> None:
         self.record, self.ground, self.at = record, ground, at
-        self.zone = company.zone_at(at)
+        self.zone = company.zone_at(record.at)
         self.codes = code_book()
         self.by_id = {category.pk: category for category in ground.categories.values()}
         self.spend: list[SpendLine] = []
@@ -245,7 +247,7 @@ def begin(
 ) -> StatementImport:
     """An import all of whose rows wait."""
     report = json.dumps({"notes": notes, "totals": [], "unbilled": {}})
-    about = {"filename": filename[-200:], "content_hash": content_hash, "mapping": mapping, "report": report}
+    about = {"filename": mask_card_numbers(filename)[-200:], "content_hash": content_hash, "mapping": mapping, "report": report}
     return StatementImport.objects.create(source=source, rows=rows, waiting=rows, imported_by=actor, at=at, **about)
 
 

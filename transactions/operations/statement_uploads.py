@@ -19,18 +19,19 @@ from typing import Any
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 
 from companies.models import Company
 from spendtrackr import errors, retry
 from spendtrackr.retry import operation
+from transactions.merchants import mask_card_numbers
 from transactions.models import AT_WORK, StatementImport, StatementUpload, UploadStatus
 from transactions.operations import statements
 from transactions.operations.statement_lines import Booking, Ground, Marked, begin, blocks, finish, marked, source_of
 from transactions.operations.statements import Accept, Preview, Proposal, Shown, StatementFile, Survey
 from transactions.statements.mapping import missing
 from transactions.statements.table import open_file
-from users.models import Membership
+from users.models import ApiKey, Membership
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ KEPT = timedelta(days=7)
 # A file of no more bytes is read, and booked, while somebody waits for it.
 AT_ONCE_BYTES = 128 * 1024
 
+# Not what is booked in part: it waits for whoever goes on with it.
+_FORGETTABLE = Q(statement_import=None) | Q(status=UploadStatus.BOOKED)
 _GAVE_UP = "Something went wrong, three times, and our operators were told. What was booked is in, and the same file adds only the rest."
 
 
@@ -69,7 +72,8 @@ class Said:
 
 
 def store(file: StatementFile, company: Company) -> str:
-    """Keep the file, without card numbers, before there is a row for it. Raises `Invalid`, `TooLarge`."""
+    """Keep the file, without card numbers, before there is a row for it. Raises `Invalid`, `TooLarge`, `InvalidState` for too many."""
+    must_have_room()
     if len(file.content) > settings.IMPORT_MAX_BYTES:
         raise errors.TooLarge(f"A statement may have {settings.IMPORT_MAX_BYTES // 1024 // 1024} MB.", field="file")
     content = open_file(file.content).content
@@ -81,18 +85,23 @@ def store(file: StatementFile, company: Company) -> str:
         raise errors.Unavailable from error
 
 
+def must_have_room() -> None:
+    """Raises `InvalidState` where too many of the company's are at work."""
+    if StatementUpload.objects.filter(status__in=AT_WORK).count() >= MOST_AT_WORK:
+        raise errors.InvalidState(f"{MOST_AT_WORK} files are at work already: wait for one of them.")
+
+
 @operation
 def add(file: StatementFile, stored_as: str, said: Said, *, is_to_book: bool, actor: Membership | None, at: datetime) -> StatementUpload:
     """A file to be read in the background, and booked once it is read where that is asked for. Raises `InvalidState` for too many."""
-    if StatementUpload.objects.filter(status__in=AT_WORK).count() >= MOST_AT_WORK:
-        raise errors.InvalidState(f"{MOST_AT_WORK} files are at work already: wait for one of them.")
+    must_have_room()
     return StatementUpload.objects.create(
-        filename=file.filename[-200:],
+        filename=mask_card_numbers(file.filename)[-200:],
         content_hash=hashlib.sha256(file.content).hexdigest(),
         stored_as=stored_as,
         size=len(file.content),
         source_name=statements.source_name(file.source),
-        attribution=file.attribution,
+        attribution=mask_card_numbers(file.attribution),
         is_to_book=is_to_book,
         uploaded_by=actor,
         at=at,
@@ -154,14 +163,16 @@ def _import_of(upload: StatementUpload, *, actor: Membership | None, at: datetim
 
 def discard(upload: StatementUpload) -> None:
     """Forget what was not booked: its file first, as a row without one is tried again. Raises `InvalidState`."""
-    if upload.status == UploadStatus.BOOKING:
-        raise errors.InvalidState("It is being booked.")
+    if upload.is_partly_booked:
+        raise errors.InvalidState("A part of it is booked: have it gone on with, so that the rest is, too.")
     default_storage.delete(upload.stored_as)
-    StatementUpload.objects.filter(pk=upload.pk).exclude(status=UploadStatus.BOOKING).delete()
+    StatementUpload.objects.filter(_FORGETTABLE, pk=upload.pk).delete()
 
 
 def _locked(upload: StatementUpload, states: set[UploadStatus]) -> StatementUpload:
-    found = StatementUpload.objects.select_for_update().select_related("company").get(pk=upload.pk)
+    found = StatementUpload.objects.select_for_update().filter(pk=upload.pk).first()
+    if found is None:
+        raise errors.Missing
     if found.status not in states:
         raise errors.InvalidState(f"It is {found.get_status_display().lower()}.")
     return found
@@ -187,12 +198,19 @@ class _Lost(Exception):
 def claim(upload: StatementUpload, *, at: datetime) -> Run | None:
     """Take it to work on. None where another is at it, or it is over. One conditional UPDATE decides between two workers."""
     key, free = secrets.token_hex(16), Q(claimed_until=None) | Q(claimed_until__lte=at)
-    if not StatementUpload.objects.filter(free, pk=upload.pk, status__in=AT_WORK).update(claim_key=key, claimed_until=at + CLAIM_HOLDS):
+    # A claim that ran out was of a worker that fell: three in a row that came no further are as many failures.
+    failures = Case(When(claimed_until=None, then=F("failures")), default=F("failures") + 1)
+    mine = StatementUpload.objects.filter(free, pk=upload.pk, status__in=AT_WORK)
+    if not mine.update(claim_key=key, failures=failures, claimed_until=at + CLAIM_HOLDS):
         return None
-    found = StatementUpload.objects.select_related("company", "uploaded_by__company", "uploaded_by__user", "statement_import__source").get(
-        pk=upload.pk
+    rows = StatementUpload.objects.select_related(
+        "company", "uploaded_by__company", "uploaded_by__user", "statement_import__source", "statement_import__imported_by"
     )
-    return Run(found, key)
+    run = Run(rows.get(pk=upload.pk), key)
+    if run.upload.failures >= MOST_FAILURES:
+        _give_up(run, at=at)
+        return None
+    return run
 
 
 def go_on(run: Run, *, at: datetime) -> bool:
@@ -214,10 +232,11 @@ def go_on(run: Run, *, at: datetime) -> bool:
 def finish_now(upload: StatementUpload, *, at: datetime) -> StatementUpload:
     """A small file is gone through at once; a larger one, and one that another is at, is left to the worker."""
     while upload.size <= AT_ONCE_BYTES and upload.is_at_work and (run := claim(upload, at=at)):
-        if not work_through(run, at=at):
-            break
+        is_whole = work_through(run, at=at)
         upload.refresh_from_db()
-    return StatementUpload.objects.select_related("statement_import", "uploaded_by__user").get(pk=upload.pk)
+        if not is_whole:
+            break
+    return upload
 
 
 def work_through(run: Run, *, at: datetime) -> bool:
@@ -250,9 +269,10 @@ def _read(run: Run, at: datetime) -> Iterator[None]:
         _keep(run, Preview(proposal), at=at)
         return
     proposal.mapping.check()
-    taken = statements.take(upload.company, proposal, said.accept if upload.is_to_book else statements.usual_accept(proposal, said.accept))
+    accept = said.accept if upload.is_to_book else statements.usual_accept(proposal, said.accept)
+    taken = statements.take(upload.company.currency, proposal, accept)
     survey, shown = Survey.of(taken), Shown()
-    _move(run, at=at, rows=taken.reading.rows)
+    _move(run, at=at, rows=taken.reading.rows, rows_done=0)
     for verdicts in statements.survey_of(taken, upload.source_name, survey):
         shown.add(verdicts)
         _move(run, at=at, rows_done=F("rows_done") + len(verdicts))
@@ -262,7 +282,7 @@ def _read(run: Run, at: datetime) -> Iterator[None]:
 
 
 def _move(run: Run, *, at: datetime, **place: Any) -> None:
-    if not run.mine.update(claimed_until=at + CLAIM_HOLDS, **place):
+    if not run.mine.update(claimed_until=at + CLAIM_HOLDS, failures=0, **place):
         raise _Lost
 
 
@@ -273,9 +293,16 @@ def _keep(run: Run, preview: Preview, *, at: datetime) -> None:
     upload = StatementUpload.objects.select_for_update().get(pk=run.upload.pk)
     if upload.is_to_book:
         member = run.upload.uploaded_by
-        if member and not (member.is_active and member.user.is_active and member.may("imports.book")):
+        if member and not _may_still_book(member, at=at):
             raise errors.Forbidden
         _start(upload, actor=member, at=at)
+
+
+def _may_still_book(member: Membership, *, at: datetime) -> bool:
+    """Whether whoever sent a file may book it now: a program has to have a key that is not revoked."""
+    if member.is_program and not ApiKey.objects.open_at(at).filter(integration__membership=member).exists():
+        return False
+    return member.is_active and member.user.is_active and member.may("imports.book")
 
 
 def _booked(run: Run, at: datetime) -> Iterator[None]:
@@ -283,12 +310,13 @@ def _booked(run: Run, at: datetime) -> Iterator[None]:
     upload, record = run.upload, run.upload.statement_import
     assert record is not None
     record.refresh_from_db()
-    # What was found when it was read is how it is read now, whatever the company has said of such files since.
-    proposal = statements.proposal_of(upload.company, _content(upload), _mapping_of(upload))
-    taken = statements.take(upload.company, proposal, statements.usual_accept(proposal, Said.of(upload).accept))
+    # What was found when it was read is how it is read now, whatever the company has said of such files, or of itself, since.
+    told = upload.told
+    proposal = statements.proposal_of(upload.company, _content(upload), _mapping_of(upload), header_line=told["header_line"])
+    taken = statements.take(told["currency"], proposal, statements.usual_accept(proposal, Said.of(upload).accept))
     rows = islice(marked(taken, record.source), record.rows - record.waiting, None)
     for block in blocks(rows):
-        ground = Ground(upload.uploaded_by, record.at)
+        ground = Ground(record.imported_by, at)
         ground.lay(told for told, _ in block)
         _book_block(run, record, block, ground, at=at)
         retry.give_way()
@@ -306,7 +334,7 @@ def _mapping_of(upload: StatementUpload) -> dict[str, Any] | None:
 def _book_block(run: Run, record: StatementImport, block: list[Marked], ground: Ground, *, at: datetime) -> None:
     _move(run, at=at, rows_done=F("rows_done") + len(block))
     record = StatementImport.objects.select_related("source").get(pk=record.pk)
-    booking = Booking(record, run.upload.company, ground, at=record.at)
+    booking = Booking(record, run.upload.company, ground, at=at)
     booking.add(block)
     booking.settle()
 
@@ -318,7 +346,7 @@ def _finish(run: Run, record: StatementImport, proposal: Proposal, *, at: dateti
         raise _Lost
     is_given = bool(run.upload.mapping)
     statements.keep_mapping(replace(proposal, is_given=is_given, is_kept=run.upload.told["is_kept"] and not is_given), at=at)
-    finish(record, actor=run.upload.uploaded_by, at=at)
+    finish(record, actor=record.imported_by, at=at)
 
 
 @operation
@@ -331,7 +359,11 @@ def _refuse(run: Run, refusal: errors.DomainError, *, at: datetime) -> None:
 def fail(run: Run, *, at: datetime) -> None:
     """A block could not be read or booked. It is tried again a few times, and then given up."""
     run.mine.update(failures=F("failures") + 1, claimed_until=None)
-    ends = {"status": UploadStatus.FAILED, "reason": _GAVE_UP, "finished_at": at, "expires_at": at + KEPT}
+    _give_up(run, at=at)
+
+
+def _give_up(run: Run, *, at: datetime) -> None:
+    ends = {"status": UploadStatus.FAILED, "reason": _GAVE_UP, "claimed_until": None, "finished_at": at, "expires_at": at + KEPT}
     run.mine.filter(failures__gte=MOST_FAILURES).update(**ends)
 
 
@@ -342,7 +374,7 @@ def release(run: Run) -> None:
 
 def forget(upload: StatementUpload, *, at: datetime) -> bool:
     """The file first: a row without one is tried again, a file without a row would stay for ever."""
-    if upload.is_at_work or upload.expires_at > at:
+    if upload.is_at_work or upload.is_partly_booked or upload.expires_at > at:
         return False
     default_storage.delete(upload.stored_as)
-    return bool(StatementUpload.objects.filter(pk=upload.pk, expires_at__lte=at).exclude(status__in=AT_WORK).delete()[0])
+    return bool(StatementUpload.objects.filter(_FORGETTABLE, pk=upload.pk, expires_at__lte=at).exclude(status__in=AT_WORK).delete()[0])

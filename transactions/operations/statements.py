@@ -19,6 +19,7 @@ from spendtrackr import errors
 from spendtrackr.retry import operation
 from spendtrackr.tabular import plain
 from spendtrackr.tenancy import company_scope
+from transactions.merchants import mask_card_numbers
 from transactions.models import StatementImport, StatementMapping, StatementSource
 from transactions.operations.statement_lines import (
     IN_ALREADY,
@@ -113,9 +114,9 @@ def propose(company: Company, content: bytes, given: Any = None, *, partly: bool
     return proposal_of(company, content, given, partly=partly)
 
 
-def proposal_of(company: Company, content: bytes, given: Any = None, *, partly: bool = False) -> Proposal:
-    """The same of what was let in already: without card numbers it may have more bytes."""
-    statement = open_statement(content, known=_known_columns(given), country=company.country)
+def proposal_of(company: Company, content: bytes, given: Any = None, *, partly: bool = False, header_line: int | None = None) -> Proposal:
+    """The same of what was let in already: without card numbers it may have more bytes. `header_line`: where it was found before."""
+    statement = open_statement(content, known=_known_columns(given), country=company.country, header_line=header_line)
     table = statement.table
     if statement.mapping:
         if given is not None:
@@ -181,7 +182,7 @@ def prepare(
     Raises `Invalid` when the file as a whole cannot be read, and `TooLarge` for more than `most_rows`.
     """
     proposal = propose(company, file.content, mapping)
-    taken = take(company, proposal, accept)
+    taken = take(company.currency, proposal, accept)
     if most_rows is not None and taken.reading.rows > most_rows:
         raise errors.TooLarge(f"More than {most_rows:,} rows are booked in the background: send it as a statement upload.", field="file")
     told = list(taken)
@@ -225,11 +226,11 @@ class Taken:
         return Issue(line.line, "skipped", why, of=line)
 
 
-def take(company: Company, proposal: Proposal, accept: Accept) -> Taken:
-    """What of a file is to be booked. Raises `Invalid` where that has to be said."""
+def take(currency: str, proposal: Proposal, accept: Accept) -> Taken:
+    """What of a file is to be booked; rows that name no currency are in this one. Raises `Invalid` where `accept` has to be said."""
     if proposal.account == BANK and accept is None:
         raise errors.Invalid(_ASK, field="accept", code="required")
-    reading = read_lines(proposal.table, proposal.mapping, company_currency=company.currency)
+    reading = read_lines(proposal.table, proposal.mapping, company_currency=currency)
     return Taken(reading, accept, known_transfers(reading.lines) if proposal.account == BANK else {})
 
 
@@ -306,7 +307,7 @@ def _verdict(told: Line | Issue, *, is_known: bool) -> Verdict:
 def preview(company: Company, file: StatementFile, mapping: Any = None, accept: Accept = None) -> Preview:
     """What would become of each row, with nothing booked. Of a bank's lines as with `spend` by default."""
     proposal = propose(company, file.content, mapping)
-    taken = take(company, proposal, usual_accept(proposal, accept))
+    taken = take(company.currency, proposal, usual_accept(proposal, accept))
     survey, shown = Survey.of(taken), Shown()
     for verdicts in survey_of(taken, source_name(file.source), survey):
         shown.add(verdicts)
@@ -356,6 +357,8 @@ class Preview:
             "format": str(self.proposal.format),
             "account": self.proposal.account,
             "header": self.proposal.table.columns,
+            "header_line": self.proposal.table.header_line,
+            "currency": self.taken.reading.company_currency if self.taken else "",
             "mapping": self.proposal.mapping.as_dict(),
             "is_kept": self.proposal.is_kept,
             "missing": mappings.missing(self.proposal.mapping),
@@ -367,7 +370,7 @@ class Preview:
 
 
 def source_name(name: str) -> str:
-    return " ".join(name.split())[:80] or DEFAULT_SOURCE
+    return mask_card_numbers(" ".join(name.split()))[:80] or DEFAULT_SOURCE
 
 
 def book(prepared: Prepared, *, actor: Membership | None, at: datetime, progress: Progress | None = None) -> StatementImport:
@@ -400,11 +403,13 @@ def _book(prepared: Prepared, progress: Progress, *, actor: Membership | None, a
 
 
 def keep_mapping(proposal: Proposal, *, at: datetime) -> None:
-    """Keep what somebody said in full; of our own proposal only the columns. Signs and marks are looked at in each file anew."""
+    """Keep what somebody said in full; of our own proposal only the columns. Signs and marks are looked at in each file anew.
+
+    What somebody said is kept against what was only proposed.
+    """
     if proposal.is_kept or proposal.format != Format.CSV:
         return
     written = proposal.mapping.as_dict() if proposal.is_given else {"columns": proposal.mapping.columns}
-    StatementMapping.objects.update_or_create(
-        header_hash=mappings.header_hash(proposal.table),
-        defaults={"mapping": json.dumps(written, sort_keys=True), "updated_at": at},
-    )
+    keep = StatementMapping.objects.update_or_create if proposal.is_given else StatementMapping.objects.get_or_create
+    defaults = {"mapping": json.dumps(written, sort_keys=True), "updated_at": at}
+    keep(header_hash=mappings.header_hash(proposal.table), defaults=defaults)

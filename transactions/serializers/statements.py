@@ -35,8 +35,13 @@ class MappingField(serializers.Field[Any, Any, Any, Any]):
     """A mapping as somebody writes it: looked at when the file is read, as only that says which columns there are."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, dict) or len(json.dumps(data)) > _LONGEST_MAPPING:
+        if not isinstance(data, dict):
             raise serializers.ValidationError("A mapping is an object with `columns`.")
+        written = json.dumps(data, ensure_ascii=False)
+        if len(written) > _LONGEST_MAPPING:
+            raise serializers.ValidationError(f"A mapping has at most {_LONGEST_MAPPING:,} characters.")
+        if any(0xD800 <= ord(character) <= 0xDFFF for character in written):
+            raise serializers.ValidationError("A mapping is text of Unicode.")
         return data
 
 

@@ -51,7 +51,7 @@ def format_of(text: str) -> Format:
     return next((found for found, sign in _SIGNS if sign.search(near)), Format.CSV)
 
 
-def open_statement(content: bytes, *, known: frozenset[str], country: str) -> Statement:
+def open_statement(content: bytes, *, known: frozenset[str], country: str, header_line: int | None = None) -> Statement:
     """Raises `Invalid` for `file`, with the place where it breaks, when it cannot be read as a whole."""
     file = open_file(content)
     with file.open() as beginning:
@@ -60,7 +60,7 @@ def open_statement(content: bytes, *, known: frozenset[str], country: str) -> St
     if found == Format.CSV:
         if near.lstrip().startswith("<"):
             raise errors.Invalid("This is a file of XML, but neither OFX nor CAMT.052, CAMT.053 or CAMT.054.", field="file")
-        return Statement(found, read(file, known=known))
+        return Statement(found, read(file, known=known, header_line=header_line))
     said = _READ[found](file.text)
     table = _table(said)
     mapping = _FIXED

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from cards.controls import merchant_key
 from companies.merchant_categories import normalise_code
+from spendtrackr.card_numbers import without_marks
 from spendtrackr.money import KNOWN_CURRENCIES, MAX_MINOR, Money, NotRepresentable, parse_amount
 from spendtrackr.tabular import Row, plain
 from transactions.merchants import clean_name
@@ -173,7 +174,8 @@ class RowReader:
         """The row as a line. Raises `BadCell` naming the cell that cannot be read."""
         if any(row.cells[len(self.table.columns) :]):
             raise BadCell("", f"The row has more cells than the header's {len(self.table.columns)}.")
-        texts = dict.fromkeys(SYNONYMS, "") | {name: row.cells[at] for name, at in self.places.items() if at < len(row.cells)}
+        raw = {name: row.cells[at] for name, at in self.places.items() if at < len(row.cells)}
+        texts = dict.fromkeys(SYNONYMS, "") | {name: without_marks(text) for name, text in raw.items()}
         posted_on = _date("posting_date", texts["posting_date"], self.mapping)
         occurred_on = _date("transaction_date", texts["transaction_date"], self.mapping) or posted_on
         if occurred_on is None:
@@ -194,7 +196,7 @@ class RowReader:
             merchant_code=_code(texts["merchant_code"]),
             card_last4=last4(texts["card"]),
             category=clean_name(texts["category"])[:80],
-            reference=texts["reference"][:120],
+            reference=raw.get("reference", "")[:120],
         )
 
     def _billed(self, texts: dict[str, str], currency: str) -> Money | None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from spendtrackr import errors
+from spendtrackr.card_numbers import without_card_numbers
 from spendtrackr.tabular import Row, TextFile, open_text, plain, unique
-from transactions.merchants import mask_card_numbers
 
 # A header stands near the beginning: what comes before it is kept, to be reported row by row.
 _LETTERHEAD = 1_000
@@ -58,14 +58,21 @@ def _same(cells: Iterable[str], names: Iterable[str]) -> bool:
     return next(pairs, None) is None
 
 
-def read(file: TextFile, *, known: frozenset[str]) -> Table:
-    """The table in a CSV file. `known` are the plain column names that make a row a header. Raises `Invalid` for `file`."""
+def _names_columns(row: Row, known: frozenset[str]) -> bool:
+    return sum(bool(cell) and plain(cell) in known for cell in row.cells) >= 2
+
+
+def read(file: TextFile, *, known: frozenset[str], header_line: int | None = None) -> Table:
+    """The table in a CSV file. `known` are the plain column names that make a row a header, unless it is known on which line that begins.
+
+    Raises `Invalid` for `file`.
+    """
     preamble: list[Row] = []
     header, size = None, 0
     for row in file.rows():
         if header is not None:
             size += 1
-        elif sum(bool(cell) and plain(cell) in known for cell in row.cells) >= 2:
+        elif row.line == header_line or (header_line is None and _names_columns(row, known)):
             header = row
         elif len(preamble) < _LETTERHEAD:
             preamble.append(row)
@@ -86,18 +93,3 @@ def open_file(content: bytes) -> TextFile:
         for line in lines:
             masked.write(without_card_numbers(line).encode())
     return TextFile(masked.getvalue(), "utf-8")
-
-
-# A day, as files write it: no card number begins with one (ISO/IEC 7812 gives 1 to airlines, and 20 to nobody who issues cards today).
-_DAY = re.compile(r"(?:19|20)\d\d[.-]?(?:0[1-9]|1[0-2])[.-]?(?:0[1-9]|[12]\d|3[01])")
-_DIGITS = re.compile(r"\d(?:[ .-]?\d){12,}")
-
-
-def without_card_numbers(text: str) -> str:
-    """What could be a card number, but for its last four. A day at its beginning stays, as in `20260305120000.000`."""
-
-    def masked(found: re.Match[str]) -> str:
-        day = _DAY.match(found[0])
-        return day[0] + mask_card_numbers(found[0][day.end() :]) if day else mask_card_numbers(found[0])
-
-    return _DIGITS.sub(masked, text)

@@ -111,7 +111,7 @@ def _done(request: HttpRequest, member: Membership, found: StatementUpload, form
                 return None
             operations.finish_now(operations.change(found, form.said().columns(), at=now), at=now)
         elif do == "again":
-            operations.finish_now(operations.change(found, Said().columns(), at=now), at=now)
+            operations.finish_now(operations.change(found, {}, at=now), at=now)
     except (errors.Invalid, errors.InvalidState) as refusal:
         messages.error(request, refusal.message)
     return redirect("statement-upload", found.public_id)
@@ -122,11 +122,12 @@ def _shown(request: HttpRequest, found: StatementUpload, form: ReadingForm | Non
         return {}
     told = found.told
     asked = request.GET.get("show", "")
-    shown = asked if asked in _VERDICTS else ""
+    shown = asked if asked in _VERDICTS and not form.ticks else ""
     return {
         "form": form,
         "found": told,
-        "tabs": [(name, label, told["counts"][name]) for name, label in _VERDICTS.items() if told["counts"][name]],
+        # Lines are ticked where all of them are to be seen.
+        "tabs": [] if form.ticks else [(name, label, told["counts"][name]) for name, label in _VERDICTS.items() if told["counts"][name]],
         "totals": [Money(**total) for total in told["totals"]],
         "notes": [*told["notes"]["file"], *told["notes"]["lines"]],
         "missing": [form[name].label for name in told["missing"]],

@@ -11,11 +11,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.response import Response
 
-from spendtrackr import errors
+from spendtrackr import errors, idempotency
 from spendtrackr.pagination import ordered
 from spendtrackr.permissions import find
 from spendtrackr.viewsets import APIRequest, TenantViewSet
@@ -70,7 +71,7 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
             return
         body, member = self.body(shapes.ImportBody), self.request.membership
         file = _file(body)
-        said = {"mapping": _json(body.get("mapping"), "mapping"), "accept": _accepted(body.get("accept"))}
+        said = {"mapping": _mapped(body.get("mapping")), "accept": _accepted(body.get("accept"))}
         most = settings.IMPORT_MAX_ROWS_AT_ONCE
         self.prepared = statements.prepare(member.company, file, actor=member, at=timezone.now(), most_rows=most, **said)
 
@@ -85,7 +86,7 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def preview(self, request: APIRequest) -> Response:
         body = self.body(shapes.ImportPreviewBody)
         file = _file(body)
-        said = {"mapping": _json(body.get("mapping"), "mapping"), "accept": _accepted(body.get("accept"))}
+        said = {"mapping": _mapped(body.get("mapping")), "accept": _accepted(body.get("accept"))}
         found = statements.preview(request.membership.company, file, **said).found
         return Response(shapes.ImportPreviewSerializer(shapes.previewed(found)).data)
 
@@ -178,8 +179,11 @@ class StatementUploadViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
             return
         body = self.body(shapes.UploadBody)
         self.file, self.is_to_book = _file(body), body["book"]
-        self.said = Said(_json(body.get("mapping"), "mapping"), _accepted(body.get("accept")))
-        self.stored_as = statement_uploads.store(self.file, self.request.membership.company)
+        self.said = Said(_mapped(body.get("mapping")), _accepted(body.get("accept")))
+        member = self.request.membership
+        # What was answered already is not kept once more.
+        is_new = not idempotency.is_answered(self.request, member.public_id)
+        self.stored_as = statement_uploads.store(self.file, member.company) if is_new else ""
 
     def partial_update(self, request: APIRequest, public_id: str) -> Response:
         upload, body = self.get_object(), self.body(shapes.UploadChangesBody)
@@ -212,20 +216,31 @@ def _file(body: dict[str, Any]) -> statements.StatementFile:
     return statements.StatementFile(statements.content_of(uploaded), uploaded.name, source, body.get("attribution", ""))
 
 
-def _json(text: str | None, field: str) -> Any:
-    if text is None:
-        return None
+def _json(text: str, field: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise errors.Invalid(f"This is not JSON: {error}.", field=field) from error
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _mapped(text: str | None) -> Any:
+    return None if text is None else _validated(shapes.MappingField(), _json(text, "mapping"), "mapping")
 
 
 def _accepted(text: str | None) -> statements.Accept:
     """`spend`, `all`, or line numbers as a list of JSON."""
     if text is None or text in {statements.SPEND, statements.ALL}:
         return text
-    lines = _json(text, "accept")
-    if not isinstance(lines, list) or not all(isinstance(line, int) and not isinstance(line, bool) for line in lines):
-        raise errors.Invalid("Write `spend`, `all`, or a list of line numbers such as [3, 7].", field="accept")
-    return frozenset(lines)
+    accept: statements.Accept = _validated(shapes.AcceptField(), _json(text, "accept"), "accept")
+    return accept
+
+
+def _validated(shape: Any, value: Any, field: str) -> Any:
+    try:
+        return shape.run_validation(value)
+    except ValidationError as error:
+        raise errors.Invalid(str(error.detail[0]), field=field) from error  # type: ignore[index]  # of one value

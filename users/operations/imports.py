@@ -106,7 +106,7 @@ def import_roster(
     directory = (_everybody() if planned.departments else company).directory
     done = {verdict.line: verdict for verdict in planned.verdicts}
     mails = _mail_times(at)
-    due = {wish.line: next(mails) for wish in planned.todo if done[wish.line].verdict is What.INVITE}
+    due = {wish.line: next(mails) for wish in planned.todo if _mails(done[wish.line])}
     for block in _blocks(planned.todo):
         done |= _do_people(block, directory, actor=actor, at=at, due=due, mailing=mailing)
         give_way()
@@ -119,16 +119,22 @@ def _blocks(rows: Sequence[T]) -> Iterator[list[T]]:
     return iter(lambda: list(islice(left, _BLOCK)), [])
 
 
+def _mails(verdict: Verdict) -> bool:
+    """Whether it may send an invitation: a first one, or one that takes the place of another with another role."""
+    return verdict.verdict is What.INVITE or any(change.field == "role" for change in verdict.changes)
+
+
 def _mail_times(at: datetime) -> Iterator[datetime]:
     """When the mail of each new invitation goes out, behind those that wait already."""
-    waiting = Invitation.objects.filter(mail_due_at__isnull=False).count()
+    lately = Q(mail_due_at__isnull=False) | Q(created_at__gt=at - timedelta(hours=1))
+    waiting = Invitation.objects.filter(lately).count()
     while True:
         yield at + timedelta(hours=waiting // MAILS_AN_HOUR)
         waiting += 1
 
 
 def _mail_notes(verdicts: list[Verdict]) -> list[str]:
-    invited = sum(verdict.verdict is What.INVITE for verdict in verdicts)
+    invited = sum(_mails(verdict) for verdict in verdicts)
     if invited <= MAILS_AN_HOUR:
         return []
     return [f"Invitations are mailed {MAILS_AN_HOUR} an hour: the last of these in about {invited // MAILS_AN_HOUR} h."]

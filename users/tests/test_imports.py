@@ -448,6 +448,7 @@ def crowd(number: int) -> bytes:
 
 def test_mails_of_many_invitations_go_out_five_hundred_an_hour(acme, monkeypatch):
     monkeypatch.setattr(imports, "MAILS_AN_HOUR", 40)
+    Invitation.objects.update(created_at=NOON - timedelta(hours=1))  # Bob's, which counts no more
     done = import_roster(read_roster(crowd(100)), actor=acme.alice, at=NOON)
     due = Invitation.objects.filter(open_email_key__isnull=False).order_by("pk").values_list("mail_due_at", "expires_at")
     hours = [(mail - NOON) // timedelta(hours=1) for mail, _ in due]
@@ -456,6 +457,16 @@ def test_mails_of_many_invitations_go_out_five_hundred_an_hour(acme, monkeypatch
     assert done.notes == ["Invitations are mailed 40 an hour: the last of these in about 2 h."]
     import_roster(read_roster(b"E-mail\nlater@acme.example\n"), actor=acme.alice, at=NOON)
     assert Invitation.objects.get(email="later@acme.example").mail_due_at == NOON + timedelta(hours=2)
+
+
+def test_another_role_takes_another_mail_and_its_turn(acme, monkeypatch):
+    monkeypatch.setattr(imports, "MAILS_AN_HOUR", 2)
+    import_roster(read_roster(b"E-mail\n" + b"".join(b"p%d@acme.example\n" % n for n in range(4))), actor=acme.alice, at=NOON)
+    Invitation.objects.update(mail_due_at=None, created_at=NOON - timedelta(hours=2))  # mailed, long ago
+    text = b"E-mail,Role\n" + b"".join(b"p%d@acme.example,finance\n" % n for n in range(4))
+    import_roster(read_roster(text), actor=acme.alice, at=NOON)
+    due = Invitation.objects.filter(open_email_key__isnull=False, role="finance").order_by("pk").values_list("mail_due_at", flat=True)
+    assert [(mail - NOON) // timedelta(hours=1) for mail in due] == [0, 0, 1, 1]
 
 
 def test_an_address_that_was_mailed_too_often_is_told(acme):
