@@ -19,6 +19,7 @@ from cards.models import Card
 from companies.models import Company
 from spendtrackr import tenancy
 from spendtrackr.money import Money
+from tests.again import again
 from tests.factories import NOON, PASSWORD, SignUpFactory
 from transactions.models import FundingAccount
 from transactions.operations import accounts
@@ -104,10 +105,14 @@ def build_world() -> World:
     return World(alice, bob, mallory, alice.company, card, her_card)
 
 
+# Operations are slow: they make one world, and every test gets its rows.
+same_world = again(build_world, scope="session")
+
+
 @pytest.fixture
-def world(db) -> World:
+def world(same_world, db) -> World:
     """Two companies, and no scope: for tests that come in through the API or the pages."""
-    return build_world()
+    return same_world()
 
 
 @pytest.fixture
