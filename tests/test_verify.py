@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import connection
@@ -13,12 +14,14 @@ from django.db import connection
 from cards import operations as cards
 from cards.models import BudgetInterval, CardMode, RequestKind
 from cards.operations import budgets, requests
+from conftest import build_world
 from reports import verification
 from reports.verification import walking
 from spendtrackr import events
 from spendtrackr.models import Event
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
+from tests.again import again
 from tests.factories import NOON, swipe
 from tests.papers import picture
 from tests.rules import try_out
@@ -33,11 +36,9 @@ from transactions.purchases import Move
 from users import operations as people
 
 
-@pytest.fixture
-def books(world, monkeypatch):
+def kept():
     """A company with a bit of everything, sealed."""
-    monkeypatch.setattr("reports.management.commands.verify.SECOND_LOOK_AFTER", 0)
-    _in_small_parts(monkeypatch)
+    world = build_world()
     with company_scope(world.acme.pk):
         for number, (kind, amount) in enumerate([("capture", None), ("capture", 5_00), ("reversal", None), ("", None)]):
             purchase = authorize(world.card, swipe(20_00)).transaction
@@ -62,6 +63,24 @@ def books(world, monkeypatch):
         people.create_key(name="Payroll", scopes=["cards:read"], actor=world.alice, at=NOON)
     events.seal_all()
     tasks.notify(NOON)
+    files = {}
+    for receipt in Receipt.across_companies.all():
+        with default_storage.open(receipt.stored_as) as file:
+            files[receipt.stored_as] = file.read()
+    return world, files
+
+
+same_books = again(kept)
+
+
+@pytest.fixture
+def books(same_books, db, monkeypatch, settings, tmp_path):
+    monkeypatch.setattr("reports.management.commands.verify.SECOND_LOOK_AFTER", 0)
+    _in_small_parts(monkeypatch)
+    settings.MEDIA_ROOT = tmp_path
+    world, files = same_books()
+    for name, content in files.items():
+        default_storage.save(name, ContentFile(content))
     return world
 
 

@@ -9,9 +9,11 @@ import pytest
 import time_machine
 
 from cards import operations as cards
+from conftest import build_world
 from reports.catalogue import REPORTS, THEMES
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
+from tests.again import again
 from tests.buying import bought, claimed, imported, swiped
 from tests.factories import NOON
 from tests.figures import asked, behind
@@ -27,9 +29,9 @@ def asking(name: str) -> dict[str, str]:
     return YEAR if "from" in REPORTS[name].takes else {"month": "2026-03"} if "month" in REPORTS[name].takes else {}
 
 
-@pytest.fixture
-def busy(world):
+def busied():
     """A little of everything at Acme: two currencies, every state, and Mallory's company beside it."""
+    world = build_world()
     with company_scope(world.acme.pk):
         adopt(world, receipt=60_00, category=False)
         for number in range(30):
@@ -47,6 +49,14 @@ def busy(world):
         approvals.submit(claimed(world.bob, 7_00, "2026-03-04"), actor=world.bob, at=NOON)
         imported(world, "2026-01-05,500,JPY,Sushi", "2026-02-05,500,JPY,Sushi", "2026-03-05,500,JPY,Sushi", "2026-03-06,3.00,USD,Shop 1")
     return world
+
+
+same_busy = again(busied)
+
+
+@pytest.fixture
+def busy(same_busy, db):
+    return same_busy()
 
 
 @pytest.mark.parametrize("name", OTHERS)
