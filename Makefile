@@ -10,7 +10,9 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS ?= 1
 export UV_LINK_MODE ?= copy
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export PYTHONDONTWRITEBYTECODE ?= 1
+# Compiled once for all processes, and not beside the sources.
+export PYTHONPYCACHEPREFIX ?= $(abspath $(VENV))/bytecode
+unexport PYTHONDONTWRITEBYTECODE
 
 # install FILE: uv when it can be had, plain pip otherwise; hashes are checked either way
 define install
