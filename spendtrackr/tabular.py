@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TextIO
+from typing import Any, TextIO
 
 from spendtrackr import errors
 
@@ -85,6 +85,20 @@ class TextFile:
                     line = reader.line_num + 1
             except csv.Error as error:
                 raise errors.Invalid(f"Line {line} cannot be read as CSV: {error}.", field="file") from error
+
+
+def must_be_no_larger(size: int, most: int, what: str) -> None:
+    """Raises `TooLarge` for `file`; `what` is as in "A statement"."""
+    if size > most:
+        raise errors.TooLarge(f"{what} may have {most // 1024 // 1024} MB.", field="file")
+
+
+def content_of(uploaded: Any, most: int, what: str) -> bytes:
+    """The bytes of an uploaded file, from its beginning. Raises `TooLarge` for `file` before any of it is read."""
+    must_be_no_larger(uploaded.size, most, what)
+    uploaded.seek(0)  # a retried request reads it again
+    content: bytes = uploaded.read()
+    return content
 
 
 def open_text(content: bytes, *, otherwise: str) -> TextFile:

@@ -22,7 +22,7 @@ from django.core.files.storage import default_storage
 from django.db.models import Case, F, Q, When
 
 from companies.models import Company
-from spendtrackr import errors, retry
+from spendtrackr import errors, retry, tabular
 from spendtrackr.retry import operation
 from transactions.merchants import mask_card_numbers
 from transactions.models import AT_WORK, StatementImport, StatementUpload, UploadStatus
@@ -74,8 +74,7 @@ class Said:
 def store(file: StatementFile, company: Company) -> str:
     """Keep the file, without card numbers, before there is a row for it. Raises `Invalid`, `TooLarge`, `InvalidState` for too many."""
     must_have_room()
-    if len(file.content) > settings.IMPORT_MAX_BYTES:
-        raise errors.TooLarge(f"A statement may have {settings.IMPORT_MAX_BYTES // 1024 // 1024} MB.", field="file")
+    tabular.must_be_no_larger(len(file.content), settings.IMPORT_MAX_BYTES, statements.WHAT)
     content = open_file(file.content).content
     try:
         return default_storage.save(f"statements/{company.public_id}/{secrets.token_hex(16)}", ContentFile(content))

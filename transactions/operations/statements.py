@@ -15,7 +15,7 @@ from django.conf import settings
 
 from companies.models import Company
 from companies.operations import category_key
-from spendtrackr import errors
+from spendtrackr import errors, tabular
 from spendtrackr.retry import operation
 from spendtrackr.tabular import plain
 from spendtrackr.tenancy import company_scope
@@ -42,6 +42,7 @@ from transactions.statements.table import Table
 from users.models import Membership
 
 DEFAULT_SOURCE = "Statement"
+WHAT = "A statement"
 # The most that one file may add up to in a currency: ten of them still fit the ledger.
 MOST_MINOR = 10**17
 
@@ -92,16 +93,8 @@ class Prepared:
 
 
 def content_of(uploaded: Any) -> bytes:
-    """The bytes of an uploaded file, from its beginning. Raises `TooLarge` before any of it is read."""
-    if uploaded.size > settings.IMPORT_MAX_BYTES:
-        raise _too_large()
-    uploaded.seek(0)  # a retried request reads it again
-    content: bytes = uploaded.read()
-    return content
-
-
-def _too_large() -> errors.TooLarge:
-    return errors.TooLarge(f"A statement may have {settings.IMPORT_MAX_BYTES // 1024 // 1024} MB.", field="file")
+    """The bytes of an uploaded statement. Raises `TooLarge` before any of it is read."""
+    return tabular.content_of(uploaded, settings.IMPORT_MAX_BYTES, WHAT)
 
 
 def propose(company: Company, content: bytes, given: Any = None, *, partly: bool = False) -> Proposal:
@@ -109,8 +102,7 @@ def propose(company: Company, content: bytes, given: Any = None, *, partly: bool
 
     `partly` also answers a mapping that could not book anything yet: for somebody who is about to complete it.
     """
-    if len(content) > settings.IMPORT_MAX_BYTES:
-        raise _too_large()
+    tabular.must_be_no_larger(len(content), settings.IMPORT_MAX_BYTES, WHAT)
     return proposal_of(company, content, given, partly=partly)
 
 

@@ -19,7 +19,7 @@ from django.db.models import Q
 
 from companies.models import Department
 from companies.operations import category_key
-from spendtrackr import errors
+from spendtrackr import errors, tabular
 from spendtrackr.retry import give_way, operation
 from spendtrackr.workbooks import sheet_rows
 from users import permissions
@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 # Invitations of files are mailed this many an hour: each is a mail to somebody who did not ask for it.
 MAILS_AN_HOUR = 500
+_WHAT = "A file of people"
 _BLOCK = 50
 
 # Counts a mail to an address. Raises `TooMany`.
@@ -67,22 +68,13 @@ class Outcome:
 
 def read_roster(content: bytes, kind: Kind | None = None) -> Roster:
     """The rows of an uploaded CSV or XLSX file. Raises `Invalid` or `TooLarge` for `file`."""
-    if len(content) > settings.ROSTER_MAX_BYTES:
-        raise _too_large()
+    tabular.must_be_no_larger(len(content), settings.ROSTER_MAX_BYTES, _WHAT)
     return read(sheet_rows(content), kind)
 
 
 def content_of(uploaded: Any) -> bytes:
-    """The bytes of an uploaded file, from its beginning. Raises `TooLarge` before any of it is read."""
-    if uploaded.size > settings.ROSTER_MAX_BYTES:
-        raise _too_large()
-    uploaded.seek(0)  # a retried request reads it again
-    content: bytes = uploaded.read()
-    return content
-
-
-def _too_large() -> errors.TooLarge:
-    return errors.TooLarge(f"A file of people may have {settings.ROSTER_MAX_BYTES // 1024 // 1024} MB.", field="file")
+    """The bytes of an uploaded file. Raises `TooLarge` before any of it is read."""
+    return tabular.content_of(uploaded, settings.ROSTER_MAX_BYTES, _WHAT)
 
 
 def preview_roster(roster: Roster, *, actor: Membership, at: datetime, adds_departments: bool = True) -> Outcome:
