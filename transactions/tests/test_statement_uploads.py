@@ -557,7 +557,8 @@ class TestByApi:
         assert (answer.status_code, answer.json()["field"]) == (400, "mapping")
 
     def test_a_refusal_and_a_repetition_keep_no_file(self, world, api):
-        client = api(world.alice)
+        client, folder = api(world.alice), f"statements/{world.acme.public_id}"
+        before = len(default_storage.listdir(folder)[1]) if default_storage.exists(folder) else 0
         for _ in range(3):
             client.post(
                 "/api/v1/statement-uploads/",
