@@ -1,8 +1,9 @@
-"""Card numbers in files that people upload: hidden before anything of a file is read, kept or told.
+"""Card numbers, which are kept nowhere: in names that come from outside, and in files that people upload.
 
-A number is one by its issuer's first digits and length (ISO/IEC 7812; Visa, Mastercard, American Express, Discover, UnionPay, JCB, Diners
-Club) and by the Luhn check, alone or in groups. One in fifty random numbers of sixteen digits looks like one, too: what is hidden keeps a
-mark of its digits, so that two references that differ still differ.
+A name loses whatever could be one (`mask_card_numbers`). Of a file's text more has to stay, days, amounts and accounts among it
+(`without_card_numbers`): there a number is one by its issuer's first digits and length (ISO/IEC 7812; Visa, Mastercard, American Express,
+Discover, UnionPay, JCB, Diners Club) and by the Luhn check, alone or in groups. One in fifty random numbers of sixteen digits looks like
+one, too: what is hidden keeps a mark of its digits, so that two references that differ still differ.
 """
 
 from __future__ import annotations
@@ -46,3 +47,27 @@ def _hidden(found: re.Match[str]) -> str:
 def passes_luhn(digits: str) -> bool:
     doubled = sum(sum(divmod(2 * int(d), 10)) for d in digits[-2::-2])
     return (doubled + sum(int(d) for d in digits[-1::-2])) % 10 == 0
+
+
+def mask_card_numbers(text: str) -> str:
+    """Replace what could be a card number: 13 to 19 digits in a row, beginning with 2 to 6, that pass the Luhn check (ISO/IEC 7812).
+
+    Spaces, dots and dashes between digits do not hide one, nor do other digits beside it. The last four stay.
+    """
+    return re.sub(r"\d(?:[ .-]?\d){12,}", _mask, text)
+
+
+def _mask(found: re.Match[str]) -> str:
+    places = [place for place, c in enumerate(found[0]) if c.isdigit()]
+    digits = "".join(found[0][place] for place in places)
+    hidden: set[int] = set()
+    for length in range(19, 12, -1):
+        for start in range(len(digits) - length + 1):
+            window = range(start, start + length)
+            if hidden.isdisjoint(places[n] for n in window) and _is_card(digits[start : start + length]):
+                hidden.update(places[n] for n in window[:-4])
+    return "".join("•" if place in hidden else c for place, c in enumerate(found[0]))
+
+
+def _is_card(digits: str) -> bool:
+    return digits[0] in "23456" and passes_luhn(digits)

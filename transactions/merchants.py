@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 
 from cards.controls import merchant_key
-from spendtrackr.card_numbers import passes_luhn
+from spendtrackr.card_numbers import mask_card_numbers
 from transactions.models import Merchant
 
 UNNAMED = "Unnamed merchant"
@@ -19,30 +18,6 @@ def clean_name(text: str) -> str:
     """One line of at most 120 characters, control characters gone, anything that could be a card number masked."""
     visible = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Co", "Zl", "Zp"} else c for c in text)
     return mask_card_numbers(" ".join(visible.split()))[:120]
-
-
-def mask_card_numbers(text: str) -> str:
-    """Replace what could be a card number: 13 to 19 digits in a row, beginning with 2 to 6, that pass the Luhn check (ISO/IEC 7812).
-
-    Spaces, dots and dashes between digits do not hide one, nor do other digits beside it. The last four stay.
-    """
-    return re.sub(r"\d(?:[ .-]?\d){12,}", _mask, text)
-
-
-def _mask(found: re.Match[str]) -> str:
-    places = [place for place, c in enumerate(found[0]) if c.isdigit()]
-    digits = "".join(found[0][place] for place in places)
-    hidden: set[int] = set()
-    for length in range(19, 12, -1):
-        for start in range(len(digits) - length + 1):
-            window = range(start, start + length)
-            if hidden.isdisjoint(places[n] for n in window) and _is_card(digits[start : start + length]):
-                hidden.update(places[n] for n in window[:-4])
-    return "".join("•" if place in hidden else c for place, c in enumerate(found[0]))
-
-
-def _is_card(digits: str) -> bool:
-    return digits[0] in "23456" and passes_luhn(digits)
 
 
 def find_or_add(descriptor: str, network_id: str = "") -> Merchant:

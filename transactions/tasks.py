@@ -126,7 +126,7 @@ def _blocks(run: backtests.Run, at: datetime | None, until: float) -> int:
 
 
 def run_uploads(at: datetime | None = None, *, seconds: float = SLICE) -> int:
-    """Go on with the statements that are to be read or booked; answer how many blocks. Each is looked at in every round."""
+    """Go on with the statements that are to be read or booked; answer how many blocks. Each has its turn, a few at a time."""
     done, until = 0, time.monotonic() + seconds
     due = StatementUpload.across_companies.filter(status__in=AT_WORK, company__status=CompanyStatus.ACTIVE)
     waiting = list(due.order_by("pk").values_list("pk", flat=True)[:100])

@@ -6,20 +6,18 @@ Locks: the receipt, then the cards and purchases that it is put on or taken off.
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
 from companies.models import Company
 from spendtrackr import errors, events
 from spendtrackr.permissions import require
 from spendtrackr.retry import operation
+from spendtrackr.storage import keep_file
 from transactions.documents import Document
 from transactions.locks import lock_purchase, lock_purchases
 from transactions.models import Attachment, Receipt, Transaction, TransactionStatus
@@ -50,17 +48,8 @@ NOTHING_SAID = Said()
 
 
 def store(content: bytes, *, company: Company) -> str:
-    """Write the file, and answer where. Before any transaction, so that nobody waits for a disk or a network with a row locked.
-
-    A file whose transaction rolls back is known to no row. It stays, and does no harm: nothing leads there. The name is random
-    and says nothing of what is inside, so no web server that is pointed there by mistake would run or show it. Raises `Unavailable`.
-    """
-    try:
-        return default_storage.save(f"receipts/{company.public_id}/{secrets.token_hex(16)}", ContentFile(content))
-    except Exception as error:
-        # Each storage has its own errors. Whichever it is, nothing was kept, and it may be sent again.
-        _log.exception("a receipt could not be stored")
-        raise errors.Unavailable from error
+    """Keep the file before there is a row for it, and answer where. Raises `Unavailable`."""
+    return keep_file(content, below=f"receipts/{company.public_id}")
 
 
 @operation

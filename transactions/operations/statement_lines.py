@@ -16,11 +16,11 @@ from companies.models import Category, Company
 from companies.operations import category_key
 from companies.queries import code_book
 from spendtrackr import events, retry
+from spendtrackr.card_numbers import mask_card_numbers
 from spendtrackr.money import Money
 from spendtrackr.periods import noon
 from spendtrackr.retry import operation
 from transactions import ledger, merchants, rollups
-from transactions.merchants import mask_card_numbers
 from transactions.models import (
     Account,
     Entry,
@@ -62,11 +62,8 @@ def blocks(rows: Iterable[Marked]) -> Iterator[list[Marked]]:
 
 
 def known_identities(marks: Sequence[str]) -> set[str]:
-    """Those that are in already."""
-    known: set[str] = set()
-    for start in range(0, len(marks), BLOCK):
-        known.update(ImportedLine.objects.filter(identity__in=marks[start : start + BLOCK]).values_list("identity", flat=True))
-    return known
+    """Those of a block that are in already."""
+    return set(ImportedLine.objects.filter(identity__in=marks).values_list("identity", flat=True))
 
 
 def source_of(name: str, attribution: str = "") -> StatementSource:
@@ -145,7 +142,7 @@ class Booking:
         return StatementIssue(statement_import=self.record, line=issue.line, kind=issue.kind, reason=issue.reason, field=issue.field)
 
     def settle(self) -> None:
-        """Balances and rollups, at the very end. The last rows of the file end the import."""
+        """Balances and rollups, at the very end."""
         for currency, change in sorted(self.moved.items()):
             ledger.move_balances(self.ground.accounts[currency], dict(change))
         rollups.add(self.spend)
@@ -251,10 +248,10 @@ def begin(
     return StatementImport.objects.create(source=source, rows=rows, waiting=rows, imported_by=actor, at=at, **about)
 
 
-def finish(record: StatementImport, *, actor: Membership | None, at: datetime) -> StatementImport:
+def finish(record: StatementImport, *, at: datetime) -> StatementImport:
     """No row waits any more. Answers the import as it is in the end."""
     record.refresh_from_db(fields=["booked", "duplicates", "skipped", "rejected", "waiting", "report"])
     record.report = json.dumps({**record.details, "notes": [*record.details["notes"], *_tally_of(record).notes()]})
     StatementImport.objects.filter(pk=record.pk).update(report=record.report)
-    events.record("statement.imported", record, actor=actor, at=at, booked=record.booked, rejected=record.rejected)
+    events.record("statement.imported", record, actor=record.imported_by, at=at, booked=record.booked, rejected=record.rejected)
     return record

@@ -17,18 +17,18 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db.models import Case, F, Q, When
 
 from companies.models import Company
 from spendtrackr import errors, retry, tabular
+from spendtrackr.card_numbers import mask_card_numbers
 from spendtrackr.retry import operation
-from transactions.merchants import mask_card_numbers
+from spendtrackr.storage import keep_file
 from transactions.models import AT_WORK, StatementImport, StatementUpload, UploadStatus
 from transactions.operations import statements
 from transactions.operations.statement_lines import Booking, Ground, Marked, begin, blocks, finish, marked, source_of
-from transactions.operations.statements import Accept, Preview, Proposal, Shown, StatementFile, Survey
+from transactions.operations.statements import Accept, Preview, Proposal, StatementFile, Survey
 from transactions.statements.mapping import missing
 from transactions.statements.table import open_file
 from users.models import ApiKey, Membership
@@ -75,13 +75,7 @@ def store(file: StatementFile, company: Company) -> str:
     """Keep the file, without card numbers, before there is a row for it. Raises `Invalid`, `TooLarge`, `InvalidState` for too many."""
     must_have_room()
     tabular.must_be_no_larger(len(file.content), settings.IMPORT_MAX_BYTES, statements.WHAT)
-    content = open_file(file.content).content
-    try:
-        return default_storage.save(f"statements/{company.public_id}/{secrets.token_hex(16)}", ContentFile(content))
-    except Exception as error:
-        # Each storage has its own errors. Whichever it is, nothing was kept, and it may be sent again.
-        _log.exception("a statement could not be stored")
-        raise errors.Unavailable from error
+    return keep_file(open_file(file.content).content, below=f"statements/{company.public_id}")
 
 
 def must_have_room() -> None:
@@ -116,7 +110,7 @@ def change(upload: StatementUpload, changes: dict[str, Any], *, at: datetime) ->
     if upload.statement_import_id:
         raise errors.InvalidState("It is being booked, or was: upload the file again to read it otherwise.")
     for name, value in changes.items():
-        setattr(upload, name, value)
+        setattr(upload, name, mask_card_numbers(value) if name == "attribution" else value)
     upload.status, upload.found, upload.reason, upload.reason_field, upload.failures = UploadStatus.READING, "", "", "", 0
     upload.claim_key, upload.claimed_until, upload.rows_done, upload.rows = "", None, 0, None
     upload.finished_at, upload.expires_at = None, at + KEPT
@@ -161,11 +155,18 @@ def _import_of(upload: StatementUpload, *, actor: Membership | None, at: datetim
 
 
 def discard(upload: StatementUpload) -> None:
-    """Forget what was not booked: its file first, as a row without one is tried again. Raises `InvalidState`."""
-    if upload.is_partly_booked:
+    """Forget what was not booked, or what is whole. Raises `InvalidState`."""
+    if upload.is_partly_booked or not _remove(upload, _FORGETTABLE):
         raise errors.InvalidState("A part of it is booked: have it gone on with, so that the rest is, too.")
+
+
+@operation
+def _remove(upload: StatementUpload, condition: Q) -> bool:
+    """Row and file. The file goes while the row is held: whoever would book it waits, and finds neither; where it cannot go, both stay."""
+    if not StatementUpload.objects.filter(condition, pk=upload.pk).delete()[0]:
+        return False
     default_storage.delete(upload.stored_as)
-    StatementUpload.objects.filter(_FORGETTABLE, pk=upload.pk).delete()
+    return True
 
 
 def _locked(upload: StatementUpload, states: set[UploadStatus]) -> StatementUpload:
@@ -270,14 +271,12 @@ def _read(run: Run, at: datetime) -> Iterator[None]:
     proposal.mapping.check()
     accept = said.accept if upload.is_to_book else statements.usual_accept(proposal, said.accept)
     taken = statements.take(upload.company.currency, proposal, accept)
-    survey, shown = Survey.of(taken), Shown()
+    survey = Survey.of(taken)
     _move(run, at=at, rows=taken.reading.rows, rows_done=0)
-    for verdicts in statements.survey_of(taken, upload.source_name, survey):
-        shown.add(verdicts)
-        _move(run, at=at, rows_done=F("rows_done") + len(verdicts))
+    for count in statements.look_through(taken, upload.source_name, survey):
+        _move(run, at=at, rows_done=F("rows_done") + count)
         yield
-    survey.check()
-    _keep(run, Preview(proposal, taken, survey, shown.rows), at=at)
+    _keep(run, Preview(proposal, taken, survey), at=at)
 
 
 def _move(run: Run, *, at: datetime, **place: Any) -> None:
@@ -345,7 +344,7 @@ def _finish(run: Run, record: StatementImport, proposal: Proposal, *, at: dateti
         raise _Lost
     is_given = bool(run.upload.mapping)
     statements.keep_mapping(replace(proposal, is_given=is_given, is_kept=run.upload.told["is_kept"] and not is_given), at=at)
-    finish(record, actor=record.imported_by, at=at)
+    finish(record, at=at)
 
 
 @operation
@@ -372,8 +371,5 @@ def release(run: Run) -> None:
 
 
 def forget(upload: StatementUpload, *, at: datetime) -> bool:
-    """The file first: a row without one is tried again, a file without a row would stay for ever."""
-    if upload.is_at_work or upload.is_partly_booked or upload.expires_at > at:
-        return False
-    default_storage.delete(upload.stored_as)
-    return bool(StatementUpload.objects.filter(_FORGETTABLE, pk=upload.pk, expires_at__lte=at).exclude(status__in=AT_WORK).delete()[0])
+    """Its time is over. False where it is at work, or is booked in part."""
+    return _remove(upload, _FORGETTABLE & Q(expires_at__lte=at) & ~Q(status__in=AT_WORK))

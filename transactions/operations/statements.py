@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -16,10 +16,10 @@ from django.conf import settings
 from companies.models import Company
 from companies.operations import category_key
 from spendtrackr import errors, tabular
+from spendtrackr.card_numbers import mask_card_numbers
 from spendtrackr.retry import operation
 from spendtrackr.tabular import plain
 from spendtrackr.tenancy import company_scope
-from transactions.merchants import mask_card_numbers
 from transactions.models import StatementImport, StatementMapping, StatementSource
 from transactions.operations.statement_lines import (
     IN_ALREADY,
@@ -51,6 +51,8 @@ Progress = Callable[[int, int], None]
 SPEND, ALL = "spend", "all"
 Accept = str | frozenset[int] | None
 VERDICTS = ("book", "duplicate", "skipped", "rejected")
+# Of each verdict, rows that a preview shows.
+MOST_SHOWN = 250
 _ASK = (
     "This is the statement of a bank account: say which of its lines are spend. `spend` takes those by which money went out, `all` takes "
     "credits, too, and a list of line numbers takes these."
@@ -107,7 +109,10 @@ def propose(company: Company, content: bytes, given: Any = None, *, partly: bool
 
 
 def proposal_of(company: Company, content: bytes, given: Any = None, *, partly: bool = False, header_line: int | None = None) -> Proposal:
-    """The same of what was let in already: without card numbers it may have more bytes. `header_line`: where it was found before."""
+    """The same of what was let in already: without card numbers it may have more bytes.
+
+    `header_line`: where the header was found when `given` was, which then says everything: nothing is looked for once more.
+    """
     statement = open_statement(content, known=_known_columns(given), country=company.country, header_line=header_line)
     table = statement.table
     if statement.mapping:
@@ -117,7 +122,8 @@ def proposal_of(company: Company, content: bytes, given: Any = None, *, partly: 
         return Proposal(table, fixed, is_kept=False, format=statement.format, account=statement.account)
     if given is not None:
         columns = given.get("columns") if isinstance(given, dict) else None
-        return Proposal(table, Mapping.from_dict(given, table, otherwise=_detected(table, columns, company)), is_kept=False, is_given=True)
+        otherwise = _detected(table, columns, company) if header_line is None else None
+        return Proposal(table, Mapping.from_dict(given, table, otherwise=otherwise), is_kept=False, is_given=True)
     kept = StatementMapping.objects.filter(header_hash=mappings.header_hash(table)).first()
     if kept:
         written = json.loads(kept.mapping)
@@ -180,7 +186,7 @@ def prepare(
     told = list(taken)
     survey = Survey.of(taken)
     for one in told:
-        survey.add(one, one.kind if isinstance(one, Issue) else "book")
+        survey.add(one, is_known=False)
     survey.check()
     ground = Ground(actor, at)
     ground.lay(told)
@@ -254,18 +260,23 @@ class Survey:
     # Of all lines, also of those that are in already; and the named lines that nobody has come to.
     totals: Counter[str] = field(default_factory=Counter)
     missing: set[int] = field(default_factory=set)
+    # The first rows with each verdict: what somebody looks at of a long file.
+    rows: list[Verdict] = field(default_factory=list)
 
     @classmethod
     def of(cls, taken: Taken) -> Survey:
         return cls(missing=set(taken.named))
 
-    def add(self, told: Line | Issue, verdict: str) -> None:
-        self.counts[verdict] += 1
+    def add(self, told: Line | Issue, *, is_known: bool) -> None:
+        found = _verdict(told, is_known=is_known)
+        self.counts[found.verdict] += 1
+        if self.counts[found.verdict] <= MOST_SHOWN:
+            self.rows.append(found)
         if isinstance(told, Issue):
             return
         self.totals[told.amount.currency] += told.amount.minor
         self.missing.discard(told.line)
-        if verdict == "book":
+        if not is_known:
             self.new.add(told)
 
     def check(self) -> None:
@@ -277,17 +288,15 @@ class Survey:
                 raise errors.Invalid(f"The {currency} amounts add up to more than we can book.", field="file")
 
 
-def survey_of(taken: Taken, source_name: str, survey: Survey) -> Iterator[list[Verdict]]:
-    """What would become of each row, in the order of the file, a block at a time, while it is added to `survey`."""
+def look_through(taken: Taken, source_name: str, survey: Survey) -> Iterator[int]:
+    """Add what would become of each row to `survey`, in the order of the file; answers the rows of each block. Raises as `check` does."""
     source = StatementSource.objects.filter(name_key=category_key(source_name)).first() or StatementSource()
     for block in blocks(marked(taken, source)):
         known = known_identities([mark for _, mark in block if mark]) if source.pk else set()
-        verdicts = []
         for told, mark in block:
-            verdict = _verdict(told, is_known=mark in known)
-            survey.add(told, verdict.verdict)
-            verdicts.append(verdict)
-        yield verdicts
+            survey.add(told, is_known=mark in known)
+        yield len(block)
+    survey.check()
 
 
 def _verdict(told: Line | Issue, *, is_known: bool) -> Verdict:
@@ -300,32 +309,15 @@ def preview(company: Company, file: StatementFile, mapping: Any = None, accept: 
     """What would become of each row, with nothing booked. Of a bank's lines as with `spend` by default."""
     proposal = propose(company, file.content, mapping)
     taken = take(company.currency, proposal, usual_accept(proposal, accept))
-    survey, shown = Survey.of(taken), Shown()
-    for verdicts in survey_of(taken, source_name(file.source), survey):
-        shown.add(verdicts)
-    survey.check()
-    return Preview(proposal, taken, survey, shown.rows)
+    survey = Survey.of(taken)
+    for _ in look_through(taken, source_name(file.source), survey):
+        pass
+    return Preview(proposal, taken, survey)
 
 
 def usual_accept(proposal: Proposal, accept: Accept) -> Accept:
     """Of a bank's lines those by which money went out, for somebody who is about to say which."""
     return SPEND if accept is None and proposal.account == BANK else accept
-
-
-class Shown:
-    """The first rows with each verdict: what somebody looks at of a long file."""
-
-    EACH = 250
-
-    def __init__(self) -> None:
-        self.rows: list[Verdict] = []
-        self._of: Counter[str] = Counter()
-
-    def add(self, verdicts: Iterable[Verdict]) -> None:
-        for one in verdicts:
-            self._of[one.verdict] += 1
-            if self._of[one.verdict] <= self.EACH:
-                self.rows.append(one)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +327,6 @@ class Preview:
     proposal: Proposal
     taken: Taken | None = None
     survey: Survey = field(default_factory=Survey)
-    rows: list[Verdict] = field(default_factory=list)
 
     @property
     def file_notes(self) -> list[str]:
@@ -357,7 +348,7 @@ class Preview:
             "counts": {name: self.survey.counts[name] for name in VERDICTS},
             "totals": [{"minor": minor, "currency": currency} for currency, minor in sorted(self.survey.new.totals.items())],
             "notes": {"file": self.file_notes, "lines": self.survey.new.notes()},
-            "rows": [one.as_dict() for one in self.rows],
+            "rows": [one.as_dict() for one in self.survey.rows],
         }
 
 
@@ -391,7 +382,7 @@ def _book(prepared: Prepared, progress: Progress, *, actor: Membership | None, a
         done += len(block)
         progress(done, len(prepared.told))
     booking.settle()
-    return finish(record, actor=actor, at=at)
+    return finish(record, at=at)
 
 
 def keep_mapping(proposal: Proposal, *, at: datetime) -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from cards.controls import merchant_key
-from transactions.merchants import clean_name, find_or_add, find_or_add_all, mask_card_numbers
+from spendtrackr.card_numbers import mask_card_numbers
+from transactions.merchants import clean_name, find_or_add, find_or_add_all
 from transactions.models import Merchant
 
 

@@ -428,7 +428,7 @@ class TestPreview:
         text = card_file("\n".join([purchase(fitid="old"), purchase(fitid="new"), purchase(amount="none")]))
         file = StatementFile(text.encode(), "s.ofx", "Bank")
         found = statements.preview(acme.acme, file)
-        proposal, verdicts = found.proposal, found.rows
+        proposal, verdicts = found.proposal, found.survey.rows
         assert [(one.line, one.verdict) for one in verdicts] == [(10, "duplicate"), (11, "book"), (12, "rejected")]
         assert (proposal.format, proposal.account) == (Format.OFX, "card")
         assert verdicts[1].of.amount == Money(12_50, "EUR")
@@ -437,7 +437,7 @@ class TestPreview:
     def test_it_is_what_the_import_does_then(self, acme):
         for text, accept in [(TestWhatIsSpend.FILE, "spend"), (TestWhatIsSpend.FILE, frozenset({11})), (card_file(purchase() * 2), None)]:
             file = StatementFile(text.encode(), "s.ofx", json.dumps(str(accept)))
-            verdicts = statements.preview(acme.acme, file, accept=accept).rows
+            verdicts = statements.preview(acme.acme, file, accept=accept).survey.rows
             record = statements.import_statement(acme.acme, file, actor=acme.alice, at=NOON, accept=accept)
             told = [one.verdict for one in verdicts]
             assert [told.count(name) for name in ("book", "duplicate", "skipped", "rejected")] == list(booked(record))

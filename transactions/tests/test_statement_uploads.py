@@ -394,6 +394,7 @@ class TestStates:
         week = NOON + statement_uploads.KEPT
         assert tasks.forget_uploads(week - timedelta(seconds=1)) == 0
         assert tasks.forget_uploads(week) == 1
+        assert not statement_uploads.forget(waiting, at=week)
         assert list(StatementUpload.objects.all()) == [waiting], "what is at work is not forgotten"
         assert (default_storage.exists(upload.stored_as), Transaction.objects.count()) == (False, 3)
 
@@ -474,6 +475,8 @@ class TestCardNumbers:
         for text in (upload.filename, upload.source_name, record.filename, record.source.name):
             assert CARD not in text
             assert "1111" in text
+        waiting = read_upload(rows(2), actor=acme.alice, at=NOON)
+        assert CARD not in statement_uploads.change(waiting, {"attribution": f"Of {CARD}"}, at=NOON).attribution
 
     def test_the_file_that_is_kept_has_none(self, acme):
         content = f"Date,Amount,Merchant,Card Number\n2026-01-05,1.00,Café,{CARD}\n".encode("cp1252")

@@ -12,13 +12,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin
-from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from spendtrackr import errors
 from spendtrackr.permissions import require
-from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
+from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet, UploadMixin
 from transactions import queries
 from transactions.filters import ReceiptFilter
 from transactions.models import Receipt, ReceiptType, Transaction
@@ -40,7 +39,7 @@ _FORM_BYTES = 64 * 1024
     retrieve=extend_schema(summary="Show a receipt"),
 )
 @extend_schema(tags=["receipts"])
-class ReceiptViewSet(ListModelMixin, ShowMixin, TenantViewSet):
+class ReceiptViewSet(UploadMixin, ListModelMixin, ShowMixin, TenantViewSet):
     serializer_class = shapes.ReceiptSerializer
     filterset_class = ReceiptFilter
     model = Receipt
@@ -60,12 +59,6 @@ class ReceiptViewSet(ListModelMixin, ShowMixin, TenantViewSet):
 
     def rows(self) -> QuerySet[Any]:
         return queries.receipts(self.request.membership)
-
-    def get_parsers(self) -> list[Any]:
-        # The contract asks without an action; its bodies say what they are themselves.
-        method = str(getattr(self.request, "method", "")).lower()
-        is_upload = self.action_map.get(method) == "create" if getattr(self, "action_map", None) else False
-        return [MultiPartParser() if is_upload else JSONParser()]
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002 -- as REST framework calls it
         """Whoever asks for a picture as a picture gets it: JSON is only for refusals there."""

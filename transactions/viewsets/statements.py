@@ -13,19 +13,19 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.response import Response
 
 from spendtrackr import errors, idempotency
 from spendtrackr.pagination import ordered
 from spendtrackr.permissions import find
-from spendtrackr.viewsets import APIRequest, TenantViewSet
+from spendtrackr.viewsets import APIRequest, TenantViewSet, UploadMixin
 from transactions.filters import ImportFilter, IssueFilter, UploadFilter
 from transactions.models import StatementImport, StatementIssue, StatementUpload
 from transactions.operations import statement_uploads, statements
 from transactions.operations.statement_uploads import Said
+from transactions.operations.statements import Preview
 from transactions.serializers import statements as shapes
-from transactions.statements.mapping import missing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -100,16 +100,7 @@ class ImportViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
     def propose(self, request: APIRequest) -> Response:
         content = statements.content_of(self.body(shapes.ProposalBody)["file"])
         proposal = statements.propose(request.membership.company, content, partly=True)
-        shown = {
-            "format": proposal.format,
-            "account": proposal.account,
-            "header": proposal.table.columns,
-            "mapping": proposal.mapping.as_dict(),
-            "is_kept": proposal.is_kept,
-            "missing": missing(proposal.mapping),
-            "notes": list(proposal.mapping.notes),
-            "rows": len(proposal.table.rows),
-        }
+        shown = {**Preview(proposal).found, "notes": proposal.mapping.notes, "rows": len(proposal.table.rows)}
         return Response(shapes.ProposalSerializer(shown).data)
 
 
@@ -148,11 +139,13 @@ class ImportIssueViewSet(ListModelMixin, TenantViewSet):
         responses={200: shapes.UploadDetailSerializer},
     ),
     destroy=extend_schema(
-        summary="Discard an upload", description="What was booked stays. 409 while it is being booked.", responses={204: None}
+        summary="Discard an upload",
+        description="What was booked stays. 409 where a part of it still waits to be booked.",
+        responses={204: None},
     ),
 )
 @extend_schema(tags=["statements"])
-class StatementUploadViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
+class StatementUploadViewSet(UploadMixin, ListModelMixin, RetrieveModelMixin, TenantViewSet):
     serializer_class = shapes.UploadDetailSerializer
     filterset_class = UploadFilter
     model = StatementUpload
@@ -163,12 +156,6 @@ class StatementUploadViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet):
 
     def get_serializer_class(self) -> type[Any]:
         return shapes.UploadSerializer if self.action == "list" else shapes.UploadDetailSerializer
-
-    def get_parsers(self) -> list[Any]:
-        # The contract asks without an action; its bodies say what they are themselves.
-        method = str(getattr(self.request, "method", "")).lower()
-        is_upload = self.action_map.get(method) == "create" if getattr(self, "action_map", None) else False
-        return [MultiPartParser() if is_upload else JSONParser()]
 
     def create(self, request: APIRequest) -> Response:
         more = {"is_to_book": self.is_to_book, "actor": request.membership, "at": timezone.now()}
