@@ -75,6 +75,7 @@ IMPORTS = Listing(
         plain("duplicates", "duplicates"),
         plain("skipped", "skipped"),
         plain("rejected", "rejected"),
+        plain("waiting", "waiting"),
         text("by", "imported_by__user__name", width=22),
     ),
     rows=lambda _: StatementImport.objects.select_related("source", "imported_by__user"),
