@@ -17,10 +17,12 @@ from rest_framework.test import APIClient
 from cards import operations as cards
 from cards.models import Card
 from companies.models import Company
+from reports import tasks as report_tasks
 from spendtrackr import tenancy
 from spendtrackr.money import Money
 from tests.again import again
 from tests.factories import NOON, PASSWORD, SignUpFactory
+from transactions import tasks as transaction_tasks
 from transactions.models import FundingAccount
 from transactions.operations import accounts
 from users import operations as people
@@ -84,8 +86,12 @@ def empty_cache() -> None:
 
 @pytest.fixture(autouse=True)
 def _clean_scope() -> Iterator[None]:
-    """No test inherits a company or a count from the one before."""
+    """No test inherits a company, a count or a job under way from the one before."""
     empty_cache()
+    for run in report_tasks.EXPORTS.begun.values():
+        run.file.close()
+    for turns in (transaction_tasks.BACKTESTS, transaction_tasks.UPLOADS, report_tasks.EXPORTS):
+        turns.begun.clear()
     tenancy._company.set(None)
     yield
     tenancy._company.set(None)

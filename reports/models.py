@@ -10,7 +10,8 @@ from django.db import models
 from django.db.models import Q
 
 from spendtrackr.ids import MachineTextField, PublicIdField
-from spendtrackr.tenancy import TenantManager, TenantModel, TenantQuerySet
+from spendtrackr.jobs import Job
+from spendtrackr.tenancy import TenantManager, TenantQuerySet
 from users.models import Membership
 
 
@@ -27,9 +28,6 @@ class ExportStatus(models.TextChoices):
     FAILED = "failed"
 
 
-UNFINISHED = (ExportStatus.WAITING, ExportStatus.RUNNING)
-
-
 class ExportQuerySet(TenantQuerySet["Export"]):
     def of(self, member: Membership, *, at: datetime) -> ExportQuerySet:
         """Their own, as long as these are kept."""
@@ -39,11 +37,13 @@ class ExportQuerySet(TenantQuerySet["Export"]):
 ExportManager = TenantManager.from_queryset(ExportQuerySet)
 
 
-class Export(TenantModel):
+class Export(Job):
     """A list or a report as a file, written by the worker. It expires, and then file and row go.
 
     Whoever begins to write claims it, under a new name for the file: what a worker that fell has left is known by the name before.
     """
+
+    at_work = (ExportStatus.WAITING, ExportStatus.RUNNING)
 
     public_id = PublicIdField("exp")
     # A name in `reports.exports.SUBJECTS`, and the parameters of its address, as JSON.
@@ -62,10 +62,6 @@ class Export(TenantModel):
     size = models.PositiveBigIntegerField(default=0)
     # What whoever asked could see of it when it was written (`Subject.seen_as`).
     seen_as = MachineTextField(max_length=64, default="")
-    # Who is at work on it, and how long others leave it to them.
-    claim_key = MachineTextField(max_length=32, default="")
-    claimed_until = models.DateTimeField(null=True)
-    failures = models.PositiveSmallIntegerField(default=0)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True, db_index=True)
@@ -93,10 +89,6 @@ class Export(TenantModel):
     def given(self) -> dict[str, str]:
         found: dict[str, str] = json.loads(self.filters)
         return found
-
-    @property
-    def is_unfinished(self) -> bool:
-        return self.status in UNFINISHED
 
     @property
     def filename(self) -> str:

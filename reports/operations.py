@@ -13,17 +13,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO
 
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from reports.exports import MOST_ROWS, SUBJECTS, XLSX, Asked, Opened, Subject
 from reports.exports.files import TooManyRows
-from reports.models import UNFINISHED, Export, ExportStatus
-from spendtrackr import errors, events
+from reports.models import Export, ExportStatus
+from spendtrackr import errors, events, jobs
 from spendtrackr.permissions import require
 from spendtrackr.retry import operation
 from users.models import Membership
@@ -32,7 +32,6 @@ _log = logging.getLogger(__name__)
 
 # How long others leave a run alone after its last block: longer than it takes to close a workbook and to store it.
 CLAIM_HOLDS = timedelta(minutes=5)
-MOST_FAILURES = 3
 # Of one member, unfinished at a time.
 MOST_AT_ONCE = 5
 KEPT = timedelta(days=7)
@@ -63,7 +62,7 @@ def _subject(what: str) -> Subject:
 def ask(what: str, to: str, given: Mapping[str, str], *, actor: Membership, at: datetime) -> Export:
     """Have a file written in the background. Raises as `opened` does, and `InvalidState` for one too many at a time."""
     opened(what, to, given, actor=actor, at=at)
-    if Export.objects.filter(requested_by=actor, status__in=UNFINISHED).count() >= MOST_AT_ONCE:
+    if Export.objects.filter(requested_by=actor, status__in=Export.at_work).count() >= MOST_AT_ONCE:
         raise errors.InvalidState(f"{MOST_AT_ONCE} of yours are at work already: wait for one of them.")
     filters = json.dumps(dict(given), sort_keys=True, ensure_ascii=False)
     export = Export.objects.create(what=what, format=to, filters=filters, requested_by=actor, asked_at=at)
@@ -78,11 +77,9 @@ def streamed(what: str, to: str, *, actor: Membership, at: datetime) -> None:
 
 
 @dataclass(slots=True)
-class Run:
+class Run(jobs.Run[Export]):
     """An export that this worker has claimed, and what it has written so far."""
 
-    export: Export
-    key: str
     steps: Iterator[int] | None = None
     file: IO[bytes] = field(default_factory=TemporaryFile)
 
@@ -92,18 +89,21 @@ class _Refused(Exception):
 
 
 def claim(export: Export, *, at: datetime) -> Run | None:
-    """Take it to write it. None where another is at it, or it is over. One conditional UPDATE decides between two workers."""
-    key, stored_as = secrets.token_hex(16), f"exports/{export.company.public_id}/{secrets.token_hex(16)}"
-    free = Q(claimed_until=None) | Q(claimed_until__lte=at)
-    mine = Export.objects.filter(free, pk=export.pk, status__in=UNFINISHED, stored_as=export.stored_as)
-    taken = mine.update(
-        claim_key=key, claimed_until=at + CLAIM_HOLDS, status=ExportStatus.RUNNING, rows_done=0, stored_as=stored_as,
-        started_at=Coalesce("started_at", at),
+    """Take it to write it. None where another is at it, or it is over."""
+    stored_as = f"exports/{export.company.public_id}/{secrets.token_hex(16)}"
+    key = jobs.take(
+        export, at=at, holds=CLAIM_HOLDS, only=Q(stored_as=export.stored_as),
+        status=ExportStatus.RUNNING, rows_done=0, stored_as=stored_as, started_at=Coalesce("started_at", at),
     )  # fmt: skip
-    if not taken:
+    if not key:
         return None
     _remove(export.stored_as)
-    return Run(Export.objects.select_related("company", "requested_by__user", "requested_by__company").get(pk=export.pk), key)
+    run = Run(Export.objects.select_related("company", "requested_by__user", "requested_by__company").get(pk=export.pk), key)
+    if run.has_failed_too_often:
+        run.file.close()
+        _refuse(run, _GAVE_UP, at=at)
+        return None
+    return run
 
 
 def go_on(run: Run, *, at: datetime) -> bool:
@@ -117,12 +117,12 @@ def go_on(run: Run, *, at: datetime) -> bool:
     if done is None:
         _keep(run, at=at)
         return False
-    return bool(_mine(run).update(rows_done=done, claimed_until=at + CLAIM_HOLDS))
+    return bool(run.mine.update(rows_done=done, claimed_until=at + CLAIM_HOLDS))
 
 
 def _begun(run: Run) -> Iterator[int]:
     """What whoever asked may see is what they may see now, and the row says as what it was written."""
-    export, member = run.export, run.export.requested_by
+    export, member = run.job, run.job.requested_by
     subject = SUBJECTS.get(export.what)
     if subject is None or not (member.is_active and member.user.is_active and member.may(subject.rule)):
         raise _Refused(_NOT_ALLOWED)
@@ -130,19 +130,15 @@ def _begun(run: Run) -> Iterator[int]:
     expected = found.count()
     if export.format == XLSX and expected >= MOST_ROWS:
         raise TooManyRows
-    _mine(run).update(rows_expected=expected, seen_as=subject.seen_as(member))
+    run.mine.update(rows_expected=expected, seen_as=subject.seen_as(member))
     return found.write(export.format, run.file)
-
-
-def _mine(run: Run) -> Any:
-    return Export.objects.filter(pk=run.export.pk, claim_key=run.key, status=ExportStatus.RUNNING)
 
 
 def _keep(run: Run, *, at: datetime) -> None:
     """Store the file, before the row says that it is there."""
     size = run.file.seek(0, 2)
     run.file.seek(0)
-    stored_as = default_storage.save(run.export.stored_as, File(run.file))
+    stored_as = default_storage.save(run.job.stored_as, File(run.file))
     if not _finish(run, stored_as, size, at=at):
         _remove(stored_as)
 
@@ -150,17 +146,17 @@ def _keep(run: Run, *, at: datetime) -> None:
 @operation
 def _finish(run: Run, stored_as: str, size: int, *, at: datetime) -> bool:
     ends = {"finished_at": at, "claimed_until": None, "expires_at": at + KEPT}
-    if not _mine(run).update(status=ExportStatus.DONE, stored_as=stored_as, size=size, **ends):
+    if not run.mine.update(status=ExportStatus.DONE, stored_as=stored_as, size=size, **ends):
         return False
-    events.record("export.finished", run.export, actor=None, at=at, size=size, **_asked_for(run.export))
+    events.record("export.finished", run.job, actor=None, at=at, size=size, **_asked_for(run.job))
     return True
 
 
 @operation
 def _refuse(run: Run, reason: str, *, at: datetime) -> None:
     ends = {"finished_at": at, "claimed_until": None, "expires_at": at + KEPT}
-    if _mine(run).update(status=ExportStatus.FAILED, reason=reason[:200], **ends):
-        events.record("export.failed", run.export, actor=None, at=at, **_asked_for(run.export))
+    if run.mine.update(status=ExportStatus.FAILED, reason=reason[:200], **ends):
+        events.record("export.failed", run.job, actor=None, at=at, **_asked_for(run.job))
 
 
 def _asked_for(export: Export) -> dict[str, str]:
@@ -170,16 +166,15 @@ def _asked_for(export: Export) -> dict[str, str]:
 
 def fail(run: Run, *, at: datetime) -> None:
     """It could not be written. It is begun anew a few times, and then given up."""
-    _mine(run).update(failures=F("failures") + 1)
-    if _mine(run).filter(failures__gte=MOST_FAILURES).exists():
+    jobs.let_another_try(run)
+    if run.has_failed_too_often:
         _refuse(run, _GAVE_UP, at=at)
-    release(run)
 
 
 def release(run: Run) -> None:
     """Let another begin anew at once."""
     run.file.close()
-    _mine(run).update(claimed_until=None)
+    run.mine.update(claimed_until=None)
 
 
 def hand_out(export: Export, *, actor: Membership, at: datetime) -> IO[bytes]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
 from datetime import datetime
 
 from django.utils import timezone
 
 from reports import operations
-from reports.models import UNFINISHED, Export
-from reports.operations import Run
+from reports.models import Export
 from reports.serializers import messages_of
+from spendtrackr.jobs import MOST, SLICE, Turns
 from spendtrackr.tenancy import company_scope
 from spendtrackr.webhooks import deliveries
 from users.queries import runners
@@ -19,46 +18,17 @@ from users.queries import runners
 log = logging.getLogger(__name__)
 # What webhooks say, and who hears that one was switched off.
 TELLING = deliveries.Telling(messages_of, lambda: list(runners().order_by("pk").values_list("public_id", flat=True)))
-# How long one round goes on with exports, in seconds, and how many it looks at.
-SLICE, MOST = 4.0, 100
-# What this process has begun to write, by the export's database id: it goes on in the next round, and ends with the process.
-_begun: dict[int, Run] = {}
+EXPORTS = Turns(operations, lambda: Export.across_companies.filter(status__in=Export.at_work).select_related("company"))
 
 
 def run_exports(at: datetime | None = None, *, seconds: float = SLICE) -> int:
-    """Go on with the files that were asked for; answer how many blocks. Each is looked at in every round: a long one is in nobody's way."""
-    done, until = 0, time.monotonic() + seconds
-    due = list(Export.across_companies.filter(status__in=UNFINISHED).select_related("company").order_by("pk")[:MOST])
-    for stale in _begun.keys() - {export.pk for export in due}:
-        _begun.pop(stale).file.close()
-    for export in due:
-        with company_scope(export.company_id):
-            if run := _begun.pop(export.pk, None) or operations.claim(export, at=at or timezone.now()):
-                done += _blocks(run, at, until)
-    return done
-
-
-def _blocks(run: Run, at: datetime | None, until: float) -> int:
-    done = 0
-    try:
-        while operations.go_on(run, at=at or timezone.now()):
-            done += 1
-            if time.monotonic() >= until:
-                _begun[run.export.pk] = run
-                return done
-    except Exception:
-        log.exception("%s could not be written", run.export)
-        operations.fail(run, at=at or timezone.now())
-    run.file.close()
-    return done + 1
+    """Go on with the files that were asked for; answer how many blocks."""
+    return EXPORTS.run(at, seconds=seconds)
 
 
 def let_go() -> None:
     """Before this process ends: another begins anew at once."""
-    for run in _begun.values():
-        with company_scope(run.export.company_id):
-            operations.release(run)
-    _begun.clear()
+    EXPORTS.let_go()
 
 
 def forget_exports(at: datetime | None = None) -> int:

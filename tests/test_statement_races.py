@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from conftest import build_world
 from reports.verification import COMPANY_CHECKS
+from spendtrackr import jobs
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
 from tests.papers import read_upload, uploaded
@@ -86,7 +87,7 @@ def test_a_worker_killed_anywhere_leaves_whole_blocks_and_another_ends_the_work(
 
 def test_of_eight_workers_at_one_file_each_row_is_booked_once(acme, monkeypatch):
     monkeypatch.setattr(statement_lines, "BLOCK", 20)
-    monkeypatch.setattr(statement_uploads, "MOST_FAILURES", 1_000)  # a robbed worker is none that fell
+    monkeypatch.setattr(jobs, "MOST_FAILURES", 1_000)  # a robbed worker is none that fell
     upload = uploaded(lines(1, 201), actor=acme.alice, at=NOON, book=True)
 
     def one(number: int):

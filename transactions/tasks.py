@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -12,16 +11,22 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from companies.models import Company, CompanyStatus
+from spendtrackr.jobs import SLICE, Turns
 from spendtrackr.tenancy import company_scope
 from transactions import notices
-from transactions.models import AT_WORK, UNFINISHED, ApprovalStep, Backtest, Delegation, DelegationState, StatementUpload, Transaction
+from transactions.models import ApprovalStep, Backtest, Delegation, DelegationState, StatementUpload, Transaction
 from transactions.operations import backtests, chasing, clearing, delegations, statement_uploads, steps
 from users import operations as people
 from users.queries import companies_with_news
 
 log = logging.getLogger(__name__)
-# How long one round goes on with backtests, in seconds.
-SLICE = 4.0
+BACKTESTS = Turns(backtests, lambda: Backtest.across_companies.filter(status__in=Backtest.at_work).select_related("company"))
+# Few at a time: each keeps its file at hand. Those of a suspended company wait.
+UPLOADS = Turns(
+    statement_uploads,
+    lambda: StatementUpload.across_companies.filter(status__in=StatementUpload.at_work, company__status=CompanyStatus.ACTIVE),
+    most_begun=3,
+)
 
 
 class Work(Protocol):
@@ -97,95 +102,29 @@ def notify(at: datetime | None = None) -> int:
 
 
 def run_backtests(at: datetime | None = None, *, seconds: float = SLICE) -> int:
-    """Go on with the drafts that are tried on the past; answer how many blocks. The longest of them leaves the other work its turn.
-
-    Each of them is looked at in every round, so that a long one is in nobody's way.
-    """
-    done, until = 0, time.monotonic() + seconds
-    for backtest in _in_turn(Backtest.across_companies.filter(status__in=UNFINISHED).select_related("company"), 100):
-        with company_scope(backtest.company_id):
-            if run := backtests.claim(backtest, at=at or timezone.now()):
-                done += _blocks(run, at, until)
-    return done
-
-
-def _blocks(run: backtests.Run, at: datetime | None, until: float) -> int:
-    done = 0
-    try:
-        while True:
-            is_more = backtests.go_on(run, at=at or timezone.now())
-            done += 1
-            if not is_more or time.monotonic() >= until:
-                break
-    except Exception:
-        log.exception("%s could not go on", run.backtest)
-        backtests.fail(run, at=at or timezone.now())
-    else:
-        backtests.release(run)
-    return done
+    """Go on with the drafts that are tried on the past; answer how many blocks."""
+    return BACKTESTS.run(at, seconds=seconds)
 
 
 def run_uploads(at: datetime | None = None, *, seconds: float = SLICE) -> int:
-    """Go on with the statements that are to be read or booked; answer how many blocks. Each has its turn, a few at a time."""
-    done, until = 0, time.monotonic() + seconds
-    due = StatementUpload.across_companies.filter(status__in=AT_WORK, company__status=CompanyStatus.ACTIVE)
-    waiting = list(due.order_by("pk").values_list("pk", flat=True)[:100])
-    for stale in _begun.keys() - set(waiting):
-        _begun.pop(stale)
-    # Those first that were looked at longest ago, and of those that this process holds no more than a few: each keeps its file at hand.
-    for pk in sorted(waiting, key=lambda pk: _looked_at.get(pk, 0.0)):
-        if done and time.monotonic() >= until:
-            break
-        if pk in _begun or len(_begun) < MOST_BEGUN:
-            _looked_at[pk] = time.monotonic()
-            if upload := due.filter(pk=pk).first():
-                done += _take_up(upload, at, until)
-    for stale in _looked_at.keys() - set(waiting):
-        del _looked_at[stale]
-    return done
-
-
-def _take_up(upload: StatementUpload, at: datetime | None, until: float) -> int:
-    with company_scope(upload.company_id):
-        run = _begun.pop(upload.pk, None) or statement_uploads.claim(upload, at=at or timezone.now())
-        return _statement_blocks(run, at, until) if run else 0
-
-
-MOST_BEGUN = 3
-# When this process last looked at an upload, by its database id.
-_looked_at: dict[int, float] = {}
-# What this process is at, by the upload's database id: a file that was gone through to a place is gone on with from there.
-_begun: dict[int, statement_uploads.Run] = {}
-
-
-def _statement_blocks(run: statement_uploads.Run, at: datetime | None, until: float) -> int:
-    done = 0
-    try:
-        while statement_uploads.go_on(run, at=at or timezone.now()):
-            done += 1
-            if time.monotonic() >= until:
-                _begun[run.upload.pk] = run
-                return done
-    except Exception:
-        log.exception("%s could not go on", run.upload)
-        statement_uploads.fail(run, at=at or timezone.now())
-    else:
-        statement_uploads.release(run)
-    return done + 1
+    """Go on with the statements that are to be read or booked; answer how many blocks."""
+    return UPLOADS.run(at, seconds=seconds)
 
 
 def let_go() -> None:
     """Before this process ends: another goes on at once."""
-    for run in _begun.values():
-        with company_scope(run.upload.company_id):
-            statement_uploads.release(run)
-    _begun.clear()
+    BACKTESTS.let_go()
+    UPLOADS.let_go()
 
 
 def forget_uploads(at: datetime | None = None) -> int:
     """Remove statements whose time is over, file and row; answer how many."""
     at = at or timezone.now()
-    return _each(StatementUpload.across_companies.filter(expires_at__lte=at).exclude(status__in=AT_WORK), statement_uploads.forget, at=at)
+    return _each(
+        StatementUpload.across_companies.filter(expires_at__lte=at).exclude(status__in=StatementUpload.at_work),
+        statement_uploads.forget,
+        at=at,
+    )
 
 
 def _each(rows: QuerySet[Any], work: Work, *, at: datetime, size: int = 500) -> int:

@@ -19,6 +19,7 @@ from reports import operations, tasks, verification
 from reports.exports import sheets
 from reports.models import Export
 from reports.verification import COMPANY_CHECKS
+from spendtrackr import jobs
 from spendtrackr.events import record, seal_all
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope, enter
@@ -29,12 +30,6 @@ from users import operations as people
 from users.models import Notification
 
 EXPORTS = "/api/v1/exports/"
-
-
-@pytest.fixture(autouse=True)
-def _new_process(monkeypatch):
-    """Nothing that an earlier test began is gone on with."""
-    monkeypatch.setattr(tasks, "_begun", {})
 
 
 @pytest.fixture
@@ -305,7 +300,7 @@ def test_a_worker_that_falls_leaves_it_to_the_next_which_begins_anew(bought, api
     assert (half.status, half.rows_done, half.rows_expected) == ("running", 2, 7)
     default_storage.save(half.stored_as, io.BytesIO(b"half"))
 
-    tasks._begun.pop(half.pk).file.close()  # the worker fell
+    tasks.EXPORTS.begun.pop(half.pk).file.close()  # the worker fell
     assert tasks.run_exports(at + timedelta(minutes=4)) == 0
     assert tasks.run_exports(at + timedelta(minutes=6)) > 4
 
@@ -313,6 +308,30 @@ def test_a_worker_that_falls_leaves_it_to_the_next_which_begins_anew(bought, api
     ids = [found["id"] for found in content(api(bought.alice).get(f"{EXPORTS}{asked['id']}/file/"))]
     assert (whole.status, whole.rows_done, len(ids), len(set(ids))) == ("done", 7, 7, 7)
     assert not default_storage.exists(half.stored_as)
+
+
+def test_what_fells_its_workers_is_given_up_and_said_to_be(bought, api):
+    """Not one after the other for ever: a list that does not fit into a worker's memory would take them all."""
+    asked, at = ask(api(bought.bob)).json(), timezone.now()
+    with company_scope(bought.acme.pk):
+        for _ in range(jobs.MOST_FAILURES):
+            operations.claim(row(asked["id"]), at=at).file.close()
+            at += operations.CLAIM_HOLDS
+    assert tasks.run_exports(at) == 0
+    given_up = row(asked["id"])
+    assert (given_up.status, "three times" in given_up.reason, given_up.finished_at) == ("failed", True, at)
+    assert [text for *_, text in told(bought)] == ["Your export of transactions as CSV could not be written: your exports say why."]
+
+
+def test_those_that_were_looked_at_longest_ago_come_first(bought, api, monkeypatch):
+    monkeypatch.setattr(sheets, "LINES", 2)
+    monkeypatch.setattr(sheets.by_server, "__defaults__", (2,))
+    for _ in range(3):
+        ask(api(bought.alice))
+    assert [tasks.run_exports(seconds=0) for _ in range(9)] == [1] * 9
+    assert sorted(Export.across_companies.values_list("rows_done", flat=True)) == [4, 4, 4]
+    tasks.let_go()
+    assert set(Export.across_companies.values_list("claimed_until", "failures")) == {(None, 0)}
 
 
 def test_a_worker_whose_claim_ran_out_keeps_nothing(bought, api):

@@ -16,7 +16,7 @@ from reports import operations
 from reports.catalogue import REPORTS
 from reports.exports import CSV, SUBJECTS, TYPES, ZIP, Opened, Sheet
 from reports.forms import USUAL
-from reports.models import UNFINISHED, Export
+from reports.models import Export
 from spendtrackr import errors, locales
 from spendtrackr.exports import csv_download, download_headers
 from spendtrackr.permissions import find, require
@@ -51,7 +51,7 @@ def exports(request: HttpRequest, member: Membership) -> HttpResponseBase:
     found = list(Export.objects.of(member, at=timezone.now()).order_by("-pk")[:MOST_SHOWN])
     for export in found:
         export.title = SUBJECTS[export.what].title if export.what in SUBJECTS else export.what  # type: ignore[attr-defined]  # for the template
-    context = {"nav": "exports", "rows": found, "is_at_work": any(export.status in UNFINISHED for export in found)}
+    context = {"nav": "exports", "rows": found, "is_at_work": any(export.is_at_work for export in found)}
     return render(request, "reports/exports.html", context)
 
 

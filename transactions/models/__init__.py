@@ -30,7 +30,6 @@ from transactions.models.approvals import (
     StepStatus,
 )
 from transactions.models.backtests import (
-    UNFINISHED,
     Backtest,
     BacktestAnswer,
     BacktestKind,
@@ -70,7 +69,6 @@ from transactions.models.purchases import (
 from transactions.models.receipts import Attachment, Receipt, ReceiptType
 from transactions.models.spend import DaySpend, Dimension, MonthSpend, MonthSpendWithin, SpendLine
 from transactions.models.statements import (
-    AT_WORK,
     ImportedLine,
     IssueKind,
     StatementImport,
@@ -82,12 +80,10 @@ from transactions.models.statements import (
 )
 
 __all__ = [
-    "AT_WORK",
     "LIVE_KEY",
     "OPEN_KEY",
     "REQUESTS",
     "STANDING_KEY",
-    "UNFINISHED",
     "Account",
     "AccountedLine",
     "AccountingBatch",

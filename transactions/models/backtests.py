@@ -9,6 +9,7 @@ from django.db import models
 
 from cards.models import Card
 from spendtrackr.ids import MachineTextField, PublicIdField
+from spendtrackr.jobs import Job
 from spendtrackr.money import Money
 from spendtrackr.tenancy import TenantModel
 from transactions.models.policies import Policy
@@ -28,9 +29,6 @@ class BacktestStatus(models.TextChoices):
     FAILED = "failed"
 
 
-UNFINISHED = (BacktestStatus.WAITING, BacktestStatus.RUNNING)
-
-
 class BacktestOutcome(models.TextChoices):
     """What becomes of a purchase that is submitted, or of a swipe that asks."""
 
@@ -44,11 +42,13 @@ class BacktestOutcome(models.TextChoices):
     DECLINED_OTHERWISE = "declined_otherwise", "Declined for another reason"
 
 
-class Backtest(TenantModel):
+class Backtest(Job):
     """A draft against what is in force, over some days. The worker goes through them in blocks and keeps its place.
 
     Each block is one transaction with the place after it, so that whoever goes on after a crash counts nothing twice.
     """
+
+    at_work = (BacktestStatus.WAITING, BacktestStatus.RUNNING)
 
     public_id = PublicIdField("btest")
     kind = MachineTextField(max_length=10, choices=BacktestKind)
@@ -68,10 +68,6 @@ class Backtest(TenantModel):
     reached_on = models.DateField(null=True)
     reached_id = models.BigIntegerField(default=0)
     last_id = models.BigIntegerField()
-    # Who is at work on it, and how long others leave it to them.
-    claim_key = MachineTextField(max_length=32, default="")
-    claimed_until = models.DateTimeField(null=True)
-    failures = models.PositiveSmallIntegerField(default=0)
     # What a replay of swipes carries from one block to the next, and the sums when it is done, as JSON.
     carried = models.TextField(default="")
     sums = models.TextField(default="[]")
@@ -89,10 +85,6 @@ class Backtest(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.public_id} ({self.status})"
-
-    @property
-    def is_unfinished(self) -> bool:
-        return self.status in UNFINISHED
 
     @property
     def percent(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.db import models
 
 from spendtrackr.ids import MachineTextField, PublicIdField
+from spendtrackr.jobs import Job
 from spendtrackr.tenancy import AppendOnlyModel, TenantModel
 from transactions.models.purchases import Transaction
 from users.models import Membership
@@ -125,15 +126,14 @@ class UploadStatus(models.TextChoices):
     FAILED = "failed"
 
 
-AT_WORK = (UploadStatus.READING, UploadStatus.BOOKING)
-
-
-class StatementUpload(TenantModel):
+class StatementUpload(Job):
     """A file that somebody means to import: how it is to be read, what would become of it, and how far it has come.
 
     Reading begins anew where a worker falls; booking goes on behind the last row that the import counts. The file is kept without card
     numbers, and goes with the row when that expires; the import stays.
     """
+
+    at_work = (UploadStatus.READING, UploadStatus.BOOKING)
 
     public_id = PublicIdField("upl")
     filename = models.CharField(max_length=200)
@@ -159,10 +159,6 @@ class StatementUpload(TenantModel):
     statement_import = models.OneToOneField(StatementImport, models.PROTECT, null=True, related_name="+")
     uploaded_by = models.ForeignKey(Membership, models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField()
-    # Who is at work on it, and how long others leave it to them.
-    claim_key = MachineTextField(max_length=32, default="")
-    claimed_until = models.DateTimeField(null=True)
-    failures = models.PositiveSmallIntegerField(default=0)
     finished_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(db_index=True)
 
@@ -178,10 +174,6 @@ class StatementUpload(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.public_id} ({self.status})"
-
-    @property
-    def is_at_work(self) -> bool:
-        return self.status in AT_WORK
 
     @property
     def is_partly_booked(self) -> bool:

@@ -7,26 +7,24 @@ written in one transaction together with the place after it.
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Max, Q
+from django.db.models import Count, F, Max
 from django.db.models.functions import Coalesce
 
 from cards.counters import window_start
 from cards.models import Card
 from cards.operations.controls import draft_of
-from spendtrackr import errors, events
+from spendtrackr import errors, events, jobs
 from spendtrackr.retry import operation
 from transactions import queries
 from transactions.backtests import Answer
 from transactions.draws import history_of
 from transactions.models import (
     REQUESTS,
-    UNFINISHED,
     Backtest,
     BacktestAnswer,
     BacktestKind,
@@ -41,7 +39,6 @@ from users.models import Membership
 
 # How long others leave a run alone after its last block: much longer than a block takes.
 CLAIM_HOLDS = timedelta(seconds=60)
-MOST_FAILURES = 3
 # Of one company, unfinished at a time.
 MOST_AT_ONCE = 3
 MOST_DAYS = 731
@@ -77,7 +74,7 @@ def _must_be_askable(days: Days) -> None:
         raise errors.Invalid("The last day is before the first.", field="ends_on")
     if (days.last - days.first).days >= MOST_DAYS:
         raise errors.Invalid("At most two years can be looked at.", field="starts_on")
-    if Backtest.objects.filter(status__in=UNFINISHED).count() >= MOST_AT_ONCE:
+    if Backtest.objects.filter(status__in=Backtest.at_work).count() >= MOST_AT_ONCE:
         raise errors.InvalidState(f"{MOST_AT_ONCE} are at work already: wait for one of them.")
 
 
@@ -123,55 +120,57 @@ def _ask(kind: BacktestKind, days: Days, total: int, last_id: int, *, actor: Mem
 
 
 @dataclass(slots=True)
-class Run:
+class Run(jobs.Run[Backtest]):
     """A backtest that this worker has claimed."""
 
-    backtest: Backtest
-    key: str
     look: Callable[[Backtest], Block]
 
 
 def claim(backtest: Backtest, *, at: datetime) -> Run | None:
-    """Take it to work on. None where another is at it, or it is over. One conditional UPDATE decides between two workers."""
-    key = secrets.token_hex(16)
-    free = Q(claimed_until=None) | Q(claimed_until__lte=at)
-    mine = Backtest.objects.filter(free, pk=backtest.pk, status__in=UNFINISHED)
-    until = at + CLAIM_HOLDS
-    if not mine.update(claim_key=key, claimed_until=until, status=BacktestStatus.RUNNING, started_at=Coalesce("started_at", at)):
+    """Take it to work on. None where another is at it, or it is over."""
+    key = jobs.take(backtest, at=at, holds=CLAIM_HOLDS, status=BacktestStatus.RUNNING, started_at=Coalesce("started_at", at))
+    if not key:
         return None
     backtest = Backtest.objects.select_related("policy", "against", "card", "company").get(pk=backtest.pk)
-    return Run(backtest, key, queries.look_of(backtest))
+    run = Run(backtest, key, queries.look_of(backtest))
+    if run.has_failed_too_often:
+        _give_up(run, at=at)
+        return None
+    return run
 
 
 def release(run: Run) -> None:
     """Let another go on at once."""
-    Backtest.objects.filter(pk=run.backtest.pk, claim_key=run.key).update(claimed_until=None)
+    run.mine.update(claimed_until=None)
+
+
+def fail(run: Run, *, at: datetime) -> None:
+    """A block could not be looked at. It is tried again a few times, and then given up."""
+    jobs.let_another_try(run)
+    if run.has_failed_too_often:
+        _give_up(run, at=at)
 
 
 @operation
-def fail(run: Run, *, at: datetime) -> None:
-    """A block could not be looked at. It is tried again a few times, and then given up."""
-    mine = Backtest.objects.filter(pk=run.backtest.pk, claim_key=run.key, status=BacktestStatus.RUNNING)
-    mine.update(failures=F("failures") + 1, claimed_until=None)
-    if mine.filter(failures__gte=MOST_FAILURES).update(status=BacktestStatus.FAILED, finished_at=at):
-        events.record("backtest.failed", run.backtest, actor=None, at=at)
+def _give_up(run: Run, *, at: datetime) -> None:
+    if run.mine.update(status=BacktestStatus.FAILED, finished_at=at, claimed_until=None):
+        events.record("backtest.failed", run.job, actor=None, at=at)
 
 
 def go_on(run: Run, *, at: datetime) -> bool:
     """Look at the next block and keep it. False: it is over, or another has it now."""
-    block = run.look(run.backtest)
+    block = run.look(run.job)
     if not _keep(run, block, at=at):
         return False
-    run.backtest.reached_on, run.backtest.reached_id, run.backtest.carried = block.reached_on, block.reached_id, block.carried
+    run.job.reached_on, run.job.reached_id, run.job.carried = block.reached_on, block.reached_id, block.carried
     return not block.is_last
 
 
 @operation
 def _keep(run: Run, block: Block, *, at: datetime) -> bool:
-    backtest = run.backtest
-    mine = Backtest.objects.filter(pk=backtest.pk, claim_key=run.key, status=BacktestStatus.RUNNING)
+    backtest = run.job
     place = {"reached_on": block.reached_on, "reached_id": block.reached_id, "carried": block.carried}
-    if not mine.update(**place, claimed_until=at + CLAIM_HOLDS):
+    if not run.mine.update(**place, failures=0, claimed_until=at + CLAIM_HOLDS):
         return False
     # A purchase that moved to another day meanwhile may come a second time.
     abouts = [looked.about for looked in block.found]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,14 +17,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db.models import Case, F, Q, When
+from django.db.models import F, Q
 
 from companies.models import Company
-from spendtrackr import errors, retry, tabular
+from spendtrackr import errors, jobs, retry, tabular
 from spendtrackr.card_numbers import mask_card_numbers
 from spendtrackr.retry import operation
 from spendtrackr.storage import keep_file
-from transactions.models import AT_WORK, StatementImport, StatementUpload, UploadStatus
+from transactions.models import StatementImport, StatementUpload, UploadStatus
 from transactions.operations import statements
 from transactions.operations.statement_lines import Booking, Ground, Marked, begin, blocks, finish, marked, source_of
 from transactions.operations.statements import Accept, Preview, Proposal, StatementFile, Survey
@@ -37,7 +36,6 @@ _log = logging.getLogger(__name__)
 
 # How long others leave a run alone after its last block: much longer than a block takes.
 CLAIM_HOLDS = timedelta(minutes=2)
-MOST_FAILURES = 3
 # Of one company, being read or booked at a time.
 MOST_AT_WORK = 5
 KEPT = timedelta(days=7)
@@ -80,7 +78,7 @@ def store(file: StatementFile, company: Company) -> str:
 
 def must_have_room() -> None:
     """Raises `InvalidState` where too many of the company's are at work."""
-    if StatementUpload.objects.filter(status__in=AT_WORK).count() >= MOST_AT_WORK:
+    if StatementUpload.objects.filter(status__in=StatementUpload.at_work).count() >= MOST_AT_WORK:
         raise errors.InvalidState(f"{MOST_AT_WORK} files are at work already: wait for one of them.")
 
 
@@ -179,16 +177,10 @@ def _locked(upload: StatementUpload, states: set[UploadStatus]) -> StatementUplo
 
 
 @dataclass(slots=True)
-class Run:
+class Run(jobs.Run[StatementUpload]):
     """An upload that this worker has claimed."""
 
-    upload: StatementUpload
-    key: str
     steps: Iterator[None] | None = field(default=None)
-
-    @property
-    def mine(self) -> Any:
-        return StatementUpload.objects.filter(pk=self.upload.pk, claim_key=self.key, status__in=AT_WORK)
 
 
 class _Lost(Exception):
@@ -196,18 +188,14 @@ class _Lost(Exception):
 
 
 def claim(upload: StatementUpload, *, at: datetime) -> Run | None:
-    """Take it to work on. None where another is at it, or it is over. One conditional UPDATE decides between two workers."""
-    key, free = secrets.token_hex(16), Q(claimed_until=None) | Q(claimed_until__lte=at)
-    # A claim that ran out was of a worker that fell: three in a row that came no further are as many failures.
-    failures = Case(When(claimed_until=None, then=F("failures")), default=F("failures") + 1)
-    mine = StatementUpload.objects.filter(free, pk=upload.pk, status__in=AT_WORK)
-    if not mine.update(claim_key=key, failures=failures, claimed_until=at + CLAIM_HOLDS):
+    """Take it to work on. None where another is at it, or it is over."""
+    if not (key := jobs.take(upload, at=at, holds=CLAIM_HOLDS)):
         return None
     rows = StatementUpload.objects.select_related(
         "company", "uploaded_by__company", "uploaded_by__user", "statement_import__source", "statement_import__imported_by"
     )
     run = Run(rows.get(pk=upload.pk), key)
-    if run.upload.failures >= MOST_FAILURES:
+    if run.has_failed_too_often:
         _give_up(run, at=at)
         return None
     return run
@@ -217,7 +205,7 @@ def go_on(run: Run, *, at: datetime) -> bool:
     """Read or book the next block. False: it is over for now, or another has it."""
     try:
         if run.steps is None:
-            run.steps = _booked(run, at) if run.upload.status == UploadStatus.BOOKING else _read(run, at)
+            run.steps = _booked(run, at) if run.job.status == UploadStatus.BOOKING else _read(run, at)
         next(run.steps)
     except StopIteration:
         return False
@@ -245,7 +233,7 @@ def work_through(run: Run, *, at: datetime) -> bool:
         while go_on(run, at=at):
             pass
     except Exception:  # noqa: BLE001 -- whatever it is, another tries again
-        _log.exception("%s could not go on", run.upload)
+        _log.exception("%s could not go on", run.job)
         fail(run, at=at)
         return False
     release(run)
@@ -263,7 +251,7 @@ def _content(upload: StatementUpload) -> bytes:
 
 def _read(run: Run, at: datetime) -> Iterator[None]:
     """Go through the file once, and keep what would become of it."""
-    upload, said = run.upload, Said.of(run.upload)
+    upload, said = run.job, Said.of(run.job)
     proposal = statements.proposal_of(upload.company, _content(upload), said.mapping, partly=True)
     if not upload.is_to_book and missing(proposal.mapping):
         _keep(run, Preview(proposal), at=at)
@@ -288,9 +276,9 @@ def _move(run: Run, *, at: datetime, **place: Any) -> None:
 def _keep(run: Run, preview: Preview, *, at: datetime) -> None:
     if not run.mine.update(status=UploadStatus.READ, found=json.dumps(preview.found), claimed_until=None, expires_at=at + KEPT):
         raise _Lost
-    upload = StatementUpload.objects.select_for_update().get(pk=run.upload.pk)
+    upload = StatementUpload.objects.select_for_update().get(pk=run.job.pk)
     if upload.is_to_book:
-        member = run.upload.uploaded_by
+        member = run.job.uploaded_by
         if member and not _may_still_book(member, at=at):
             raise errors.Forbidden
         _start(upload, actor=member, at=at)
@@ -305,7 +293,7 @@ def _may_still_book(member: Membership, *, at: datetime) -> bool:
 
 def _booked(run: Run, at: datetime) -> Iterator[None]:
     """Book block after block, from the first row that waits."""
-    upload, record = run.upload, run.upload.statement_import
+    upload, record = run.job, run.job.statement_import
     assert record is not None
     record.refresh_from_db()
     # What was found when it was read is how it is read now, whatever the company has said of such files, or of itself, since.
@@ -332,7 +320,7 @@ def _mapping_of(upload: StatementUpload) -> dict[str, Any] | None:
 def _book_block(run: Run, record: StatementImport, block: list[Marked], ground: Ground, *, at: datetime) -> None:
     _move(run, at=at, rows_done=F("rows_done") + len(block))
     record = StatementImport.objects.select_related("source").get(pk=record.pk)
-    booking = Booking(record, run.upload.company, ground, at=at)
+    booking = Booking(record, run.job.company, ground, at=at)
     booking.add(block)
     booking.settle()
 
@@ -342,8 +330,8 @@ def _finish(run: Run, record: StatementImport, proposal: Proposal, *, at: dateti
     ends = {"status": UploadStatus.BOOKED, "claimed_until": None, "finished_at": at, "expires_at": at + KEPT}
     if not run.mine.update(rows_done=record.rows, **ends):
         raise _Lost
-    is_given = bool(run.upload.mapping)
-    statements.keep_mapping(replace(proposal, is_given=is_given, is_kept=run.upload.told["is_kept"] and not is_given), at=at)
+    is_given = bool(run.job.mapping)
+    statements.keep_mapping(replace(proposal, is_given=is_given, is_kept=run.job.told["is_kept"] and not is_given), at=at)
     finish(record, at=at)
 
 
@@ -356,13 +344,14 @@ def _refuse(run: Run, refusal: errors.DomainError, *, at: datetime) -> None:
 @operation
 def fail(run: Run, *, at: datetime) -> None:
     """A block could not be read or booked. It is tried again a few times, and then given up."""
-    run.mine.update(failures=F("failures") + 1, claimed_until=None)
-    _give_up(run, at=at)
+    jobs.let_another_try(run)
+    if run.has_failed_too_often:
+        _give_up(run, at=at)
 
 
 def _give_up(run: Run, *, at: datetime) -> None:
     ends = {"status": UploadStatus.FAILED, "reason": _GAVE_UP, "claimed_until": None, "finished_at": at, "expires_at": at + KEPT}
-    run.mine.filter(failures__gte=MOST_FAILURES).update(**ends)
+    run.mine.update(**ends)
 
 
 def release(run: Run) -> None:
@@ -372,4 +361,4 @@ def release(run: Run) -> None:
 
 def forget(upload: StatementUpload, *, at: datetime) -> bool:
     """Its time is over. False where it is at work, or is booked in part."""
-    return _remove(upload, _FORGETTABLE & Q(expires_at__lte=at) & ~Q(status__in=AT_WORK))
+    return _remove(upload, _FORGETTABLE & Q(expires_at__lte=at) & ~Q(status__in=StatementUpload.at_work))

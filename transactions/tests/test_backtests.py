@@ -12,7 +12,7 @@ from cards import operations as cards
 from cards.models import BudgetInterval
 from cards.operations import budgets
 from companies.models import Category
-from spendtrackr import errors
+from spendtrackr import errors, jobs
 from spendtrackr.models import Event
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
@@ -311,11 +311,23 @@ def test_a_worker_goes_through_all_companies_and_gives_each_its_turn(world, monk
             for _ in range(3):
                 authorize(card, swipe())
             backtests.try_policy(operations.write(document(), actor=member, at=NOON), YEAR, actor=member, at=NOON)
-    assert tasks.run_backtests(NOON, seconds=0) == 2
+    assert [tasks.run_backtests(NOON, seconds=0) for _ in range(2)] == [1, 1]
     assert sorted(Backtest.across_companies.values_list("done", flat=True)) == [1, 1]
     tasks.run_backtests(NOON)
     assert set(Backtest.across_companies.values_list("status", "done")) == {("done", 3)}
     assert tasks.run_backtests(NOON) == 0
+
+
+def test_what_fells_its_workers_is_given_up(world):
+    with company_scope(world.acme.pk):
+        backtest, at = backtests.try_policy(draft(world), YEAR, actor=world.alice, at=NOON), NOON
+        for _ in range(jobs.MOST_FAILURES):
+            assert backtests.claim(backtest, at=at)
+            at += backtests.CLAIM_HOLDS
+        assert backtests.claim(backtest, at=at) is None
+        backtest.refresh_from_db()
+        assert (backtest.status, backtest.finished_at) == ("failed", at)
+        assert Event.objects.filter(type="backtest.failed").count() == 1
 
 
 def test_what_cannot_be_looked_at_is_given_up_and_said_to_be(world, monkeypatch, caplog):

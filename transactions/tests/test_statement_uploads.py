@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
-from spendtrackr import errors
+from spendtrackr import errors, jobs
 from spendtrackr.card_numbers import without_card_numbers, without_marks
 from spendtrackr.models import Event
 from spendtrackr.tenancy import company_scope
@@ -206,7 +206,7 @@ class TestBooking:
             add(spend)
 
         monkeypatch.setattr(statement_lines.rollups, "add", fails_after_one)
-        for _ in range(statement_uploads.MOST_FAILURES):
+        for _ in range(jobs.MOST_FAILURES):
             tasks.run_uploads(NOON)
         upload.refresh_from_db()
         assert (upload.status, "given" in upload.reason or "three times" in upload.reason) == (UploadStatus.FAILED, True)
@@ -311,7 +311,7 @@ class TestStates:
     def test_a_file_that_fells_its_workers_is_given_up(self, acme):
         upload = uploaded(rows(3), actor=acme.alice, at=NOON)
         at = NOON
-        for _ in range(statement_uploads.MOST_FAILURES):
+        for _ in range(jobs.MOST_FAILURES):
             assert statement_uploads.claim(upload, at=at) is not None
             at += statement_uploads.CLAIM_HOLDS
         assert statement_uploads.claim(upload, at=at) is None
@@ -354,12 +354,12 @@ class TestStates:
             statement_uploads.start(upload, actor=acme.alice, at=NOON)
 
     def test_of_many_files_each_has_its_turn_and_few_are_held(self, world, monkeypatch, small_blocks):
-        monkeypatch.setattr(tasks, "MOST_BEGUN", 2)
+        monkeypatch.setattr(tasks.UPLOADS, "most_begun", 2)
         for _ in range(4):
             uploaded(rows(9), actor=world.alice, at=NOON)
         for _ in range(2):
             tasks.run_uploads(NOON, seconds=0)
-            assert len(tasks._begun) <= 2
+            assert len(tasks.UPLOADS.begun) <= 2
         for _ in range(40):
             tasks.run_uploads(NOON, seconds=0)
         assert set(StatementUpload.across_companies.values_list("status", flat=True)) == {"read"}
@@ -417,7 +417,7 @@ class TestStates:
         assert upload.rows_done == 8
         tasks.let_go()
         upload.refresh_from_db()
-        assert (upload.claimed_until, tasks._begun) == (None, {})
+        assert (upload.claimed_until, tasks.UPLOADS.begun) == (None, {})
         while tasks.run_uploads(NOON):
             pass
         assert Transaction.objects.count() == 12
