@@ -350,8 +350,8 @@ def test_a_worker_whose_claim_ran_out_keeps_nothing(bought, api):
             run.file.close()
         assert list(COMPANY_CHECKS["exports"]()) == []
     done = row(asked["id"])
-    assert (done.status, done.stored_as) == ("done", fast.export.stored_as)
-    assert not default_storage.exists(slow.export.stored_as)
+    assert (done.status, done.stored_as) == ("done", fast.job.stored_as)
+    assert not default_storage.exists(slow.job.stored_as)
     assert events(bought) == ["export.asked", "export.finished"]
 
 
