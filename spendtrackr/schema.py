@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
@@ -43,6 +43,17 @@ class ContractGenerator(SchemaGenerator):
     def get_schema(self, *args: Any, **kwargs: Any) -> Any:
         with company_scope(0):
             return super().get_schema(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+
+class KeptContract(ContractGenerator):
+    """The contract as it is served: made once in each process, since it says the same to everybody."""
+
+    _made: ClassVar[Any] = None
+
+    def get_schema(self, *args: Any, **kwargs: Any) -> Any:
+        if KeptContract._made is None:
+            KeptContract._made = super().get_schema(*args, **kwargs)
+        return KeptContract._made
 
 
 class ContractSchema(AutoSchema):

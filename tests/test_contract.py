@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -140,6 +141,14 @@ def test_it_is_open_in_the_demo_and_closed_where_it_says_so(world, api, client, 
     assert client.get("/api/v1/schema/").status_code == 401
     assert client.get("/api/v1/docs/").status_code == 302
     assert api(world.bob).get("/api/v1/schema/").status_code == 200
+
+
+def test_it_is_made_once_and_says_the_same_to_everybody(world, api, client, monkeypatch):
+    first = client.get("/api/v1/schema/", {"format": "json"})
+    monkeypatch.setattr("drf_spectacular.generators.SchemaGenerator.get_schema", lambda *_, **__: 1 / 0)
+    for caller in (client, api(world.alice), api(world.mallory)):
+        assert caller.get("/api/v1/schema/", {"format": "json"}).content == first.content
+    assert first.json() == json.loads(json.dumps(CONTRACT))
 
 
 def test_it_can_be_browsed_from_our_own_origin(client, db):

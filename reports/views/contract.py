@@ -16,6 +16,7 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from spendtrackr.permissions import HasMembership
+from spendtrackr.schema import KeptContract
 from users.authentication import TokenAuthentication
 
 
@@ -24,6 +25,7 @@ class SchemaView(SpectacularAPIView):
 
     authentication_classes = [TokenAuthentication]
     permission_classes = [HasMembership]
+    generator_class = KeptContract
 
     @extend_schema(summary="The contract", tags=["contract"], responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
