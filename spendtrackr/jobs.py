@@ -144,7 +144,11 @@ class Turns(Generic[J, R]):
 
     def _take_up(self, job: J, at: datetime | None, until: float) -> int:
         with company_scope(job.company_id):
-            run = self.begun.pop(job.pk, None) or self.kind.claim(job, at=at or timezone.now())
+            try:
+                run = self.begun.pop(job.pk, None) or self.kind.claim(job, at=at or timezone.now())
+            except Exception:  # one job must not stand in the way of the others
+                log.exception("%s could not be taken up", job)
+                return 0
             return self._blocks(run, at, until) if run else 0
 
     def _blocks(self, run: R, at: datetime | None, until: float) -> int:
@@ -155,7 +159,7 @@ class Turns(Generic[J, R]):
                 if time.monotonic() >= until:
                     self.begun[run.job.pk] = run
                     return done
-        except Exception:  # one job must not stand in the way of the others
+        except Exception:
             log.exception("%s could not go on", run.job)
             self.kind.fail(run, at=at or timezone.now())
         self.kind.release(run)

@@ -323,6 +323,24 @@ def test_what_fells_its_workers_is_given_up_and_said_to_be(bought, api):
     assert [text for *_, text in told(bought)] == ["Your export of transactions as CSV could not be written: your exports say why."]
 
 
+def test_one_that_cannot_be_taken_up_is_in_nobodys_way(bought, api, monkeypatch):
+    """Its worker cannot remove what the one before it left: it waits, and counts that, and the next is written."""
+    first, second = ask(api(bought.alice)).json(), ask(api(bought.alice)).json()
+    delete, away = default_storage.delete, f"exports/{bought.acme.public_id}/half"
+    Export.across_companies.filter(public_id=first["id"]).update(stored_as=away)
+
+    def refuses(name):
+        if name == away:
+            raise OSError("no storage")
+        delete(name)
+
+    monkeypatch.setattr(default_storage, "delete", refuses)
+    assert tasks.run_exports() > 0
+    assert (row(first["id"]).status, row(second["id"]).status) == ("running", "done")
+    tasks.run_exports(timezone.now() + operations.CLAIM_HOLDS + timedelta(seconds=1))
+    assert (row(first["id"]).status, row(first["id"]).failures) == ("done", 1)
+
+
 def test_those_that_were_looked_at_longest_ago_come_first(bought, api, monkeypatch):
     monkeypatch.setattr(sheets, "LINES", 2)
     monkeypatch.setattr(sheets.by_server, "__defaults__", (2,))

@@ -123,7 +123,7 @@ def _ask(kind: BacktestKind, days: Days, total: int, last_id: int, *, actor: Mem
 class Run(jobs.Run[Backtest]):
     """A backtest that this worker has claimed."""
 
-    look: Callable[[Backtest], Block]
+    look: Callable[[Backtest], Block] | None = None
 
 
 def claim(backtest: Backtest, *, at: datetime) -> Run | None:
@@ -132,7 +132,7 @@ def claim(backtest: Backtest, *, at: datetime) -> Run | None:
     if not key:
         return None
     backtest = Backtest.objects.select_related("policy", "against", "card", "company").get(pk=backtest.pk)
-    run = Run(backtest, key, queries.look_of(backtest))
+    run = Run(backtest, key)
     if run.has_failed_too_often:
         _give_up(run, at=at)
         return None
@@ -159,6 +159,7 @@ def _give_up(run: Run, *, at: datetime) -> None:
 
 def go_on(run: Run, *, at: datetime) -> bool:
     """Look at the next block and keep it. False: it is over, or another has it now."""
+    run.look = run.look or queries.look_of(run.job)
     block = run.look(run.job)
     if not _keep(run, block, at=at):
         return False

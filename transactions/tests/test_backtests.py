@@ -330,10 +330,11 @@ def test_what_fells_its_workers_is_given_up(world):
         assert Event.objects.filter(type="backtest.failed").count() == 1
 
 
-def test_what_cannot_be_looked_at_is_given_up_and_said_to_be(world, monkeypatch, caplog):
+@pytest.mark.parametrize("broken", ["transactions.queries.trials.facts_of_all", "transactions.queries.look_of"])
+def test_what_cannot_be_looked_at_is_given_up_and_said_to_be(world, monkeypatch, caplog, broken):
     with company_scope(world.acme.pk):
         backtests.try_policy(draft(world), YEAR, actor=world.alice, at=NOON)
-    monkeypatch.setattr("transactions.queries.trials.facts_of_all", lambda rows: 1 / 0)
+    monkeypatch.setattr(broken, lambda _: 1 / 0)
     for _ in range(5):
         tasks.run_backtests(NOON)
     backtest = Backtest.across_companies.get()
@@ -346,7 +347,7 @@ def test_it_asks_as_many_questions_for_many_purchases_as_for_few(acme, django_as
     policy = draft(acme)
     for _ in range(2):
         run = backtests.claim(backtests.try_policy(policy, YEAR, actor=acme.alice, at=NOON), at=NOON)
-        with django_assert_num_queries(16):
+        with django_assert_num_queries(16 + 7):  # of one block, and of the policies that are asked, once
             assert not backtests.go_on(run, at=NOON)
         for number in range(10):
             bought(acme, 1_00 + number)
