@@ -17,34 +17,73 @@ from spendtrackr.money import parse_decimal
 from spendtrackr.tabular import Row, plain
 from transactions.statements.table import Table
 
-# The names that banks and card programmes give to each column, best first.
+# The names that banks and card programmes give to each column, best first: in English, then in the languages of Western Europe.
 SYNONYMS: dict[str, tuple[str, ...]] = {
-    "transaction_date": ("trans date", "transaction date", "purchase date", "date of transaction", "date utc", "datum verrichting",
-                         "buchungstag", "date", "datum", "booking date", "value date"),
-    "posting_date": ("trans post date", "post date", "posting date", "posted date", "date posted", "datum verrekening", "clearing date",
-                     "settlement date", "rentedatum", "wertstellung"),
-    "amount": ("billing gross amt", "billing amount", "amount charged", "amount", "bedrag", "betrag", "gross", "gross amount", "montant",
-               "importe", "value"),
-    "currency": ("billing cur code", "billing currency", "currency", "currency code", "munt", "wahrung", "devise", "moneda"),
-    "debit": ("debit", "debit amount", "debet", "soll", "money out", "paid out", "withdrawals", "withdrawal"),
-    "credit": ("credit", "credit amount", "haben", "money in", "paid in", "deposits", "deposit"),
-    "direction": ("transaction type", "debit credit", "credit debit", "dr cr", "cr dr", "direction", "type"),
-    "original_amount": ("original gross amt", "original amount", "transaction amount", "foreign amount", "local amount", "oorspr bedrag"),
-    "original_currency": ("original cur", "original currency", "transaction currency", "foreign currency", "local currency", "oorspr munt"),
-    "merchant": ("merchant name", "merchant", "payee", "supplier", "vendor", "handelaar", "naam tegenpartij", "description", "name",
-                 "narrative", "details", "handler", "haendler", "empfanger", "auftraggeber", "counterparty", "beneficiary", "omschrijving",
-                 "omschrijving 1", "verwendungszweck"),
+    "transaction_date": (
+        "trans date", "transaction date", "purchase date", "date of transaction", "date utc", "datum verrichting", "buchungstag", "date",
+        "datum", "booking date", "value date", "date of purchase", "started date", "buchungsdatum", "kaufdatum", "belegdatum",
+        "umsatzdatum", "date operation", "date d operation", "date de l operation", "date de transaction", "fecha",
+        "fecha operacion", "fecha de operacion", "data", "data operazione", "data movimento", "dato", "transaktionsdatum", "transaktionsdag", "kopdatum",
+    ),
+    "posting_date": (
+        "trans post date", "post date", "posting date", "posted date", "date posted", "datum verrekening", "clearing date",
+        "settlement date", "rentedatum", "wertstellung", "completed date", "valutadatum", "date comptable", "date de comptabilisation",
+        "fecha valor", "fecha contable", "data contabile", "data valuta", "data valor", "bokforingsdag", "bokforingsdatum",
+    ),
+    "amount": (
+        "billing gross amt", "billing amount", "amount charged", "amount", "bedrag", "betrag", "gross", "gross amount", "montant",
+        "importe", "value", "umsatz", "importo", "valor", "belopp", "belob", "belop",
+    ),
+    "currency": (
+        "billing cur code", "billing currency", "currency", "currency code", "munt", "wahrung", "devise", "moneda", "divisa", "moeda",
+    ),
+    "debit": (
+        "debit", "debit amount", "debet", "soll", "money out", "paid out", "withdrawals", "withdrawal", "belastung", "cargo", "cargos",
+        "dare", "addebiti", "uscite", "debito",
+    ),
+    "credit": (
+        "credit", "credit amount", "haben", "money in", "paid in", "deposits", "deposit", "gutschrift", "abono", "abonos", "avere",
+        "accrediti", "entrate", "credito",
+    ),
+    "direction": (
+        "transaction type", "debit credit", "credit debit", "dr cr", "cr dr", "direction", "type", "soll haben", "soll haben kennzeichen",
+        "af bij",
+    ),
+    "original_amount": (
+        "original gross amt", "original amount", "transaction amount", "foreign amount", "local amount", "oorspr bedrag",
+    ),
+    "original_currency": (
+        "original cur", "original currency", "transaction currency", "foreign currency", "local currency", "oorspr munt",
+    ),
+    "merchant": (
+        "merchant name", "merchant", "payee", "supplier", "vendor", "handelaar", "naam tegenpartij", "description", "name", "narrative",
+        "details", "handler", "haendler", "empfanger", "zahlungsempfanger", "beguenstigter zahlungspflichtiger",
+        "begunstigter zahlungspflichtiger", "auftraggeber", "counterparty", "beneficiary", "shop", "store", "retailer", "naam omschrijving",
+        "naam", "commercant", "beneficiaire", "comercio", "establecimiento", "beneficiario", "esercente", "estabelecimento", "butik",
+        "mottagare", "transaction description", "transaction details", "original description", "omschrijving", "omschrijving 1",
+        "verwendungszweck", "libelle", "libelle operation", "concepto", "descripcion", "descrizione", "descricao", "beskrivning",
+        "beskrivelse", "tekst", "text", "memo",
+    ),
     "merchant_code": ("mcc code", "mcc", "merchant category code", "merchant category"),
-    "card": ("card number", "card no", "last four digits", "card last 4", "card", "kredietkaart"),
-    "category": ("trans cac desc 1", "category", "expense category", "expense type", "account description", "gl description"),
-    "reference": ("reference", "transaction id", "transaction reference", "transactiereferentie", "ref", "id"),
+    "card": (
+        "card number", "card no", "last four digits", "card last 4", "card", "kredietkaart", "last four", "last 4", "card ending",
+        "kartennummer", "karte", "numero de carte", "carte", "tarjeta", "numero de tarjeta", "numero carta", "kortnummer",
+    ),
+    "category": (
+        "trans cac desc 1", "category", "expense category", "expense type", "account description", "gl description", "kategorie",
+        "categorie", "categoria", "kategori",
+    ),
+    "reference": (
+        "reference", "transaction id", "transaction reference", "transactiereferentie", "ref", "id", "reference number", "referenz",
+        "kundenreferenz", "referencia",
+    ),
 }  # fmt: skip
 KNOWN = frozenset(name for names in SYNONYMS.values() for name in names)
 
 # What a direction column may say, and whether money went out.
 DIRECTIONS = {
-    **dict.fromkeys(("debit", "dr", "d", "db", "charge", "purchase", "sale", "out"), True),
-    **dict.fromkeys(("credit", "cr", "c", "refund", "return", "in"), False),
+    **dict.fromkeys(("debit", "dr", "d", "db", "charge", "purchase", "sale", "out", "soll", "s", "debet", "af"), True),
+    **dict.fromkeys(("credit", "cr", "c", "refund", "return", "in", "haben", "h", "bij"), False),
 }
 
 DATE_FORMATS = (

@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 
 from spendtrackr import errors
 from spendtrackr.card_numbers import without_card_numbers
@@ -62,9 +62,28 @@ def _names_columns(row: Row, known: frozenset[str]) -> bool:
     return sum(bool(cell) and plain(cell) in known for cell in row.cells) >= 2
 
 
+_DAY = re.compile(r"\d{1,4}([./ -])\d{1,2}\1\d{1,4}\b.*|(19|20)\d{6}|\d{1,2}[ .-]+\w{3,9}[ .-]+\d{2,4}")
+_NUMBER = re.compile(r"[^\w]*\d[\d., '\u00a0\u2019]*[^\w]*")
+
+
+def _guessed_header(rows: list[Row]) -> int | None:
+    """The place of the first row of nothing but words above one with a day and a number: a header whose names we do not know."""
+    filled = [(place, row) for place, row in enumerate(rows) if any(row.cells)]
+    for (place, row), (_, below) in pairwise(filled):
+        words = [cell for cell in row.cells if cell]
+        are_names = len({plain(word) for word in words}) == len(words) >= 2 and all(
+            any(letter.isalpha() for letter in word) and not _DAY.fullmatch(word) for word in words
+        )
+        days = [cell for cell in below.cells if _DAY.fullmatch(cell)]
+        if are_names and days and any(_NUMBER.fullmatch(cell) for cell in below.cells if cell not in days):
+            return place
+    return None
+
+
 def read(file: TextFile, *, known: frozenset[str], header_line: int | None = None) -> Table:
     """The table in a CSV file. `known` are the plain column names that make a row a header, unless it is known on which line that begins.
 
+    Where no row has any of them, one that looks like a header is taken for it: somebody has to say what its columns are.
     Raises `Invalid` for `file`.
     """
     preamble: list[Row] = []
@@ -78,6 +97,9 @@ def read(file: TextFile, *, known: frozenset[str], header_line: int | None = Non
             preamble.append(row)
         else:
             break
+    if header is None and header_line is None and (place := _guessed_header(preamble)) is not None:
+        size = sum(1 for _ in islice(file.rows(), place + 1, None))
+        header, preamble = preamble[place], preamble[:place]
     if header is None:
         raise errors.Invalid(
             "No header row was found: a statement needs one row that names at least a date and an amount column.", field="file"

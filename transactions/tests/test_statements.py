@@ -246,11 +246,70 @@ def test_a_given_mapping_reads_a_header_that_nobody_knew_and_is_kept_for_the_nex
         "date_format": "%d.%m.%Y",
         "decimal_mark": ",",
     }
-    with pytest.raises(errors.Invalid, match="No header row was found"):
+    with pytest.raises(errors.Invalid, match="No column is known to hold the date"):
         bring(acme, text)
     assert bring(acme, text, mapping=given).booked == 1
     assert bring(acme, text.replace("10,00", "11,00")).booked == 1
     assert acme.account().spent_minor == 21_00
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Kiedy;Ile;Kto\n05.01.2026;-10,00;Sklep\n", 1),
+        ("Rachunek 12;;\n\nKiedy;Ile;Kto\n2026-01-05;€ 10.00;Sklep\n", 3),
+        ("Kiedy,Ile,Kto\n5 Sty 2026,(10.00),Sklep\n", 1),
+        ("Kiedy,Ile\n20260105,1 000\n", 1),
+    ],
+)
+def test_a_header_in_a_language_that_we_do_not_know_is_seen_for_what_it_is(acme, text, line):
+    """Nothing is booked by a guess: somebody says what its columns are."""
+    found = propose(acme.acme, text.encode(), partly=True)
+    assert (found.table.header_line, found.table.columns[:2], len(found.table.rows)) == (line, ["Kiedy", "Ile"], 1)
+    assert mappings.missing(found.mapping) == ["transaction_date", "amount"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kiedy,Kto\nSklep,Kiosk\n",  # no day and no number
+        "Kiedy,Kiedy\n2026-01-05,10.00\n",  # not names
+        "Sklep,2026-01-05,10.00\nKiosk,2026-01-06,11.00\n",  # a row itself
+        "Sklep\n2026-01-05\n",
+        "Kiedy,Ile\n",
+    ],
+)
+def test_what_does_not_look_like_a_header_is_none(acme, text):
+    with pytest.raises(errors.Invalid, match="No header row was found"):
+        propose(acme.acme, text.encode())
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ("Buchungsdatum;Wertstellung;Zahlungsempfänger;Verwendungszweck;Betrag (€)", "Buchungsdatum Zahlungsempfänger Betrag_(€)"),
+        ("Buchungstag;Beguenstigter/Zahlungspflichtiger;Soll;Haben;Währung", "Buchungstag Beguenstigter/Zahlungspflichtiger Soll"),
+        ("Datum;Naam / Omschrijving;Rekening;Af Bij;Bedrag (EUR)", "Datum Naam_/_Omschrijving Bedrag_(EUR)"),
+        ("Date opération;Libellé;Débit;Crédit", "Date_opération Libellé Débit"),
+        ("Fecha operación;Fecha valor;Concepto;Importe;Divisa", "Fecha_operación Concepto Importe"),
+        ("Data operazione;Data contabile;Descrizione;Importo", "Data_operazione Descrizione Importo"),
+        ("Transaktionsdatum;Bokföringsdag;Beskrivning;Belopp", "Transaktionsdatum Beskrivning Belopp"),
+        ("Started Date;Completed Date;Description;Amount;Currency;Type", "Started_Date Description Amount"),
+        ("Date;Shop;Text;Amount", "Date Shop Amount"),
+    ],
+)
+def test_the_headers_of_many_banks_are_known(acme, header, columns):
+    found = propose(acme.acme, f"{header}\n".encode()).mapping.columns
+    day, merchant, amount = (name.replace("_", " ") for name in columns.split())
+    assert (found["transaction_date"], found["merchant"], found.get("amount") or found["debit"]) == (day, merchant, amount)
+
+
+@pytest.mark.parametrize("direction", ["S H", "Soll Haben", "Af Bij", "D C"])
+def test_a_column_says_whether_money_went_out(acme, direction):
+    out, back = direction.split()
+    text = f"Datum;Naam;Soll/Haben;Betrag\n05.01.2026;Shop;{out};10,00\n06.01.2026;Shop;{back};4,00\n"
+    assert bring(acme, text).booked == 2
+    assert acme.account().spent_minor == 6_00
 
 
 def test_a_kept_mapping_reads_the_next_file_with_the_same_header(acme):
