@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # REST framework loads this module while it is loading its vi
     from rest_framework.views import APIView
 
 PAGING = {"limit", "cursor", "ordering"}
+NONE = "none"
 
 
 class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]
@@ -38,6 +39,28 @@ def refuse_invalid(filterset: filters.FilterSet) -> None:
     is_choice = isinstance(asked, ChoiceField)
     says = errors.one_of(field, (value for value, _ in asked.choices)) if is_choice else str(messages[0])
     raise errors.Invalid(says, field=field)
+
+
+class IdFilter(filters.CharFilter):  # type: ignore[misc]
+    """By the id of what rows point at; `none` finds those that point at nothing."""
+
+    def __init__(self, relation: str, **kwargs: Any) -> None:
+        kwargs["help_text"] = f"{kwargs.get('help_text', 'An id.')} `{NONE}`: of nobody, or in nothing."
+        super().__init__(f"{relation}__public_id", max_length=40, **kwargs)
+        self.relation = relation
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return qs.filter(**{f"{self.relation}__isnull": True}) if value == NONE else super().filter(qs, value)
+
+
+class CurrencyFilter(filters.CharFilter):  # type: ignore[misc]
+    """By a currency of ISO 4217, in capitals or not."""
+
+    def __init__(self, field_name: str = "currency", **kwargs: Any) -> None:
+        super().__init__(field_name, max_length=3, **kwargs)
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return super().filter(qs, value.upper())  # type: ignore[no-any-return]
 
 
 class _FlagField(forms.NullBooleanField):
@@ -76,8 +99,10 @@ def refuse_unknown_parameters(request: Request, view: Any) -> None:
         known |= PAGING
         filterset = getattr(view, "filterset_class", None)
         known |= set(filterset.base_filters) if filterset else set()
-    for name, value in request.query_params.items():
+    for name, values in request.query_params.lists():
         if name not in known:
             raise errors.Invalid("This route has no such query parameter.", field=name, code="unknown_parameter")
-        if not value:
+        if not all(values):
             raise errors.Invalid("Give it a value, or leave it out.", field=name)
+        if len(values) > 1:
+            raise errors.Invalid("Give it once.", field=name)

@@ -197,7 +197,8 @@ def parse_amount(text: str, *, decimal_mark: str = ".") -> WrittenAmount:
     """Read `1,234.50`, `1.234,50-`, `(12.00)`, `−£5`, `USD 3`. Anything doubtful raises ValueError: never a guess.
 
     A thousands mark (the other of `.` and `,`, a space or an apostrophe) must stand before groups of three digits, the Indian
-    groups of two allowed before them; one sign, or one pair of brackets, may stand around the number.
+    groups of two allowed before them, and none stands behind a nought, as in `0,500`; one sign, or one pair of
+    brackets, may stand around the number.
     """
     bare = re.sub(r"\s", " ", text.translate(_DASHES)).strip()
     negative = bool(re.fullmatch(r"\([^()+-]+\)", bare))
@@ -218,7 +219,7 @@ def _take(text: str, pattern: str) -> tuple[str, str]:
 
 def _plain_number(text: str, decimal_mark: str) -> Decimal | None:
     mark, other = re.escape(decimal_mark), re.escape("," if decimal_mark == "." else ".")
-    grouped = rf"[0-9]{{1,3}}(?P<by>[{other} '\u2019])(?:[0-9]{{2,3}}(?P=by))*[0-9]{{3}}"
+    grouped = rf"[1-9][0-9]{{0,2}}(?P<by>[{other} '\u2019])(?:[0-9]{{2,3}}(?P=by))*[0-9]{{3}}"
     if not re.fullmatch(rf"(?:{grouped}|[0-9]+)(?:{mark}[0-9]*)?|{mark}[0-9]+", text):
         return None
     return Decimal(re.sub(rf"[{other} '\u2019]", "", text).replace(decimal_mark, "."))
@@ -237,8 +238,17 @@ def _is_doubtful(text: str, currency: str, mark: str) -> bool:
     other = "," if mark == "." else "."
     if other not in text:
         return False
-    alone = text.count(other) == 1 and mark not in text and exponent(currency) >= 3
-    return alone or locales.group_mark() != other or re.search(rf"(?<![0-9])0[0-9]*{re.escape(other)}", text) is not None
+    return (
+        is_one_group(text, currency, mark)
+        or locales.group_mark() != other
+        or re.search(rf"(?<![0-9])0[0-9]*{re.escape(other)}", text) is not None
+    )
+
+
+def is_one_group(text: str, currency: str, mark: str) -> bool:
+    """Whether a number of a currency with three decimals is one group of thousands alone: `1,234` dinars are so many, or a thousandth."""
+    other = "," if mark == "." else "."
+    return currency in KNOWN_CURRENCIES and exponent(currency) >= 3 and text.count(other) == 1 and mark not in text
 
 
 def parse_decimal(text: str, *, decimal_mark: str = ".") -> Decimal:

@@ -70,21 +70,34 @@ class TextFile:
 
     def rows(self) -> Iterator[Row]:
         """The rows of a file of comma (or otherwise) separated values. Raises `Invalid` for `file` where it breaks."""
-        separator, line = self.separator(), 1
+        separator, line, width = self.separator(), 1, 0
         with self.open() as file:
             reader = csv.reader(file, delimiter=separator, strict=True)
             try:
                 for cells in reader:
                     if len(cells) > MAX_COLUMNS:
                         raise errors.Invalid(f"Line {line} has more than {MAX_COLUMNS} columns.", field="file")
-                    if any(rest.count(separator) >= 2 for cell in cells for rest in cell.splitlines()[1:]):
+                    if _holds_rows(cells, separator, width or len(cells)):
                         raise errors.Invalid(
                             f"The quote that opens on line {line} is never closed: other rows are inside of it.", field="file"
                         )
                     yield Row(line, [bare(cell) for cell in cells])
-                    line = reader.line_num + 1
+                    line, width = reader.line_num + 1, len(cells)
             except csv.Error as error:
                 raise errors.Invalid(f"Line {line} cannot be read as CSV: {error}.", field="file") from error
+
+
+def _holds_rows(cells: list[str], separator: str, width: int) -> bool:
+    """Whether other rows are inside of a cell: lines of several cells, in a row of another width, or that begin as the row itself does.
+
+    An address in quotes may have lines with commas of its own.
+    """
+    inside = [rest for cell in cells if "\n" in cell or "\r" in cell for rest in cell.splitlines()[1:] if rest.count(separator) >= 2]
+    return bool(inside) and (len(cells) != width or any(_shape(rest.partition(separator)[0]) == _shape(cells[0]) for rest in inside))
+
+
+def _shape(text: str) -> str:
+    return re.sub(r"\d", "9", text.strip())
 
 
 def must_be_no_larger(size: int, most: int, what: str) -> None:
@@ -105,10 +118,20 @@ def open_text(content: bytes, *, otherwise: str) -> TextFile:
     """A text file in whichever of the usual encodings. Raises `Invalid` for `file`; `otherwise` says what it should be instead."""
     if not content.strip():
         raise errors.Invalid("The file is empty.", field="file")
-    for encoding in ("utf-16",) if content[:2] in _BYTE_ORDER_MARKS else ("utf-8-sig", "cp1252"):
+    usual = ("utf-16",) if content[:2] in _BYTE_ORDER_MARKS else ("utf-8-sig", *_declared(content), "cp1252")
+    for encoding in usual:
         if _is_text(content, encoding):
             return TextFile(content, encoding)
     raise errors.Invalid(f"This is not a text file. {otherwise}", field="file")
+
+
+def _declared(content: bytes) -> list[str]:
+    """The encoding that an XML file says it has, if it is one that we know."""
+    found = re.match(rb"\s*<\?xml[^>]*\sencoding=[\"']([\w.:-]{1,40})[\"']", content[:200])
+    try:
+        return [codecs.lookup(found[1].decode()).name] if found else []
+    except LookupError:
+        return []
 
 
 def _is_text(content: bytes, encoding: str) -> bool:

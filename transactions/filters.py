@@ -11,7 +11,8 @@ from django_filters import rest_framework as filters
 
 from cards.models import Budget, Card
 from companies.models import Category, Department
-from spendtrackr.filters import FlagFilter
+from spendtrackr import errors
+from spendtrackr.filters import NONE, CurrencyFilter, FlagFilter, IdFilter
 from transactions import queries
 from transactions.models import (
     ApprovalState,
@@ -29,10 +30,10 @@ from transactions.models import (
 )
 from transactions.policies import ITEMS
 
-NONE = "none"
 # Not a state, but all of them but one.
 UNAPPROVED = "unapproved"
 _MOST_WORDS = 8
+MOST_IDS = 100
 _WHOLE = {"decimal_places": 0, "min_value": -(2**63), "max_value": 2**63 - 1}
 
 
@@ -72,6 +73,7 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
     category = filters.CharFilter(method="by_booking", max_length=40, help_text="A category's id, or `none`; also of a part.")
     department = filters.CharFilter(method="by_booking", max_length=40, help_text="A department's id, or `none`; also of a part.")
     tag = filters.CharFilter("taggings__tag__public_id", max_length=40, help_text="A tag's id.")
+    statement_import = IdFilter("statement_import", help_text="The id of the import that booked it.")
     merchant = filters.CharFilter(method="by_id", max_length=40, help_text="A merchant's id, or `none`.")
     missing = filters.ChoiceFilter(
         method="by_missing", choices=[(name, name) for name in (*ITEMS, queries.ANY)], help_text="What its owner still has to add."
@@ -91,9 +93,11 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
     repayment = filters.ChoiceFilter(
         "repayment__status", choices=RepaymentStatus.choices, help_text="Whether its owner gives it back, once it was rejected."
     )
-    ids = filters.CharFilter(method="by_ids", max_length=400, help_text="Some transactions by their ids, separated by commas.")
+    ids = filters.CharFilter(
+        method="by_ids", max_length=4_000, help_text=f"At most {MOST_IDS} transactions by their ids, separated by commas."
+    )
     q = filters.CharFilter(method="by_text", max_length=80, help_text="Words of the merchant, the memo or the owner's name.")
-    currency = filters.CharFilter("currency", max_length=3)
+    currency = CurrencyFilter()
     spent_from = filters.DateFilter(method="later", help_text="First posting day of spend: with `spent_to`, what a report adds up.")
     spent_to = filters.DateFilter(method="later", help_text="Last posting day of spend, included.")
 
@@ -146,7 +150,10 @@ class TransactionFilter(filters.FilterSet):  # type: ignore[misc]
         return rows.filter(queries.where_payment(value), source=TransactionSource.CLAIM)
 
     def by_ids(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return rows.filter(public_id__in=value.split(","))
+        ids = value.split(",")
+        if len(ids) > MOST_IDS:
+            raise errors.Invalid(f"Name {MOST_IDS} at most.", field=name)
+        return rows.filter(public_id__in=ids)
 
     def by_missing(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(queries.where_missing(value))
@@ -288,7 +295,7 @@ class BacktestRowFilter(filters.FilterSet):  # type: ignore[misc]
     before = filters.ChoiceFilter(method="together", choices=_OUTCOMES)
     after = filters.ChoiceFilter(method="together", choices=_OUTCOMES)
     changed = FlagFilter("is_changed", help_text="Whether the draft says something else.")
-    currency = filters.CharFilter("currency", max_length=3)
+    currency = CurrencyFilter()
     approver_before = filters.CharFilter(method="together", max_length=40, help_text=_NAMED["approver"])
     approver_after = filters.CharFilter(method="together", max_length=40, help_text=_NAMED["approver"])
     flag_before = filters.CharFilter(method="together", max_length=120, help_text=_NAMED["flag"])

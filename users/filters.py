@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
-from spendtrackr.filters import FlagFilter
+from spendtrackr.filters import FlagFilter, IdFilter
 from users.models import MembershipStatus, email_key
 from users.notices import Kind
 from users.roles import Role
@@ -18,8 +18,8 @@ class MemberFilter(filters.FilterSet):  # type: ignore[misc]
 
     status = filters.ChoiceFilter(choices=MembershipStatus.choices)
     role = filters.ChoiceFilter(choices=Role.choices)
-    department = filters.CharFilter("department__public_id", max_length=40)
-    manager = filters.CharFilter("manager__public_id", max_length=40, help_text="Who reports to this member directly.")
+    department = IdFilter("department", help_text="A department's id.")
+    manager = IdFilter("manager", help_text="Who reports to this member directly.")
     q = filters.CharFilter(method="by_name", max_length=120, help_text="Part of a name or an e-mail address.")
 
     def by_name(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:

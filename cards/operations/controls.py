@@ -193,9 +193,11 @@ def merchants_text(texts: Iterable[str], name: str) -> str:
 
 def key_of(text: str, field: str = "merchant") -> str:
     """What people write for a merchant as its key: `id:123` stays, anything else is a name. Raises `Invalid`."""
-    if text.startswith("id:") and text[3:].strip():
-        return text[:140]
-    if (folded := fold_name(text.removeprefix("name:"))) and text.strip() != "id:":
+    kind, mark, number = text.partition(":")
+    if mark and kind.strip().casefold() == "id":
+        if number.strip():
+            return f"id:{number.strip()}"[:140]
+    elif folded := fold_name(text.removeprefix("name:")):
         return f"name:{folded}"[:140]
     raise errors.Invalid("Write a merchant's name, or id: and the network's id of it.", field=field)
 

@@ -18,6 +18,7 @@ from cards.models import Budget, BudgetInterval
 from cards.operations import budgets
 from cards.serializers import BudgetChangesBody, BudgetSerializer, NewBudgetBody
 from spendtrackr import errors
+from spendtrackr.filters import IdFilter
 from spendtrackr.pagination import ordered
 from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
 from users.models import Membership
@@ -26,7 +27,7 @@ from users.models import Membership
 class BudgetFilter(filters.FilterSet):  # type: ignore[misc]
     status = filters.ChoiceFilter(choices=[("open", "open"), ("closed", "closed")], method="by_status")
     owner = filters.CharFilter("owner__public_id", max_length=40)
-    parent = filters.CharFilter("parent__public_id", max_length=40, help_text="Those that lie directly in this one.")
+    parent = IdFilter("parent", help_text="Those that lie directly in this one.")
     q = filters.CharFilter("name", lookup_expr="icontains", max_length=80, help_text="Part of a name.")
 
     def by_status(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:

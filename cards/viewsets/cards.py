@@ -16,6 +16,7 @@ from cards import operations, queries
 from cards.models import Budget, Card, CardStatus, CardUsage
 from cards.serializers import CardChangesBody, CardSerializer, NewCardBody, limits_in
 from spendtrackr import errors
+from spendtrackr.filters import IdFilter
 from spendtrackr.money import CURRENCIES
 from spendtrackr.pagination import ordered
 from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
@@ -28,7 +29,7 @@ class CardFilter(filters.FilterSet):  # type: ignore[misc]
 
     status = filters.ChoiceFilter(choices=CardStatus.choices)
     holder = filters.CharFilter("holder__public_id", max_length=40)
-    budget = filters.CharFilter("budget__public_id", max_length=40, help_text="Cards that draw from this one directly.")
+    budget = IdFilter("budget", help_text="Cards that draw from this one directly.")
     state = filters.ChoiceFilter(
         method="by_state",
         choices=[("open", "open"), ("frozen", "frozen"), ("closed", "closed")],

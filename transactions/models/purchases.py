@@ -64,7 +64,8 @@ class TransactionQuerySet(TenantQuerySet["Transaction"]):
 
     def with_names(self) -> TransactionQuerySet:
         """All that a list row shows, in one query."""
-        return self.select_related("merchant", "category", "department", "card", "member__user", "budget")
+        rows = self.select_related("merchant", "category", "department", "card", "member__user", "budget", "statement_import")
+        return rows.defer("statement_import__report", "statement_import__mapping")
 
 
 TransactionManager = TenantManager.from_queryset(TransactionQuerySet)

@@ -126,12 +126,18 @@ def proposal_of(company: Company, content: bytes, given: Any = None, *, partly: 
         return Proposal(table, Mapping.from_dict(given, table, otherwise=otherwise), is_kept=False, is_given=True)
     kept = StatementMapping.objects.filter(header_hash=mappings.header_hash(table)).first()
     if kept:
-        written = json.loads(kept.mapping)
-        mapping = Mapping.from_dict(written, table, otherwise=_detected(table, written["columns"], company))
-        if "charges" in written:
-            mapping = replace(mapping, notes=("Read as this company said before, for a file with the same header.",))
-        return Proposal(table, mapping, is_kept=True)
+        return Proposal(table, _as_kept(json.loads(kept.mapping), table, company), is_kept=True)
     return Proposal(table, mappings.propose(table, country=company.country, partly=partly), is_kept=False)
+
+
+def _as_kept(written: dict[str, Any], table: Table, company: Company) -> Mapping:
+    """What somebody said of this header, in full; of what we had proposed the columns, and this file says the rest itself."""
+    if "charges" in written:
+        mapping = Mapping.from_dict(written, table, otherwise=_detected(table, written["columns"], company))
+        return replace(mapping, notes=("Read as this company said before, for a file with the same header.",))
+    columns, notes = mappings.settle_direction(table, Mapping.from_dict(written, table).columns)
+    found = mappings.detect(table, columns, country=company.country)
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def _detected(table: Table, columns: Any, company: Company) -> Mapping | None:

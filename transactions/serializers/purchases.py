@@ -69,6 +69,9 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
     tags = serializers.SerializerMethodField(help_text="Ids of the tags that it carries.")
     tax = MoneyField(read_only=True, allow_null=True, help_text="Of the whole; of a split one each part has its own.")
     merchant_amount = MoneyField(read_only=True, allow_null=True, help_text="In the merchant's currency, where it is known.")
+    statement_import = serializers.CharField(
+        source="statement_import.public_id", read_only=True, allow_null=True, default=None, help_text="Of an imported one, by which import."
+    )
     ref = serializers.CharField(
         source="network_ref", read_only=True, allow_null=True, help_text="The network's name for the purchase. A decline leaves none."
     )
@@ -105,6 +108,7 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
             "flags",
             "budget",
             "merchant_amount",
+            "statement_import",
             "ref",
             "occurred_at",
             "occurred_on",

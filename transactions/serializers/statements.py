@@ -89,13 +89,17 @@ class ImportSerializer(serializers.ModelSerializer[StatementImport]):
 
     id = serializers.CharField(source="public_id", read_only=True)
     source = serializers.CharField(source="source.name", read_only=True)  # type: ignore[assignment]  # a field of the import
+    attribution = serializers.CharField(source="source.attribution", read_only=True, help_text="Whose data it is, such as a licence.")
     notes = serializers.SerializerMethodField(help_text="What a person should know about how the file was read.")
     totals = serializers.SerializerMethodField(help_text="What was booked, by currency.")
 
     class Meta:
         model = StatementImport
         extra_kwargs = {"waiting": {"help_text": "Rows that nobody has come to yet: those of an upload that is being booked."}}
-        fields = ["id", "source", "filename", "rows", "booked", "duplicates", "skipped", "rejected", "waiting", "notes", "totals", "at"]
+        fields = [
+            "id", "source", "attribution", "filename", "rows", "booked", "duplicates", "skipped", "rejected", "waiting", "notes",
+            "totals", "at",
+        ]  # fmt: skip
         read_only_fields = fields
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -49,10 +50,15 @@ def read(text: str) -> Said:
     return said
 
 
+_ENCODING = re.compile(r"""(<\?xml[^>]*?)\s+encoding=("[^"]*"|'[^']*')""")
+
+
 def _elements(text: str) -> Iterator[Element]:
     """Each element as it ends, by the name that it has in its namespace; the part of the text that was read is not kept."""
     try:
-        for _, element in iterparse(io.BytesIO(text.encode()), events=("end",), forbid_dtd=True):
+        # It was decoded already: what it says of its encoding is true no more.
+        plain = _ENCODING.sub(r"\1", text, count=1)
+        for _, element in iterparse(io.BytesIO(plain.encode()), events=("end",), forbid_dtd=True):
             element.tag = element.tag.rpartition("}")[2]
             yield element
     except ParseError as error:

@@ -14,11 +14,11 @@ from decimal import Decimal
 from cards.controls import merchant_key
 from companies.merchant_categories import normalise_code
 from spendtrackr.card_numbers import without_marks
-from spendtrackr.money import KNOWN_CURRENCIES, MAX_MINOR, Money, NotRepresentable, parse_amount
-from spendtrackr.tabular import Row, plain
+from spendtrackr.money import KNOWN_CURRENCIES, MAX_MINOR, Money, NotRepresentable, is_one_group, parse_amount
+from spendtrackr.tabular import Row
 from transactions.merchants import clean_name
 from transactions.statements.entries import last4
-from transactions.statements.mapping import DIRECTIONS, SYNONYMS, Mapping, cell, header_currency, parse_date, readable
+from transactions.statements.mapping import SYNONYMS, Mapping, cell, header_currency, is_out, parse_date, readable
 from transactions.statements.table import Table
 
 
@@ -111,16 +111,12 @@ class Reading:
     table: Table
     mapping: Mapping
     company_currency: str
-    # Set where the file names no currency at all.
-    assumed_currency: str
+    # What was taken for granted.
+    notes: list[str]
 
     @property
     def rows(self) -> int:
         return len(self.table.rows) + len(self.table.preamble) + len(self.table.left_out)
-
-    @property
-    def notes(self) -> list[str]:
-        return [f"The file names no currency; {self.assumed_currency} was assumed."] if self.assumed_currency else []
 
     def __iter__(self) -> Iterator[Line | Issue]:
         for row in self.table.preamble:
@@ -140,8 +136,13 @@ class Reading:
 
 def read_lines(table: Table, mapping: Mapping, *, company_currency: str) -> Reading:
     """Every row below and above the header."""
-    names_none = not header_currency(mapping) and not any(cell(row, table, mapping, "currency") for row in table.rows)
-    return Reading(table, mapping, company_currency, company_currency if names_none and len(table.rows) else "")
+    unnamed = rows = 0
+    if not header_currency(mapping):
+        for row in table.rows:
+            if not row.is_blank and not table.is_header(row):
+                rows, unnamed = rows + 1, unnamed + (not cell(row, table, mapping, "currency"))
+    said = "The file names" if unnamed == rows else "1 row names" if unnamed == 1 else f"{unnamed} rows name"
+    return Reading(table, mapping, company_currency, [f"{said} no currency; {company_currency} was assumed."] if unnamed else [])
 
 
 class RowReader:
@@ -219,7 +220,7 @@ class RowReader:
     def _signed(self, name: str, text: str, currency: str, direction: str) -> Money:
         value = self._number(name, text, currency)
         if direction:
-            went_out = DIRECTIONS.get(plain(direction))
+            went_out = is_out(direction)
             if went_out is None:
                 raise BadCell("direction", f"{direction[:40]!r} does not say whether money went out.")
             return _money(name, abs(value) if went_out else -abs(value), currency)
@@ -233,6 +234,8 @@ class RowReader:
             written = parse_amount(text, decimal_mark=self.mapping.decimal_mark)
         except ValueError as error:
             raise BadCell(name, f"{text[:40]!r} is not a number.") from error
+        if is_one_group(text, currency.strip().upper(), self.mapping.decimal_mark):
+            raise BadCell(name, f"{text[:40]!r} is thousands, or has three decimals: say which mark stands before the decimals.")
         if not written.agrees_with(currency.strip().upper()):
             raise BadCell(name, f"{text[:40]!r} is in another currency than the row, {currency[:20]}.")
         return written.value

@@ -23,7 +23,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "trans date", "transaction date", "purchase date", "date of transaction", "date utc", "datum verrichting", "buchungstag", "date",
         "datum", "booking date", "value date", "date of purchase", "started date", "buchungsdatum", "kaufdatum", "belegdatum",
         "umsatzdatum", "date operation", "date d operation", "date de l operation", "date de transaction", "fecha",
-        "fecha operacion", "fecha de operacion", "data", "data operazione", "data movimento", "dato", "transaktionsdatum", "transaktionsdag", "kopdatum",
+        "fecha operacion", "fecha de operacion", "data", "data operazione", "data movimento", "dato", "transaktionsdatum",
+        "transaktionsdag", "kopdatum",
     ),
     "posting_date": (
         "trans post date", "post date", "posting date", "posted date", "date posted", "datum verrekening", "clearing date",
@@ -78,12 +79,40 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "kundenreferenz", "referencia",
     ),
 }  # fmt: skip
+# Columns of this name are about many things; any other that may say the direction is about that alone.
+_LOOSE_DIRECTIONS = {"type", "transaction type"}
 KNOWN = frozenset(name for names in SYNONYMS.values() for name in names)
 
 # What a direction column may say, and whether money went out.
 DIRECTIONS = {
-    **dict.fromkeys(("debit", "dr", "d", "db", "charge", "purchase", "sale", "out", "soll", "s", "debet", "af"), True),
-    **dict.fromkeys(("credit", "cr", "c", "refund", "return", "in", "haben", "h", "bij"), False),
+    **dict.fromkeys(
+        (
+            "debit",
+            "dr",
+            "d",
+            "db",
+            "dbit",
+            "debet",
+            "debito",
+            "charge",
+            "purchase",
+            "sale",
+            "out",
+            "-",
+            "soll",
+            "s",
+            "lastschrift",
+            "belastung",
+            "af",
+            "cargo",
+            "dare",
+        ),
+        True,
+    ),
+    **dict.fromkeys(
+        ("credit", "cr", "c", "crdt", "credito", "refund", "return", "in", "+", "haben", "h", "gutschrift", "bij", "abono", "avere"),
+        False,
+    ),
 }
 
 DATE_FORMATS = (
@@ -157,7 +186,9 @@ def header_hash(table: Table) -> str:
 
 def propose(table: Table, *, country: str, partly: bool = False) -> Mapping:
     """The likeliest reading of a file. Raises `Invalid` when it shows no date or no amount column, unless a part will do."""
-    mapping = detect(table, _columns(table), country=country)
+    columns, notes = settle_direction(table, _columns(table))
+    mapping = detect(table, columns, country=country)
+    mapping = replace(mapping, notes=(*mapping.notes, *notes))
     if not partly:
         mapping.check()
     return mapping
@@ -203,14 +234,38 @@ def _columns(table: Table) -> dict[str, str]:
         if match is not None:
             chosen[name] = match
             taken.add(match)
-    if "direction" in chosen and not _tells_direction(_values(table, chosen, ("direction",))):
-        del chosen["direction"]
     return chosen
 
 
-def _tells_direction(cells: list[str]) -> bool:
-    """A column called "type" is about direction only if every word in it is."""
-    return bool(cells) and all(plain(text) in DIRECTIONS for text in cells)
+def is_out(word: str) -> bool | None:
+    """Whether a word of a direction column says that money went out. None where it says neither."""
+    return DIRECTIONS.get(word.strip() if word.strip() in {"+", "-"} else plain(word))
+
+
+def settle_direction(table: Table, columns: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The columns with that of the direction, if this file's amounts need it, and what is to be said of it. Whatever `columns` say of it.
+
+    Where the amounts have signs, words that are not all known are left alone. Where they have none, a row whose word is not known is
+    rejected, rather than booked as a charge.
+    """
+    rest = {name: column for name, column in columns.items() if name != "direction"}
+    named = next((own for own in map(plain, table.columns) if own in SYNONYMS["direction"]), "")
+    column = columns.get("direction") or next((own for own in table.columns if named and plain(own) == named), "")
+    if not column or column in rest.values():
+        return rest, []
+    with_it = {**rest, "direction": column}
+    told = {word: is_out(word) for word in set(_values(table, with_it, ("direction",)))}
+    seen = set(told.values()) - {None}
+    if None not in told.values():
+        return (with_it if told else rest), []
+    amounts = _values(table, rest, ("amount",)) or _values(table, rest, ("original_amount",))
+    has_signs = any(re.search(r"[-(\u2212]", text) for text in amounts)
+    is_loose = plain(column) in _LOOSE_DIRECTIONS
+    if amounts and not has_signs and (len(seen) == 2 or not is_loose):
+        return with_it, []
+    unknown = min(word for word, said in told.items() if said is None)
+    said = f"The column {column!r} was not read: {unknown[:40]!r} does not say whether money went out."
+    return rest, [said] if seen and amounts and not has_signs else []
 
 
 def _values(table: Table, columns: dict[str, str], names: Iterable[str]) -> list[str]:
@@ -228,7 +283,8 @@ def _date_format(dates: list[str], country: str) -> tuple[str, list[str]]:
     likely = [fmt for fmt in DATE_FORMATS if score[fmt] == best]
     month_first = country in _MONTH_FIRST_COUNTRIES
     chosen = next((fmt for fmt in likely if (fmt in _MONTH_FIRST) == month_first), likely[0])
-    if _other_order(chosen) in likely and best == len(sample):
+    other, read = _other_order(chosen), {text for text in sample if parse_date(text, chosen)}
+    if other in likely and all(parse_date(text, other) for text in read):
         order = "month" if chosen in _MONTH_FIRST else "day"
         return chosen, [f"Every date could be read with the day or the month first; the {order} was taken first, as in {country}."]
     return chosen, []
@@ -260,10 +316,24 @@ def parse_date(text: str, fmt: str) -> date | None:
 
 
 def _decimal_mark(amounts: list[str]) -> str:
-    """A comma when commas end in one or two digits and points do not; thousands come in threes."""
-    commas = sum(bool(re.search(r",\d{1,2}\D*$", text)) for text in amounts)
-    points = sum(bool(re.search(r"\.\d{1,2}\D*$", text)) for text in amounts)
-    return "," if commas > points else "."
+    """The mark that more of the numbers show to be it, else a point."""
+    votes = Counter(_shown_mark(text) for text in amounts)
+    return "," if votes[","] > votes["."] else "."
+
+
+def _shown_mark(text: str) -> str:
+    """The mark before the decimals, as far as one number shows it: blank for `1,234`, whose comma may stand before either.
+
+    It comes once and last; no group of thousands has other than three digits, comes after a nought, or stands alone behind another mark.
+    """
+    marks = re.findall(r"(?<=\d)[.,]|[.,](?=\d)", text)
+    if len(set(marks)) == 2:
+        return str(marks[-1]) if marks.count(marks[-1]) == 1 else ""
+    if len(marks) > 1:
+        return "." if marks[0] == "," else ","
+    if marks and not re.search(r"(?<![\d.,])[1-9]\d{0,2}[.,]\d{3}(?!\d)", text):
+        return str(marks[0])
+    return ""
 
 
 def _charges(amounts: list[str], mark: str) -> tuple[str, list[str]]:

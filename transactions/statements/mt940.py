@@ -12,6 +12,10 @@ import mt940
 from transactions.statements.entries import BANK, Found, Said, balance_note, broken, earlier, last4, lines_of, one_line
 
 _STATEMENT = re.compile(r"^:20:", re.MULTILINE)
+# Reversals have the sign of what they do, the account of the other side is no part of its name, and nothing is cut off.
+_OPTIONS = mt940.Options.all()
+# Where words are in fields of their own, as banks of the Netherlands and others write them: `/NAME/…/`, `/CNTP/account/bank/name/`.
+_NAMED = re.compile(r"/(?:NAME|CNTP/[^/]*/[^/]*)/([^/]+)")
 _CLOSING = re.compile(r"^:62[FM]:", re.MULTILINE)
 
 
@@ -48,7 +52,7 @@ def _statement(block: str, line: int, said: Said) -> None:
 
 def _parsed(block: str, places: list[int]) -> Any:
     try:
-        return mt940.parse(block)
+        return mt940.parse(block, options=_OPTIONS)
     except Exception as error:
         raise broken(_culprit(block, places), "this entry of the statement cannot be read as :61: of MT940.") from error
 
@@ -58,7 +62,7 @@ def _culprit(block: str, places: list[int]) -> int:
     head, *entries = re.split(r"^(?=:61:)", block, flags=re.MULTILINE)
     for entry, place in zip(entries, places, strict=True):
         try:
-            mt940.parse(head + entry.partition("\n:62")[0])
+            mt940.parse(head + entry.partition("\n:62")[0], options=_OPTIONS)
         except Exception:  # noqa: BLE001 -- whatever a library makes of nonsense
             return place
     return places[0] if places else 1
@@ -88,5 +92,6 @@ def _entry(data: dict[str, Any], account: str, line: int) -> Found:
 def _who(data: dict[str, Any]) -> str:
     """The other side where it is named, with no number of its account before the name; else the words of the entry."""
     name = re.sub(r"^\d{5,}", "", one_line(data.get("applicant_name")))
-    words = data.get("purpose") or data.get("transaction_details") or data.get("extra_details") or data.get("customer_reference")
-    return name or one_line(words)[:120]
+    words = one_line(data.get("purpose") or data.get("transaction_details") or data.get("extra_details") or data.get("customer_reference"))
+    named = _NAMED.search(words)
+    return name or (one_line(named[1]) if named else words)[:120]

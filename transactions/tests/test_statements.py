@@ -15,6 +15,7 @@ from transactions.models import (
     ImportedLine,
     SpendLine,
     StatementImport,
+    StatementIssue,
     StatementMapping,
     Transaction,
 )
@@ -651,3 +652,91 @@ def test_a_proposal_shows_what_it_lacks(world, api):
     body = {"file": upload("When;Description;Currency\n2026-01-05;Shop;USD\n")}
     told = api(world.alice).post("/api/v1/imports/propose/", body, format="multipart").json()
     assert (told["missing"], told["header"]) == (["transaction_date", "amount"], ["When", "Description", "Currency"])
+
+
+# What a file leaves open is said, or refused: never booked as a guess.
+
+
+@pytest.mark.parametrize(
+    ("amounts", "currency", "minor"),
+    [
+        ("0,500 12,250", "KWD", 12_750),  # a nought is no thousand
+        ("0,500 12,250", "EUR", 12_75),
+        ("1.234,500 5,250", "KWD", 1_239_750),
+        ("1,234.500 5.250", "KWD", 1_239_750),
+        ("1.234.567 5,00", "EUR", 1_234_572_00),
+        ("1,234,567 5.00", "EUR", 1_234_572_00),
+        ("12,5000 1,5", "EUR", 14_00),
+        ("1,234 2,345", "EUR", 3_579_00),  # thousands, as nobody has thousandths of a euro
+        (",50 1", "EUR", 1_50),
+    ],
+)
+def test_the_decimal_mark_is_that_which_the_numbers_show(acme, amounts, currency, minor):
+    rows = "".join(f"2026-01-05;{amount};Shop {amount};{currency}\n" for amount in amounts.split())
+    record = bring(acme, f"Date;Amount;Merchant;Currency\n{rows}")
+    booked = sum(Transaction.objects.values_list("amount_minor", flat=True))
+    assert (record.rejected, booked) == (0, minor)
+
+
+def test_thousands_of_a_currency_with_three_decimals_are_rejected_as_doubtful(acme):
+    text = "Date;Amount;Merchant;Currency\n2026-01-05;12,250;Shop;KWD\n2026-01-06;1.500,250;Shop;KWD\n2026-01-07;7,000;Shop;EUR\n"
+    assert bring(acme, text, mapping={**GIVEN, "decimal_mark": ","}).booked == 3
+    record = bring(acme, "Date;Merchant;Currency;Price;Amount\n2026-02-05;Shop;KWD;1;12,250\n2026-02-07;Shop;EUR;1;7,000\n")
+    assert (record.booked, record.rejected) == (1, 1)
+    assert "say which mark stands before the decimals" in StatementIssue.objects.get().reason
+
+
+GIVEN = {"columns": {"transaction_date": "Date", "amount": "Amount", "merchant": "Merchant", "currency": "Currency"}}
+
+
+@pytest.mark.parametrize(
+    ("column", "words", "spent", "rejected", "is_noted"),
+    [
+        ("Debit/Credit", "Debit Credit Reversal", 6_00, 1, False),
+        ("Dr/Cr", "DBIT CRDT DBIT", 10_00 - 4_00 + 1_00, 0, False),
+        ("Debit/Credit", "- + -", 7_00, 0, False),
+        ("Debit/Credit", "X Y Z", 0, 3, False),
+        ("Transaction Type", "Sale Return Interest", 6_00, 1, False),
+        ("Type", "Sale Return Return", 5_00, 0, False),
+        ("Type", "Sale Sale Fee", 15_00, 0, True),
+        ("Type", "Card Transfer Card", 15_00, 0, False),  # about something else
+    ],
+)
+def test_where_amounts_have_no_sign_a_word_that_nobody_knows_is_no_charge(acme, column, words, spent, rejected, is_noted):
+    out, back, other = words.split()
+    rows = [f"2026-01-05,10.00,A,USD,{out}", f"2026-01-06,4.00,B,USD,{back}", f"2026-01-07,1.00,C,USD,{other}"]
+    text = "\n".join([f"Date,Amount,Merchant,Currency,{column}", *rows])
+    record = bring(acme, text)
+    assert (record.rejected, acme.account().spent_minor if record.booked else 0) == (rejected, spent)
+    assert any("does not say whether money went out" in note for note in record.details["notes"]) == is_noted
+
+
+def test_where_amounts_have_signs_a_type_of_some_unknown_words_is_left_alone(acme):
+    text = "Date,Amount,Merchant,Currency,Type\n2026-01-05,-10.00,A,USD,Sale\n2026-01-06,4.00,B,USD,Return\n2026-01-07,-1.00,C,USD,Fee\n"
+    record = bring(acme, text)
+    assert (record.rejected, acme.account().spent_minor, record.details["notes"][0][:12]) == (0, 7_00, "Most amounts")
+
+
+def test_what_one_file_said_of_its_direction_is_not_said_of_the_next(acme):
+    """Whichever comes first: the columns are kept, and each file is asked anew whether its words tell the direction."""
+    doubtful = "Date,Amount,Merchant,Currency,Type\n2026-01-05,10.00,A,USD,Sale\n2026-01-06,4.00,B,USD,Fee\n"
+    clean = "Date,Amount,Merchant,Currency,Type\n2026-02-05,10.00,A,USD,Debit\n2026-02-06,4.00,B,USD,Credit\n"
+    bring(acme, doubtful)
+    bring(acme, clean)
+    assert acme.account().spent_minor == 14_00 + 6_00
+    bring(acme, doubtful.replace("2026-01", "2026-03"))
+    assert acme.account().spent_minor == 34_00
+
+
+def test_a_row_that_is_no_date_hides_no_doubt_about_the_others(acme):
+    record = bring(acme, "Date,Amount,Merchant,Currency\n03/04/2026,1.00,A,USD\nTotal,1.00,,USD\n")
+    assert "Every date could be read" in record.details["notes"][0]
+
+
+def test_rows_that_name_no_currency_are_counted_where_others_do(acme):
+    record = bring(acme, "Date,Amount,Merchant,Currency\n2026-01-05,1.00,A,USD\n2026-01-05,2.00,B,\n2026-01-05,3.00,C,\n,,,\n")
+    assert "2 rows name no currency; USD was assumed." in record.details["notes"]
+    assert (
+        "1 row names no currency; USD was assumed."
+        in bring(acme, "Date,Amount,Merchant,Currency\n2026-01-05,4.00,A,USD\n2026-01-05,5.00,B,\n").details["notes"]
+    )

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from spendtrackr import errors
+from spendtrackr.filters import CurrencyFilter
 from spendtrackr.forms import day_from
 from spendtrackr.money import CURRENCIES
 from spendtrackr.pagination import ordered
@@ -176,7 +177,7 @@ class AccountingItemViewSet(ListModelMixin, TenantViewSet):
 
 class BatchFilter(filters.FilterSet):  # type: ignore[misc]
     status = filters.ChoiceFilter(choices=BatchStatus.choices)
-    currency = filters.CharFilter("currency", max_length=3)
+    currency = CurrencyFilter()
 
 
 @extend_schema_view(

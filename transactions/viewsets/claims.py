@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from spendtrackr import errors
+from spendtrackr.filters import CurrencyFilter
 from spendtrackr.money import CURRENCIES
 from spendtrackr.pagination import ordered
 from spendtrackr.viewsets import APIRequest, ShowMixin, TenantViewSet
@@ -93,7 +94,7 @@ class ClaimViewSet(ListModelMixin, ShowMixin, TenantViewSet):
 
 class ReimbursementFilter(filters.FilterSet):  # type: ignore[misc]
     status = filters.ChoiceFilter(choices=ReimbursementStatus.choices)
-    currency = filters.CharFilter("currency", max_length=3)
+    currency = CurrencyFilter()
 
 
 @extend_schema_view(
