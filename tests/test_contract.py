@@ -219,6 +219,12 @@ def test_a_method_that_is_not_there_is_refused_as_such_whatever_comes_with_it(wo
         assert api(world.alice).generic(method, path).status_code == 405
 
 
+@pytest.mark.parametrize("path", ["transactions/?status=posted&status=declined", "reports/spend/?group_by=month&group_by=category"])
+def test_a_parameter_that_comes_twice_is_refused(world, api, path):
+    answer = api(world.alice).get(f"/api/v1/{path}")
+    assert (answer.status_code, answer.json()["message"]) == (400, "Give it once.")
+
+
 def test_an_explained_decision_is_as_the_contract_says(world, api):
     with company_scope(world.acme.pk):
         cards.freeze(world.card, actor=world.bob, at=NOON)

@@ -67,6 +67,15 @@ def test_what_was_written_is_read_back_in_the_same_shape(world, api):
     assert {name: shown[name] for name in body} == {**body, "blocked_merchant_categories": ["0742", "3000-3299", "7995"]}
 
 
+@pytest.mark.parametrize("written", ["id: 77", "ID:77", " id :77 "])
+def test_the_networks_id_of_a_merchant_blocks_however_it_is_spaced(world, api, written):
+    made = issue(api, world, blocked_merchants=[written]).json()
+    assert made["blocked_merchants"] == ["id:77"]
+    with company_scope(world.acme.pk):
+        decision = authorize(Card.objects.get(public_id=made["id"]), swipe(1_00, merchant_id="77"))
+    assert decision.reason == "merchant_blocked"
+
+
 @pytest.mark.parametrize(("role", "status"), [("admin", 201), ("finance", 403), ("auditor", 403), ("employee", 403)])
 def test_who_may_issue(world, api, role, status):
     before = Card.across_companies.count()
@@ -96,6 +105,7 @@ def test_who_may_issue(world, api, role, status):
         ({"locks_on": "2020-03-02"}, "locks_on"),
         ({"blocked_merchants": ["Shop", "id:"]}, "blocked_merchants.1"),
         ({"usage": "merchant_locked", "merchant": "id: "}, "merchant"),
+        ({"blocked_merchants": ["ID:  "]}, "blocked_merchants.0"),
         ({"blocked_countries": ["DE", "US"], "allowed_countries": ["us"]}, "blocked_countries"),
         ({"blocked_merchants": ["SHOP"], "allowed_merchants": ["name:shop"]}, "blocked_merchants"),
         ({"blocked_merchant_categories": ["5812-5812"], "allowed_merchant_categories": ["5812"]}, "blocked_merchant_categories"),

@@ -272,6 +272,7 @@ def test_it_asks_as_many_questions_for_many_swipes_as_for_few(acme, django_asser
     for _ in range(2):
         asked = backtests.try_controls(acme.card, {"limits": [Limit(Interval.MONTH, 5_00)]}, YEAR, actor=acme.alice, at=NOON)
         run = backtests.claim(asked, at=NOON)
+        run.look = queries.look_of(run.job)
         with django_assert_num_queries(16):
             assert not backtests.go_on(run, at=NOON)
         for _ in range(8):

@@ -198,9 +198,27 @@ class TestMt940:
         )
         assert (out.descriptor, out.reference, back.amount, back.reference) == ("Shop", "4050 B1", Money(-100_00, "EUR"), "4050 R2")
 
-    def test_a_reversal_goes_the_other_way(self):
-        reading = read(MT940.format(entries=":61:2603050305RD12,50NTRFNONREF\n:86:Back", closing="1012,50"))[1]
-        assert abs(reading.lines[0].amount.minor) == 12_50
+    @pytest.mark.parametrize(
+        ("mark", "closing", "minor"),
+        [("D", "987,50", 12_50), ("C", "1012,50", -12_50), ("RD", "1012,50", -12_50), ("RC", "987,50", 12_50)],
+    )
+    def test_a_reversal_goes_the_other_way(self, mark, closing, minor):
+        statement, reading = read(MT940.format(entries=f":61:2603050305{mark}12,50NTRFNONREF\n:86:Words", closing=closing))
+        assert (reading.lines[0].amount.minor, statement.table.notes) == (minor, ())
+
+    @pytest.mark.parametrize(
+        ("words", "name"),
+        [
+            ("105?00LASTSCHRIFT?20SVWZ+Order\n?30COBADEFF?31DE89370400440532013000?32AMAZON EU?33 SARL", "AMAZON EU SARL"),
+            ("105?00LASTSCHRIFT?20SVWZ+Order?310532013000?32AMAZON", "AMAZON"),
+            ("/TRTP/SEPA OVERBOEKING/IBAN/NL91ABNA0417164300/BIC/ABNANL2A/NAME/Jansen BV/REMI/Invoice 7", "Jansen BV"),
+            ("/CNTP/NL91ABNA0417164300/ABNANL2A/De Vries///REMI/USTD//Invoice 8/", "De Vries"),
+            ("Coffee / Tea", "Coffee / Tea"),
+        ],
+    )
+    def test_the_other_side_has_its_name_and_no_number_of_its_account(self, words, name):
+        entries = f":61:2603050305D12,50NTRFNONREF\n:86:{words}"
+        assert read(MT940.format(entries=entries, closing="987,50"))[1].lines[0].descriptor == name
 
     def test_balances_that_do_not_fit_are_told(self):
         [note] = read(MT940.format(entries=self.ENTRIES, closing="1000,00"))[0].table.notes
@@ -230,6 +248,21 @@ class TestCamt:
         assert (statement.account, statement.table.notes) == ("bank", ())
         assert (line.amount, line.descriptor, line.reference) == (Money(12_50, "EUR"), "Shop GmbH", "3000 E1")
         assert (line.occurred_on.isoformat(), line.day.isoformat(), line.line) == ("2026-03-04", "2026-03-05", 6)
+
+    @pytest.mark.parametrize(
+        ("encoding", "name"),
+        [("ISO-8859-1", "Müller"), ("windows-1252", "Müller"), ("iso-8859-2", "Żabka Łódź"), ("UTF-16", "Żabka"), ("UTF-8", "Żabka")],
+    )
+    def test_whatever_encoding_it_has_is_read_also_when_it_is_kept(self, encoding, name):
+        details = f"<NtryDtls>{tx('12.50', name, 'E1')}</NtryDtls>"
+        text = CAMT.format(entries=ntry(details=details), closing="87.50").replace('"UTF-8"', f'"{encoding}"')
+        sent = text.encode(encoding)
+        assert read(sent)[1].lines[0].descriptor == name
+        assert read(open_file(sent).content)[1].lines[0].descriptor == name
+
+    def test_an_encoding_that_there_is_not_is_read_as_what_it_is(self):
+        text = CAMT.format(entries=ntry(details=f"<NtryDtls>{tx('12.50', 'Müller', 'E1')}</NtryDtls>"), closing="87.50")
+        assert read(text.replace('"UTF-8"', '"x-nonsense"').encode("cp1252"))[1].lines[0].descriptor == "Müller"
 
     def test_a_batch_is_told_apart_where_its_parts_add_up(self):
         parts = tx("10.00", "A", "1") + tx("2.50", "B", "2")

@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from spendtrackr import errors
 from spendtrackr.money import Money
+from spendtrackr.tenancy import company_scope
 from tests.factories import NOON
 from transactions.models import (
     DaySpend,
@@ -740,3 +741,46 @@ def test_rows_that_name_no_currency_are_counted_where_others_do(acme):
         "1 row names no currency; USD was assumed."
         in bring(acme, "Date,Amount,Merchant,Currency\n2026-01-05,4.00,A,USD\n2026-01-05,5.00,B,\n").details["notes"]
     )
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_an_address_in_quotes_may_have_lines_and_separators_of_its_own(acme, separator):
+    rows = [
+        ["Date", "Merchant", "Amount", "Currency"],
+        ["2026-03-01", f'"Hotel Adler\nMain St{separator} 5{separator} Berlin\nGermany"', "12.50", "USD"],
+        ["2026-03-02", "Shop", "1.00", "USD"],
+    ]
+    assert bring(acme, "\n".join(separator.join(row) for row in rows)).booked == 2
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '2026-03-01,"A,10.00,USD\n2026-03-02,B,20.00,USD\n2026-03-03,C",30.00,USD\n',  # as wide as the header
+        '2026-03-01,A,"10.00,USD\n2026-03-02,B,20.00,USD\n2026-03-03,C,30.00",USD\n',
+        '2026-03-01,"A,10.00,USD\n2026-03-02,B,20.00,USD"\n',
+    ],
+)
+def test_rows_inside_of_a_quote_that_was_never_closed_are_not_swallowed(acme, rows):
+    with pytest.raises(errors.Invalid, match="The quote that opens on line 2 is never closed"):
+        bring(acme, f"Date,Merchant,Amount,Currency\n{rows}")
+    assert not Transaction.objects.exists()
+
+
+def test_a_transaction_says_which_import_booked_it_and_is_found_by_that(world, api):
+    with company_scope(world.acme.pk):
+        first, second = (
+            import_statement(
+                world.acme,
+                StatementFile(f"Date,Amount,Merchant\n2026-01-0{number},{number}.00,Shop\n".encode(), "s.csv", "Bank", "By the bank"),
+                actor=world.alice,
+                at=NOON,
+            )
+            for number in (1, 2)
+        )
+    client = api(world.alice)
+    [told] = client.get("/api/v1/transactions/", {"statement_import": first.public_id}).json()["data"]
+    assert (told["statement_import"], told["occurred_on"]) == (first.public_id, "2026-01-01")
+    assert client.get(f"/api/v1/transactions/{told['id']}/").json()["statement_import"] == first.public_id
+    assert len(client.get("/api/v1/transactions/", {"statement_import": "none"}).json()["data"]) == 0
+    assert client.get(f"/api/v1/imports/{second.public_id}/").json()["attribution"] == "By the bank"
