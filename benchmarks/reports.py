@@ -277,7 +277,7 @@ def _lists(report: Report, office: Office) -> str:
     with company_scope(office.company_id):
         depth = min(10_000 * 50, office.size - 100)
         row = Transaction.objects.order_by("-occurred_on", "-pk")[depth]
-        cursor = Cursor(transactions.LATEST).at(row)
+        cursor = Cursor(Transaction, transactions.LATEST).at(row)
         rows = transactions.visible(office.alice)
         first = _ms(office, lambda _: transactions.page(rows.all(), cursor=None, limit=50))
         deep = _ms(office, lambda _: transactions.page(rows.all(), cursor=cursor, limit=50))

@@ -46,11 +46,11 @@ def _turned(name: str) -> str:
 class Cursor:
     """Where a page begins: the ordering values of the row before it. An order runs one way in all its names.
 
-    `back` is the same place for whoever reads backwards from there.
+    `back` is the same place for whoever reads backwards from there. It is a place among rows of one model, and none among others.
     """
 
-    def __init__(self, order: Sequence[str], *, back: bool = False) -> None:
-        self.order = [*order, _BACK] if back else list(order)
+    def __init__(self, model: type[Model], order: Sequence[str], *, back: bool = False) -> None:
+        self.order = [model._meta.model_name, *order, _BACK] if back else [model._meta.model_name, *order]
         self.names = [name.removeprefix("-") for name in order]
         self.beyond = "lt" if order[0].startswith("-") is not back else "gt"
         self.by = [_turned(name) for name in order] if back else list(order)
@@ -163,7 +163,7 @@ def page_at(
     Behind a cursor the keys are read first, off the index alone: asked for whole rows, MariaDB walks all of them from the top. The keys
     say where the pages beside it begin: what is changed before its row is read makes this page shorter, and hides nothing behind it.
     """
-    ahead, back = Cursor(order), Cursor(order, back=True)
+    ahead, back = Cursor(rows.model, order), Cursor(rows.model, order, back=True)
     rows = rows.order_by(*order)
     if not cursor:
         page = list(told(rows)[: limit + 1])

@@ -38,6 +38,7 @@ DEPARTMENTS = Listing(
         text("inside", "parent__name", width=28),
         text("inside id", "parent__public_id", width=32),
         text("head", "head_name", width=22),
+        text("cost centre", "cost_centre", width=14),
         instant("archived at (UTC)", "archived_at"),
     ),
     rows=lambda _: departments(),

@@ -123,8 +123,12 @@ def test_a_cursor_that_we_did_not_make_is_refused(seven, api, cursor):
 
 
 @pytest.mark.parametrize(
-    "values", ['["name_key", "id"], "\\ud800", 1', '["name_key", "id"], ["a"], 1', '["name_key", "id", "back"], "a"', '["back"], "a", 1']
-)
+    "values",
+    [
+        '["category", "name_key", "id"], "\\ud800", 1', '["category", "name_key", "id"], ["a"], 1',
+        '["category", "name_key", "id", "back"], "a"', '["category", "back"], "a", 1',
+    ],
+)  # fmt: skip
 def test_what_is_no_text_is_no_place_in_a_list_by_name(seven, api, values):
     response = api(seven.alice).get("/api/v1/categories/", {"ordering": "name", "cursor": packed(f"[{values}]")})
     assert (response.status_code, response.json()["field"]) == (400, "cursor")
@@ -134,3 +138,12 @@ def test_what_is_no_text_is_no_place_in_a_list_by_name(seven, api, values):
 def test_a_limit_is_a_whole_number_from_1_to_200(seven, api, limit):
     response = api(seven.alice).get("/api/v1/transactions/", {"limit": limit})
     assert (response.status_code, response.json()["field"]) == (400, "limit")
+
+
+def test_a_cursor_of_another_list_is_none_of_this_one(seven, api):
+    client = api(seven.alice)
+    cursor = client.get("/api/v1/categories/", {"limit": 1}).json()["next_cursor"]
+    assert client.get("/api/v1/categories/", {"limit": 1, "cursor": cursor}).status_code == 200
+    for path in ("tags", "departments"):
+        answer = client.get(f"/api/v1/{path}/", {"cursor": cursor})
+        assert (answer.status_code, answer.json()["field"]) == (400, "cursor")

@@ -137,6 +137,12 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
 _TAX_CODE = "As your general ledger names it, such as `V19`."
 
 
+_PARTS = (
+    "All of its parts, each with what it is said to be: category and tax of the whole are nobody's then. "
+    "Empty puts it back into one piece, whose category and tax are to be said anew."
+)
+
+
 class SplitBody(StrictSerializer):
     amount = AnyMoneyField(help_text="Of the same sign as the transaction; the parts must add up to it.")
     category = PlainCharField(max_length=40, required=False, default=None, allow_null=True, help_text="A category's id, or null.")
@@ -160,7 +166,7 @@ class DescriptionBody(StrictSerializer):
     tags = PlainListField(child=PlainCharField(max_length=40), required=False, max_length=20, help_text="All of its tags, by id.")
     tax_code = PlainCharField(max_length=20, required=False, allow_blank=True, help_text=_TAX_CODE)
     tax = AnyMoneyField(required=False, allow_null=True, help_text="Included in the amount.")
-    splits = SplitBody(many=True, required=False, max_length=50, help_text="All of its parts; empty puts it back into one piece.")  # type: ignore[call-arg]
+    splits = SplitBody(many=True, required=False, max_length=50, help_text=_PARTS)  # type: ignore[call-arg]
 
 
 class DescribeAllBody(StrictSerializer):
