@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from spendtrackr import errors
 from spendtrackr.money import parse_decimal
 from spendtrackr.tabular import Row, plain
-from transactions.statements.table import Table
+from transactions.statements.table import Table, is_day, is_number
 
 # The names that banks and card programmes give to each column, best first: in English, then in the languages of Western Europe.
 SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -79,6 +80,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "kundenreferenz", "referencia",
     ),
 }  # fmt: skip
+# So many cells tell how all of them are written.
+_SAMPLE = 5_000
 # Columns of this name are about many things; any other that may say the direction is about that alone.
 _LOOSE_DIRECTIONS = {"type", "transaction type"}
 KNOWN = frozenset(name for names in SYNONYMS.values() for name in names)
@@ -196,11 +199,16 @@ def propose(table: Table, *, country: str, partly: bool = False) -> Mapping:
 
 def detect(table: Table, columns: dict[str, str], *, country: str) -> Mapping:
     """How the file writes its dates and numbers in these columns, with a note on everything that was a guess."""
-    date_format, notes = _date_format(_values(table, columns, ("transaction_date", "posting_date")), country)
-    mark = _decimal_mark(_values(table, columns, ("amount", "original_amount", "debit", "credit")))
+    days = _values(table, columns, ("transaction_date", "posting_date"))
+    amounts = _values(table, columns, ("amount", "original_amount", "debit", "credit"))
+    # Where somebody is still to say which column it is: whatever looks like one.
+    others = [] if days and amounts else [cell for row in islice(table.rows, _SAMPLE) for cell in row.cells]
+    date_format, notes = _date_format(days or list(filter(is_day, others)), country)
+    mark = _decimal_mark(amounts or list(filter(is_number, others)))
     charges = "positive"
     if "direction" not in columns:
-        charges, said = _charges(_values(table, columns, ("amount",)) or _values(table, columns, ("original_amount",)), mark)
+        signed = _values(table, columns, ("amount",)) or _values(table, columns, ("original_amount",))
+        charges, said = _charges(signed or ([] if amounts else list(filter(is_number, others))), mark)
         notes += said
     notes += [
         f"The file has more than one column {name!r}; the first was read." for name in columns.values() if f"{name} (2)" in table.columns
@@ -275,7 +283,7 @@ def _values(table: Table, columns: dict[str, str], names: Iterable[str]) -> list
 
 def _date_format(dates: list[str], country: str) -> tuple[str, list[str]]:
     """The format that reads the most dates; where day and month could be either, the country decides, and a note says so."""
-    sample = dates[:5000]
+    sample = dates[:_SAMPLE]
     score = {fmt: sum(count for text, count in Counter(sample).items() if parse_date(text, fmt)) for fmt in DATE_FORMATS}
     best = max(score.values())
     if best == 0:

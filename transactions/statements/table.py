@@ -66,16 +66,24 @@ _DAY = re.compile(r"\d{1,4}([./ -])\d{1,2}\1\d{1,4}\b.*|(19|20)\d{6}|\d{1,2}[ .-
 _NUMBER = re.compile(r"[^\w]*\d[\d., '\u00a0\u2019]*[^\w]*")
 
 
+def is_day(cell: str) -> bool:
+    """Whether it looks like one, however it is written."""
+    return _DAY.fullmatch(cell) is not None
+
+
+def is_number(cell: str) -> bool:
+    return _NUMBER.fullmatch(cell) is not None and not is_day(cell)
+
+
 def _guessed_header(rows: list[Row]) -> int | None:
     """The place of the first row of nothing but words above one with a day and a number: a header whose names we do not know."""
     filled = [(place, row) for place, row in enumerate(rows) if any(row.cells)]
     for (place, row), (_, below) in pairwise(filled):
         words = [cell for cell in row.cells if cell]
         are_names = len({plain(word) for word in words}) == len(words) >= 2 and all(
-            any(letter.isalpha() for letter in word) and not _DAY.fullmatch(word) for word in words
+            any(letter.isalpha() for letter in word) and not is_day(word) for word in words
         )
-        days = [cell for cell in below.cells if _DAY.fullmatch(cell)]
-        if are_names and days and any(_NUMBER.fullmatch(cell) for cell in below.cells if cell not in days):
+        if are_names and any(map(is_day, below.cells)) and any(map(is_number, below.cells)):
             return place
     return None
 

@@ -268,6 +268,8 @@ def test_a_header_in_a_language_that_we_do_not_know_is_seen_for_what_it_is(acme,
     """Nothing is booked by a guess: somebody says what its columns are."""
     found = propose(acme.acme, text.encode(), partly=True)
     assert (found.table.header_line, found.table.columns[:2], len(found.table.rows)) == (line, ["Kiedy", "Ile"], 1)
+    assert found.mapping.date_format == ("%d.%m.%Y" if "05.01" in text else found.mapping.date_format)
+    assert (found.mapping.decimal_mark, found.mapping.charges) == ((",", "negative") if ",00;" in text else (".", found.mapping.charges))
     assert mappings.missing(found.mapping) == ["transaction_date", "amount"]
 
 
