@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from cards.models import BudgetInterval
 from cards.operations import budgets
 from companies.operations.departments import add_department
+from companies.operations.tags import add_tag
 from spendtrackr.money import Money
 from spendtrackr.tenancy import company_scope
 from tests.factories import NOON, swipe
-from transactions.filters import MOST_IDS
+from transactions.filters import MOST_IDS, TransactionFilter
 from transactions.operations import accounts
 from transactions.operations.swipes import authorize
 
@@ -58,3 +61,12 @@ def test_a_hundred_transactions_may_be_named_and_no_more(world, api):
     assert [row["id"] for row in found.json()["data"]] == [purchase.public_id]
     refused = api(world.alice).get("/api/v1/transactions/", {"ids": ",".join([*others, purchase.public_id])})
     assert (refused.status_code, refused.json()["field"]) == (400, "ids")
+
+
+def test_the_page_of_transactions_shows_or_keeps_whatever_narrows_it(world, pages, filled):
+    """Whoever goes on from a link narrows what it showed, and does not lose it."""
+    with company_scope(world.acme.pk):
+        add_tag(name="Trip", actor=world.alice, at=NOON)
+    page = pages(world.alice).get("/transactions/", dict.fromkeys(TransactionFilter.base_filters, "none")).content.decode()
+    kept = set(re.findall(r'name="([a-z_]+)"', page))
+    assert set(TransactionFilter.base_filters) - kept == {"min_minor", "max_minor"}  # as `min` and `max`, in the company's currency

@@ -769,7 +769,7 @@ def test_rows_inside_of_a_quote_that_was_never_closed_are_not_swallowed(acme, ro
     assert not Transaction.objects.exists()
 
 
-def test_a_transaction_says_which_import_booked_it_and_is_found_by_that(world, api):
+def test_a_transaction_says_which_import_booked_it_and_is_found_by_that(world, api, pages):
     with company_scope(world.acme.pk):
         first, second = (
             import_statement(
@@ -786,3 +786,5 @@ def test_a_transaction_says_which_import_booked_it_and_is_found_by_that(world, a
     assert client.get(f"/api/v1/transactions/{told['id']}/").json()["statement_import"] == first.public_id
     assert len(client.get("/api/v1/transactions/", {"statement_import": "none"}).json()["data"]) == 0
     assert client.get(f"/api/v1/imports/{second.public_id}/").json()["attribution"] == "By the bank"
+    page = pages(world.alice).get("/transactions/", {"statement_import": first.public_id}).content.decode()
+    assert f'1 transaction of <a href="/imports/{first.public_id}/">s.csv</a>: <strong>$1.00</strong>' in page

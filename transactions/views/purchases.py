@@ -70,6 +70,7 @@ def transactions(request: HttpRequest, member: Membership) -> HttpResponse:
         "rows": rows,
         "figure": None if problems else _figure(filters, rows),
         "totals": _totals(filters, rows, goes_on=bool(following)) if rows and _is_filtered(given) else None,
+        "of_import": rows[0].statement_import if rows and given.get("statement_import") else None,
         "next_href": "?" + address.urlencode() if following else "",
         "is_first_page": not cursor,
         "here": here.urlencode(),
@@ -103,7 +104,7 @@ _MORE = ("category", "department", "member", "min", "max", "missing", "approval"
 # What a link brought along and the form does not show.
 _KEPT = (
     "spent_from", "spent_to", "currency", "card", "counts_with", "grant", "counting", "merchant", "source", "on_hold", "decline_code",
-    "drawn_from", "waits_for", "payment", "repayment", "ids",
+    "drawn_from", "waits_for", "payment", "repayment", "ids", "statement_import",
 )  # fmt: skip
 
 
