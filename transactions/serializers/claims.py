@@ -71,10 +71,9 @@ class ClaimBody(ClaimChange):
 
 
 class ClaimLineSerializer(serializers.ModelSerializer[Split]):
-    """One line of a claim, as it was written, and what it is booked with."""
+    """One line of a claim, as it was written."""
 
     amount = serializers.SerializerMethodField(help_text="In the currency that was paid.")
-    booked = MoneyField(source="amount", read_only=True, help_text="What it comes to in the company's currency.")
     category = serializers.CharField(source="category.public_id", read_only=True, allow_null=True, default=None)
     department = serializers.CharField(source="department.public_id", read_only=True, allow_null=True, default=None)
     budget = serializers.CharField(source="budget.public_id", read_only=True, allow_null=True, default=None)
@@ -83,7 +82,7 @@ class ClaimLineSerializer(serializers.ModelSerializer[Split]):
 
     class Meta:
         model = Split
-        fields = ["amount", "booked", "category", "department", "budget", "memo", "spent_on", "merchant_name", "tax_code", "tax"]
+        fields = ["amount", "category", "department", "budget", "memo", "spent_on", "merchant_name", "tax_code", "tax"]
         read_only_fields = fields
 
     @extend_schema_field(MoneyField())
@@ -114,6 +113,7 @@ class ClaimSerializer(serializers.ModelSerializer[Transaction]):
     booked = MoneyField(source="amount", read_only=True, help_text="The same in the company's currency: what is paid back.")
     merchant_name = serializers.CharField(source="descriptor", read_only=True)
     lines = ClaimLineSerializer(source="written_lines", many=True, read_only=True)
+    lines_booked = serializers.SerializerMethodField(help_text="What each of the lines comes to in the company's currency, in their order.")
     missing_items = serializers.ListField(child=serializers.ChoiceField(list(ITEMS)), read_only=True)
     payment = serializers.ChoiceField(
         queries.PAYMENTS, read_only=True, allow_null=True, help_text="Where its money is; null before it is approved."
@@ -125,13 +125,17 @@ class ClaimSerializer(serializers.ModelSerializer[Transaction]):
         model = Transaction
         fields = [
             "id", "status", "approval", "payment", "member", "member_name", "department", "spent_on", "amount", "rate", "booked",
-            "merchant_name", "memo", "lines", "receipt_count", "no_receipt_reason", "missing_items", "payout", "created_at",
+            "merchant_name", "memo", "lines", "lines_booked", "receipt_count", "no_receipt_reason", "missing_items", "payout", "created_at",
         ]  # fmt: skip
         read_only_fields = fields
 
     @extend_schema_field(MoneyField())
     def get_amount(self, claim: Transaction) -> Any:
         return MoneyField().to_representation(whole_of(claim))
+
+    @extend_schema_field(serializers.ListField(child=MoneyField()))
+    def get_lines_booked(self, claim: Transaction) -> Any:
+        return [MoneyField().to_representation(line.amount) for line in claim.written_lines]  # type: ignore[attr-defined]  # by the query
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_rate(self, claim: Transaction) -> str | None:
