@@ -107,11 +107,6 @@ def test_what_is_not_named_stays(office, api):
     assert (changed["lines"][0]["amount"], changed["lines"][0]["category"]) == (money(50_00), office.meals.public_id)
     figures = dict.fromkeys(("amount", "booked", "lines", "lines_booked"))
     assert changed | figures == claim | figures
-        "amount": 0,
-        "booked": 0,
-        "lines": 0,
-        "lines_booked": 0,
-    }
     assert client.patch(f"{CLAIMS}{claim['id']}/", {}, format="json").json() == changed
     parts = [line(20_00), line(30_00)]
     assert len(client.patch(f"{CLAIMS}{claim['id']}/", {"lines": parts}, format="json").json()["lines"]) == 2
