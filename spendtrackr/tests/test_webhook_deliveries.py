@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
@@ -553,6 +553,12 @@ def test_what_waited_for_long_is_due_when_it_is_switched_on(acme, monkeypatch):
     assert deliveries.waiting(at=NOON) == [(endpoint.pk, acme.acme.pk)]
 
 
+def is_next(delivery: WebhookDelivery, *, at: datetime) -> None:
+    """It is taken first; which of those that are sent at once arrives first is anybody's guess."""
+    taken = deliveries._due(again(delivery.endpoint), at=at)
+    assert (taken[0].pk, len(taken) > deliveries.LANES) == (delivery.pk, True)
+
+
 def test_a_new_address_is_held_nothing_against_and_a_test_comes_before_all_that_waits(acme):
     with receiving(answers(503, Retry_After="3600")) as away, receiving() as back:
         endpoint = make(acme, away.url, "card.*")
@@ -566,8 +572,9 @@ def test_a_new_address_is_held_nothing_against_and_a_test_comes_before_all_that_
         tested = endpoints.test(endpoint, actor=acme.alice, at=NOON)
         events.seal()
         assert deliveries.waiting(at=NOON) == [(endpoint.pk, acme.acme.pk)]
+        is_next(tested, at=NOON)
         turn(endpoint, NOON + timedelta(seconds=5))
-    assert tested.event.public_id in back.ids[: deliveries.LANES]
+    assert tested.event.public_id in back.ids
 
 
 def test_a_test_reaches_one_that_rests(acme):
@@ -580,7 +587,8 @@ def test_a_test_reaches_one_that_rests(acme):
         tested = endpoints.test(endpoint, actor=acme.alice, at=NOON)
         events.seal()
         turn(endpoint)
-    assert tested.event.public_id in receiver.ids[: deliveries.LANES]
+    assert tested.event.public_id in receiver.ids
+    assert len(receiver.ids) <= deliveries.LANES < 30
 
 
 def test_an_address_that_changes_during_a_turn_ends_it_and_the_old_one_has_no_say(acme, monkeypatch):
