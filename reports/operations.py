@@ -7,7 +7,6 @@ read without a transaction.
 from __future__ import annotations
 
 import json
-import logging
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,8 +26,6 @@ from spendtrackr import errors, events, jobs
 from spendtrackr.permissions import require
 from spendtrackr.retry import operation
 from users.models import Membership
-
-_log = logging.getLogger(__name__)
 
 # How long others leave a run alone after its last block: longer than it takes to close a workbook and to store it.
 CLAIM_HOLDS = timedelta(minutes=5)

@@ -5,7 +5,6 @@ Locks: the receipt, then the cards and purchases that it is put on or taken off.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -23,8 +22,6 @@ from transactions.locks import lock_purchase, lock_purchases
 from transactions.models import Attachment, Receipt, Transaction, TransactionStatus
 from transactions.operations import approvals
 from users.models import Membership
-
-_log = logging.getLogger(__name__)
 
 MOST_RECEIPTS, MOST_TRANSACTIONS = 20, 50
 

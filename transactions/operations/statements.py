@@ -135,9 +135,7 @@ def _as_kept(written: dict[str, Any], table: Table, company: Company) -> Mapping
     if "charges" in written:
         mapping = Mapping.from_dict(written, table, otherwise=_detected(table, written["columns"], company))
         return replace(mapping, notes=("Read as this company said before, for a file with the same header.",))
-    columns, notes = mappings.settle_direction(table, Mapping.from_dict(written, table).columns)
-    found = mappings.detect(table, columns, country=company.country)
-    return replace(found, notes=(*found.notes, *notes))
+    return mappings.read_by(table, Mapping.from_dict(written, table).columns, country=company.country)
 
 
 def _detected(table: Table, columns: Any, company: Company) -> Mapping | None:

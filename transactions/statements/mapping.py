@@ -189,12 +189,17 @@ def header_hash(table: Table) -> str:
 
 def propose(table: Table, *, country: str, partly: bool = False) -> Mapping:
     """The likeliest reading of a file. Raises `Invalid` when it shows no date or no amount column, unless a part will do."""
-    columns, notes = settle_direction(table, _columns(table))
-    mapping = detect(table, columns, country=country)
-    mapping = replace(mapping, notes=(*mapping.notes, *notes))
+    mapping = read_by(table, _columns(table), country=country)
     if not partly:
         mapping.check()
     return mapping
+
+
+def read_by(table: Table, columns: dict[str, str], *, country: str) -> Mapping:
+    """By these columns, as this file writes them; it also says itself whether its column of the direction is needed."""
+    columns, notes = _settle_direction(table, columns)
+    found = detect(table, columns, country=country)
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def detect(table: Table, columns: dict[str, str], *, country: str) -> Mapping:
@@ -250,15 +255,14 @@ def is_out(word: str) -> bool | None:
     return DIRECTIONS.get(word.strip() if word.strip() in {"+", "-"} else plain(word))
 
 
-def settle_direction(table: Table, columns: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+def _settle_direction(table: Table, columns: dict[str, str]) -> tuple[dict[str, str], list[str]]:
     """The columns with that of the direction, if this file's amounts need it, and what is to be said of it. Whatever `columns` say of it.
 
     Where the amounts have signs, words that are not all known are left alone. Where they have none, a row whose word is not known is
     rejected, rather than booked as a charge.
     """
     rest = {name: column for name, column in columns.items() if name != "direction"}
-    named = next((own for own in map(plain, table.columns) if own in SYNONYMS["direction"]), "")
-    column = columns.get("direction") or next((own for own in table.columns if named and plain(own) == named), "")
+    column = columns.get("direction") or _columns(table).get("direction")
     if not column or column in rest.values():
         return rest, []
     with_it = {**rest, "direction": column}
