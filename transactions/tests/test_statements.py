@@ -788,3 +788,9 @@ def test_a_transaction_says_which_import_booked_it_and_is_found_by_that(world, a
     assert client.get(f"/api/v1/imports/{second.public_id}/").json()["attribution"] == "By the bank"
     page = pages(world.alice).get("/transactions/", {"statement_import": first.public_id}).content.decode()
     assert f'1 transaction of <a href="/imports/{first.public_id}/">s.csv</a>: <strong>$1.00</strong>' in page
+
+
+def test_nor_are_they_where_only_the_width_of_the_row_tells(acme):
+    with pytest.raises(errors.Invalid, match="The quote that opens on line 2 is never closed"):
+        bring(acme, 'Merchant,Date,Amount,Currency\nAlpha,"2026-03-01,10.00,USD\nBee,2026-03-02,20.00,USD"\n')
+    assert not Transaction.objects.exists()
